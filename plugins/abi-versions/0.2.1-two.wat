@@ -1,0 +1,12 @@
+;; Declares ABI 0.2.1, but its headers callback has the two parameters of 0.1.0.
+(module
+  (import "env" "proxy_add_header_map_value" (func $add (param i32 i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 16) "x-abi")
+  (data (i32.const 32) "0.2.1-two")
+  (func (export "proxy_abi_version_0_2_1"))
+  (func (export "malloc") (param i32) (result i32) i32.const 1024)
+  ;; Adds `x-abi: 0.2.1-two` to the response.
+  (func (export "proxy_on_response_headers") (param i32 i32) (result i32)
+    (drop (call $add (i32.const 2) (i32.const 16) (i32.const 5) (i32.const 32) (i32.const 9)))
+    i32.const 0))

@@ -1,0 +1,3 @@
+module sdk-go
+
+go 1.24

@@ -1,0 +1,14 @@
+;; Makes a hostcall in the start section of the module. Logs what ran, and every request.
+(module
+  (import "env" "proxy_log" (func $log (param i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 16) "the start section ran")
+  (data (i32.const 48) "request headers")
+  (func (export "proxy_abi_version_0_2_1"))
+  (func (export "malloc") (param i32) (result i32) i32.const 1024)
+  (func $section
+    (drop (call $log (i32.const 2) (i32.const 16) (i32.const 21))))
+  (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+    (drop (call $log (i32.const 2) (i32.const 48) (i32.const 15)))
+    i32.const 0)
+  (start $section))
