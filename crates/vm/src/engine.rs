@@ -1,0 +1,77 @@
+//! What an engine must offer. Object safe: one virtual call per callback.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sandgate_abi::{Callback, CallbackSet};
+
+use crate::{Fault, LoadError};
+
+/// What one instance may use. See the design's quotas.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Linear memory in bytes. `memory.grow` beyond it answers -1; a module that starts larger is
+    /// refused. Envoy's limit and our default: 1 GiB.
+    pub memory_bytes: usize,
+    /// CPU time of one callback; 1 s by default. Not wall time: a descheduled thread is not charged.
+    pub callback_cpu: Duration,
+    /// CPU time of the start functions, of root context creation, `proxy_on_vm_start` and
+    /// `proxy_on_configure`, each; 10 s by default.
+    pub start_cpu: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { memory_bytes: 1 << 30, callback_cpu: Duration::from_secs(1), start_cpu: Duration::from_secs(10) }
+    }
+}
+
+/// A Wasm runtime. One per process.
+pub trait Engine<H>: Send + Sync {
+    /// Envoy's name, such as `envoy.wasm.runtime.wasmtime`.
+    fn name(&self) -> &'static str;
+
+    /// Checks and compiles a module: ABI version, every import, every callback's type, the allocator.
+    ///
+    /// # Errors
+    /// The first class of failure found; all missing imports at once.
+    fn compile(&self, code: &[u8]) -> Result<Arc<dyn Module<H>>, LoadError>;
+}
+
+/// A compiled module, shared by all threads.
+pub trait Module<H>: Send + Sync {
+    /// The callbacks that the module exports.
+    fn exports(&self) -> CallbackSet;
+
+    /// Whether the module speaks ABI 0.1.0 (changes what `get_header_map_value` answers for a missing key).
+    fn is_abi_0_1_0(&self) -> bool;
+
+    /// Makes an instance on this thread. The module's start section runs here; the start functions do not.
+    ///
+    /// # Errors
+    /// Not enough memory allowed, or a trap in the start section.
+    fn instantiate(&self, host: H, limits: &Limits) -> Result<Box<dyn PluginVm<H>>, LoadError>;
+}
+
+/// An instance with its host state; stays on its thread.
+pub trait PluginVm<H> {
+    /// Runs `_initialize` (then `main` or `__main_void`), or else `_start`. Once, before any callback.
+    ///
+    /// # Errors
+    /// A trap, a CPU limit, or `proc_exit` with a code other than 0.
+    fn start(&mut self) -> Result<(), Fault>;
+
+    /// Calls into the guest. `None` if the module does not export the callback; `Some(0)` for one without a result.
+    ///
+    /// After an error the VM must not be called again: every further call fails at once.
+    ///
+    /// # Errors
+    /// A trap, a CPU limit, or `proc_exit`.
+    fn call(&mut self, callback: Callback) -> Result<Option<u32>, Fault>;
+
+    /// The host's side of this VM.
+    fn host(&self) -> &H;
+
+    /// Bytes of linear memory now.
+    fn memory_size(&self) -> usize;
+}

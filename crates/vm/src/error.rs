@@ -1,0 +1,92 @@
+//! How a module fails to load and how a running guest fails.
+
+use std::time::Duration;
+
+use sandgate_abi::CallbackKind;
+
+/// Why a module cannot become a VM. The texts are those that Envoy 1.40 logs after `Wasm VM failed`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// Not a Wasm module, or a truncated one.
+    #[error("Failed to parse corrupted Wasm module: {0}")]
+    Corrupted(String),
+    /// No `proxy_abi_version_*` export that we know.
+    #[error("Missing or unknown Proxy-Wasm ABI version")]
+    UnknownAbi,
+    /// Imports that no host function answers, all of them.
+    #[error("Failed to load Wasm module due to a missing import: {}", .0.join(", "))]
+    MissingImports(Vec<String>),
+    /// An import whose type is not the host function's.
+    #[error(
+        "Failed to load Wasm module due to an import type mismatch: {import}, want: {want}, but host exports: {have}"
+    )]
+    ImportType {
+        /// `module.name`.
+        import: String,
+        /// The type the module asks for, as `i32 i32 -> i32`.
+        want: String,
+        /// The type the host has.
+        have: String,
+    },
+    /// A callback export of a type that is not the ABI's.
+    #[error("Bad function signature for: {export}, want: {want}, but the module exports: {have}")]
+    ExportType {
+        /// The export's name.
+        export: String,
+        /// The type the ABI asks for.
+        want: String,
+        /// The type the module has.
+        have: String,
+    },
+    /// Neither `proxy_on_memory_allocate` nor `malloc`.
+    #[error("Wasm module is missing malloc function.")]
+    MissingAllocator,
+    /// The engine refused the module.
+    #[error("Failed to load Wasm bytecode: {0}")]
+    Compile(String),
+    /// The engine could not make an instance, or the start section trapped.
+    #[error("Failed to create new Wasm instance: {0}")]
+    Instantiate(String),
+    /// The runtime is not built in, or its name is not known.
+    #[error("Failed to create Wasm VM using {0} runtime. Sandgate was compiled without support for it")]
+    UnknownRuntime(String),
+}
+
+/// A guest call that did not return: the VM is dead from here on and is never entered again.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("Function: {function} failed: {kind}")]
+pub struct Fault {
+    /// The export that was called, or the allocator if it failed within a hostcall.
+    pub function: &'static str,
+    /// The callback that was running; `None` for start functions.
+    pub callback: Option<CallbackKind>,
+    /// What happened.
+    pub kind: FaultKind,
+    /// Names of the guest's frames, innermost first; at most 20, empty if unknown.
+    pub backtrace: Vec<String>,
+}
+
+/// What ended a guest call.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FaultKind {
+    /// A Wasm trap, in the words of the engine.
+    #[error("{0}")]
+    Trap(String),
+    /// The guest called `proc_exit`.
+    #[error("proc_exit({0})")]
+    Exit(u32),
+    /// The call used up its CPU time.
+    #[error("CPU time limit of {limit:?} exceeded")]
+    CpuLimit {
+        /// The limit that was in force.
+        limit: Duration,
+    },
+    /// A hostcall that is not allowed while start functions run.
+    #[error("restricted_callback: {0}")]
+    Restricted(&'static str),
+    /// The VM was called although an earlier call had failed.
+    #[error("the VM has failed before")]
+    Dead,
+}

@@ -1,0 +1,23 @@
+//! One Wasm VM: compile, instantiate, limit, call.
+//!
+//! Two layers: [`HostCalls`] is what a guest can ask, as typed operations without pointers; over it the
+//! marshalling reads guest pointers, written once, and expanded for each engine from the ABI's tables.
+#![forbid(unsafe_code)]
+
+mod check;
+mod engine;
+mod error;
+mod guest;
+mod host_calls;
+mod marshal;
+mod native;
+mod output;
+mod wasi;
+mod wasmtime_engine;
+
+pub use engine::{Engine, Limits, Module, PluginVm};
+pub use error::{Fault, FaultKind, LoadError};
+pub use host_calls::{HostCalls, LocalResponse, OutgoingGrpc, OutgoingHttp, Stdio};
+pub use native::{NativeEngine, NativePlugin};
+pub use output::Output;
+pub use wasmtime_engine::WasmtimeEngine;

@@ -1,0 +1,41 @@
+//! Numbers of WASI errors.
+
+use sandgate_abi::Status;
+
+/// A WASI errno.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub(crate) enum Errno {
+    Success = 0,
+    BadFd = 8,
+    /// Envoy's answer to `fd_readdir`; "not a directory" would be 54.
+    Exist = 20,
+    Fault = 21,
+    Invalid = 28,
+    Io = 29,
+    NoEntry = 44,
+    NoSys = 52,
+    NotSupported = 58,
+}
+
+/// What a WASI function returns to the guest, unless the guest's call ends.
+pub(crate) type Answer<G> = Result<u32, <G as crate::guest::Guest>::Error>;
+
+// === impl Errno ===
+
+impl Errno {
+    pub(crate) const fn code(self) -> u32 {
+        self as u32
+    }
+}
+
+/// All that can go wrong with guest memory is that it is not there.
+impl From<Status> for Errno {
+    fn from(_: Status) -> Self {
+        Self::Fault
+    }
+}
+
+pub(crate) fn errno(result: Result<(), Errno>) -> u32 {
+    result.err().unwrap_or(Errno::Success).code()
+}

@@ -1,0 +1,112 @@
+//! Guests that do not return.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use sandgate_vm::FaultKind;
+
+use crate::support::{DONE, TICK, for_each_engine, instantiate, module, on_tick};
+
+fn trap(body: &str) -> (String, Vec<String>) {
+    let found = std::cell::RefCell::new(None);
+    for_each_engine(|engine| {
+        let done = r#"(func (export "proxy_on_done") (param i32) (result i32) (i32.const 1))"#;
+        let (mut vm, _) = instantiate(engine, &module("", &format!("{} {done}", on_tick(body))));
+        assert_eq!(vm.call(DONE), Ok(Some(1)));
+        let fault = vm.call(TICK).unwrap_err();
+        assert_eq!((fault.function, fault.callback), ("proxy_on_tick", Some(TICK.kind())));
+        let text = fault.to_string();
+        assert!(text.starts_with("Function: proxy_on_tick failed: "), "{text}");
+        assert_eq!(vm.call(DONE).unwrap_err().kind, FaultKind::Dead, "the VM is not entered again");
+        found.replace(Some((text, fault.backtrace)));
+    });
+    found.into_inner().unwrap()
+}
+
+#[test]
+fn traps_say_what_happened() {
+    for (body, reason) in [
+        ("unreachable", "unreachable"),
+        ("(drop (i32.div_u (i32.const 1) (i32.const 0)))", "divide by zero"),
+        ("(drop (i32.load (i32.const 65536)))", "out of bounds memory access"),
+        ("(drop (i32.load offset=4294967295 (i32.const -1)))", "out of bounds memory access"),
+        ("(drop (i32.trunc_f32_u (f32.const -1)))", "integer overflow"),
+    ] {
+        let (text, _) = trap(body);
+        assert!(text.contains(reason), "{text}");
+    }
+}
+
+#[test]
+fn endless_recursion_is_a_trap() {
+    for_each_engine(|engine| {
+        let deep = "(func $deep (param i32) (call $deep (i32.add (local.get 0) (i32.const 1))))";
+        let text = module("", &format!("{deep} {}", on_tick("(call $deep (i32.const 0))")));
+        let (mut vm, _) = instantiate(engine, &text);
+        let fault = vm.call(TICK).unwrap_err();
+        assert!(fault.to_string().contains("stack"), "{fault}");
+        assert_eq!(fault.backtrace.len(), 20, "no more than 20 frames are named");
+        assert_eq!(fault.backtrace[0], "deep");
+    });
+}
+
+#[test]
+fn recursion_through_the_host_is_bounded_too() {
+    // Deep guest frames under a hostcall: the host still has stack to run on.
+    for_each_engine(|engine| {
+        let imports = r#"(import "env" "proxy_set_property" (func $set (param i32 i32 i32 i32) (result i32)))"#;
+        let items = format!(
+            r#"(func $deep (param i32)
+                (drop (call $set (i32.const 0) (i32.const 4) (i32.const 0) (i32.const 4)))
+                (call $deep (i32.add (local.get 0) (i32.const 1))))
+            {}"#,
+            on_tick("(call $deep (i32.const 0))")
+        );
+        let (mut vm, host) = instantiate(engine, &module(imports, &items));
+        let fault = vm.call(TICK).unwrap_err();
+        assert!(fault.to_string().contains("stack"), "{fault}");
+        assert!(host.take_calls().len() > 100);
+    });
+}
+
+#[test]
+fn backtraces_are_demangled_innermost_first() {
+    let (_, backtrace) = trap(
+        r#"(call $outer)) (func $_ZN5guest5inner17h0123456789abcdefE unreachable)
+        (func $outer (call $_ZN5guest5inner17h0123456789abcdefE)"#,
+    );
+    // The callback itself has no name in the module, as in one that is stripped.
+    assert_eq!(backtrace, ["guest::inner", "outer", "<wasm function 2>"]);
+}
+
+#[test]
+fn abort_says_why() {
+    // AssemblyScript strings: UTF-16, the length in bytes in the word before.
+    let data = r#"(data (i32.const 12) "\04\00\00\00n\00o\00") (data (i32.const 28) "\08\00\00\00a\00.\00t\00s\00")"#;
+    let imports = r#"(import "env" "abort" (func $abort (param i32 i32 i32 i32)))"#;
+    let body = on_tick("(call $abort (i32.const 16) (i32.const 32) (i32.const 7) (i32.const 9))");
+    for_each_engine(|engine| {
+        let (mut vm, host) = instantiate(engine, &module(imports, &format!("{data} {body}")));
+        let fault = vm.call(TICK).unwrap_err();
+        assert_eq!(fault.to_string(), "Function: proxy_on_tick failed: abort: no at a.ts:7:9");
+        assert_eq!(host.take_calls(), ["log(Error, abort: no at a.ts:7:9)"]);
+
+        // Pointers that are none end the call all the same.
+        let bad = on_tick("(call $abort (i32.const 0) (i32.const -1) (i32.const 7) (i32.const 9))");
+        let (mut vm, _) = instantiate(engine, &module(imports, &bad));
+        assert_eq!(vm.call(TICK).unwrap_err().to_string(), "Function: proxy_on_tick failed: abort:  at :7:9");
+    });
+}
+
+#[test]
+fn a_panic_of_the_host_leaves_the_vm_dead() {
+    let imports = r#"(import "env" "proxy_done" (func $done (result i32)))"#;
+    for_each_engine(|engine| {
+        let (mut vm, host) = instantiate(engine, &module(imports, &on_tick("(drop (call $done))")));
+        // The recorder panics if what it writes to is borrowed.
+        let borrowed = host.calls.borrow_mut();
+        assert!(catch_unwind(AssertUnwindSafe(|| vm.call(TICK))).is_err());
+        drop(borrowed);
+        assert_eq!(vm.call(TICK).unwrap_err().kind, FaultKind::Dead);
+        assert!(host.take_calls().is_empty());
+    });
+}

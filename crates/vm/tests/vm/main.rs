@@ -1,0 +1,14 @@
+//! Behaviour of a VM, on every engine that is built.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed test may panic")]
+
+mod allocator;
+mod faults;
+mod guests;
+mod hostcalls;
+mod limits;
+mod loading;
+mod native;
+mod recorder;
+mod start;
+mod support;
+mod wasi;
