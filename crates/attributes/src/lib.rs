@@ -1,0 +1,11 @@
+//! The attribute tree of a stream and its byte serialization.
+#![forbid(unsafe_code)]
+
+mod lookup;
+mod proto;
+mod source;
+mod value;
+
+pub use lookup::{LookupError, View, WASM_STATE_PREFIX, lookup, lookup_without_stream, segments};
+pub use source::{AttributeSource, MetadataOf, ResponseFlags};
+pub use value::Value;

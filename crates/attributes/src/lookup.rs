@@ -1,0 +1,133 @@
+//! From a path to a value: the attribute tree.
+
+mod connection;
+mod request;
+mod response;
+mod xds;
+
+use crate::{AttributeSource, MetadataOf, Value, proto};
+
+/// Why a path has no bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LookupError {
+    /// There is no such attribute, or the stream does not have it now.
+    #[error("there is no such attribute now")]
+    NotFound,
+    /// It is there and cannot be turned to bytes, such as the whole of `request`.
+    #[error("the attribute has no byte form")]
+    NoByteForm,
+}
+
+/// A stream as a plugin sees it in its present phase.
+#[derive(Clone, Copy)]
+pub struct View<'a> {
+    /// The stream.
+    pub source: &'a dyn AttributeSource,
+    /// Whether `request.headers` and what derives from it can be seen.
+    pub request_headers: bool,
+    /// The same for `response.headers`.
+    pub response_headers: bool,
+    /// The same for `response.trailers`.
+    pub response_trailers: bool,
+}
+
+impl std::fmt::Debug for View<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("View")
+            .field("request_headers", &self.request_headers)
+            .field("response_headers", &self.response_headers)
+            .field("response_trailers", &self.response_trailers)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Takes a value while what it borrows is borrowed.
+pub(crate) type Take<'t> = &'t mut dyn FnMut(Value<'_>) -> Result<(), LookupError>;
+pub(crate) type Found = Result<(), LookupError>;
+
+/// The segments of a path behind those already used.
+pub(crate) type Rest<'p, 'a> = &'p mut (dyn Iterator<Item = &'a [u8]> + 'a);
+
+/// Prefix of the filter state keys under which plugins' properties are kept.
+pub const WASM_STATE_PREFIX: &[u8] = b"wasm.";
+
+/// The segments of `path`: joined by NUL, one more NUL at the end allowed.
+///
+/// The empty path has one empty segment.
+pub fn segments(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    path.strip_suffix(&[0]).unwrap_or(path).split(|&b| b == 0)
+}
+
+/// Finds the attribute at `path` of a stream and hands it to `take`.
+///
+/// Which roots there are, and what each answers, is what Envoy 1.40 was observed to do.
+///
+/// # Errors
+/// [`LookupError::NotFound`], or [`LookupError::NoByteForm`] for a whole that cannot list its keys; else what `take` answers.
+pub fn lookup(view: &View<'_>, path: &[u8], take: &mut dyn FnMut(Value<'_>) -> Result<(), LookupError>) -> Found {
+    if path.is_empty() {
+        return Err(LookupError::NoByteForm);
+    }
+    let mut rest = segments(path);
+    let root = rest.next().unwrap_or_default();
+    let source = view.source;
+    match root {
+        b"request" => request::lookup(view, part(&mut rest)?, &mut rest, take),
+        b"response" => response::lookup(view, part(&mut rest)?, &mut rest, take),
+        b"connection" => connection::connection(source, part(&mut rest)?, &mut rest, take),
+        b"source" => connection::peer(source.downstream_remote_address(), part(&mut rest)?, &mut rest, take),
+        b"destination" => connection::peer(source.downstream_local_address(), part(&mut rest)?, &mut rest, take),
+        b"upstream" => connection::upstream(source, part(&mut rest)?, &mut rest, take),
+        b"xds" => xds::lookup(source, part(&mut rest)?, &mut rest, take),
+        b"metadata" => proto::metadata(&source.metadata(MetadataOf::Dynamic).unwrap_or_default(), &mut rest, take),
+        b"filter_state" => state(source, part(&mut rest)?, &mut rest, take),
+        // There are no upstream filters to keep any.
+        b"upstream_filter_state" => Err(LookupError::NotFound),
+        b"connection_id" => scalar(source.connection_id().map(Value::UInt), &mut rest, take),
+        key => {
+            let mut name = smallvec::SmallVec::<[u8; 64]>::from_slice(WASM_STATE_PREFIX);
+            name.extend_from_slice(key);
+            state(source, &name, &mut rest, take)
+        }
+    }
+}
+
+/// The attributes that need no stream: `xds.node` alone.
+///
+/// # Errors
+/// As [`lookup`].
+pub fn lookup_without_stream(
+    node: Option<&[u8]>,
+    path: &[u8],
+    take: &mut dyn FnMut(Value<'_>) -> Result<(), LookupError>,
+) -> Found {
+    if path.is_empty() {
+        return Err(LookupError::NoByteForm);
+    }
+    let mut rest = segments(path);
+    match rest.next() {
+        Some(b"xds") => match part(&mut rest)? {
+            b"node" => proto::node(node.unwrap_or_default(), &mut rest, take),
+            _ => Err(LookupError::NotFound),
+        },
+        _ => Err(LookupError::NotFound),
+    }
+}
+
+/// The next segment of a wrapper; the wrapper alone has no byte form.
+fn part<'a>(rest: &mut dyn Iterator<Item = &'a [u8]>) -> Result<&'a [u8], LookupError> {
+    rest.next().ok_or(LookupError::NoByteForm)
+}
+
+/// A value without parts: a deeper path finds nothing.
+pub(crate) fn scalar(value: Option<Value<'_>>, rest: Rest<'_, '_>, take: Take<'_>) -> Found {
+    match (value, rest.next()) {
+        (Some(value), None) => take(value),
+        _ => Err(LookupError::NotFound),
+    }
+}
+
+fn state(source: &dyn AttributeSource, key: &[u8], rest: Rest<'_, '_>, take: Take<'_>) -> Found {
+    let Some(value) = source.filter_state(key) else { return Err(LookupError::NotFound) };
+    scalar(Some(Value::Bytes(value[..].into())), rest, take)
+}

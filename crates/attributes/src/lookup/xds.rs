@@ -1,0 +1,30 @@
+//! `xds.*`: the names and metadata of what the configuration made the stream use.
+
+use super::{Found, Rest, Take, scalar};
+use crate::{AttributeSource, MetadataOf, Value, proto};
+
+pub(super) fn lookup(source: &dyn AttributeSource, name: &[u8], rest: Rest<'_, '_>, take: Take<'_>) -> Found {
+    let of = match name {
+        // Without a stream's source it is [`super::lookup_without_stream`] that answers.
+        b"node" => return proto::node(&source.node().unwrap_or_default(), rest, take),
+        b"listener_direction" => return scalar(source.listener_direction().map(Value::Int), rest, take),
+        b"cluster_name" => return text(source.cluster_name(), rest, take),
+        b"route_name" => return text(source.route_name(), rest, take),
+        b"virtual_host_name" => return text(source.virtual_host_name(), rest, take),
+        b"filter_chain_name" => return text(source.filter_chain_name(), rest, take),
+        b"cluster_metadata" => MetadataOf::Cluster,
+        b"route_metadata" => MetadataOf::Route,
+        b"virtual_host_metadata" => MetadataOf::VirtualHost,
+        b"upstream_host_metadata" => MetadataOf::UpstreamHost,
+        b"listener_metadata" => MetadataOf::Listener,
+        _ => return scalar(None, rest, take),
+    };
+    match source.metadata(of) {
+        Some(bytes) => proto::metadata(&bytes, rest, take),
+        None => scalar(None, rest, take),
+    }
+}
+
+fn text(value: Option<String>, rest: Rest<'_, '_>, take: Take<'_>) -> Found {
+    scalar(value.as_deref().map(Value::str), rest, take)
+}

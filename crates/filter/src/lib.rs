@@ -1,0 +1,31 @@
+//! One HTTP stream and its filter chain as a synchronous state machine, without I/O.
+//!
+//! [`Stream`] holds what is known of one exchange: headers, trailers, buffered bodies, [`StreamInfo`]. [`FilterManager`]
+//! owns the [`HttpFilter`]s and walks events through them as Envoy 1.40 does: requests in the order of the chain,
+//! responses in reverse. What comes out at the far ends are [`DecodeEvent`]s for the router and [`EncodeEvent`]s for the
+//! codec; the owner (a pump) takes them when its sinks can take more.
+//!
+//! A filter never runs while another one, or itself, is on the stack: what a filter asks for through
+//! [`FilterCallbacks`] is recorded and done after its callback has returned.
+#![forbid(unsafe_code)]
+
+mod action;
+mod attributes;
+mod callbacks;
+mod event;
+mod filter;
+mod grpc;
+mod held;
+mod local_reply;
+mod manager;
+pub mod response_flag;
+mod stream;
+mod stream_info;
+
+pub use callbacks::FilterCallbacks;
+pub use event::{DecodeEvent, EncodeEvent};
+pub use filter::{HttpFilter, Informational};
+pub use local_reply::{PreparedLocalReply, RequestKind, prepare_local_reply};
+pub use manager::FilterManager;
+pub use stream::{Stream, StreamOptions};
+pub use stream_info::{ConnectionInfo, ListenerInfo, StreamInfo, UpstreamInfo};

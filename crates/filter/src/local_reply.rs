@@ -1,0 +1,64 @@
+//! From a [`LocalReply`] to the response that is sent: Envoy's `Utility::prepareLocalReply`.
+
+use bytes::Bytes;
+use sandgate_http::{HeaderMap, HeaderMapKind, LocalReply};
+
+use crate::grpc;
+
+/// A local reply ready for the encoder chain or the codec.
+#[derive(Debug)]
+pub struct PreparedLocalReply {
+    /// The response headers. `date` and `server` are not among them: the connection manager appends those.
+    pub headers: HeaderMap,
+    /// Empty if headers end the response.
+    pub body: Bytes,
+}
+
+/// What of the request decides how a local reply looks.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RequestKind {
+    /// A `HEAD` request: the body is left out, `content-length` stays.
+    pub is_head: bool,
+    /// A gRPC request: trailers only.
+    pub is_grpc: bool,
+}
+
+/// Makes headers and body, in this order: `:status`, the reply's own headers, then `content-length` and `content-type`.
+///
+/// With a body, `content-length` is its length, and `content-type` is `text/plain` unless the reply's headers have one;
+/// without one both are removed. For a gRPC request the status is 200, the body becomes `grpc-message`, and there is
+/// nothing but headers.
+#[must_use]
+pub fn prepare_local_reply(reply: &LocalReply, kind: RequestKind) -> PreparedLocalReply {
+    let mut headers = HeaderMap::with_kind(HeaderMapKind::Response);
+    headers.append(b":status", reply.status.to_string().as_bytes());
+    for (name, value) in &reply.headers {
+        headers.add(name, value);
+    }
+    // What the reply's own headers say about it does not count.
+    headers.set(b":status", reply.status.to_string().as_bytes());
+    if kind.is_grpc {
+        headers.set(b":status", b"200");
+        headers.set(b"content-type", b"application/grpc");
+        if headers.get(b"grpc-status").is_none_or(<[u8]>::is_empty) {
+            let status = reply.grpc_status.unwrap_or_else(|| grpc::status_from_http(reply.status));
+            headers.set(b"grpc-status", status.to_string().as_bytes());
+        }
+        if !reply.body.is_empty() {
+            headers.set(b"grpc-message", &grpc::encode_message(&reply.body));
+        }
+        headers.remove(b"content-length");
+        return PreparedLocalReply { headers, body: Bytes::new() };
+    }
+    if reply.body.is_empty() {
+        headers.remove(b"content-length");
+        headers.remove(b"content-type");
+    } else {
+        headers.set(b"content-length", reply.body.len().to_string().as_bytes());
+        if !headers.contains(b"content-type") {
+            headers.set(b"content-type", b"text/plain");
+        }
+    }
+    let body = if kind.is_head { Bytes::new() } else { Bytes::copy_from_slice(&reply.body) };
+    PreparedLocalReply { headers, body }
+}

@@ -1,0 +1,70 @@
+//! Answering instead of the upstream.
+
+use sandgate_http::{BodyBuffer, Direction, HeaderMap, LocalReply};
+
+use super::FilterManager;
+use super::task::{HeadersStep, Task};
+use crate::local_reply::prepare_local_reply;
+
+impl FilterManager {
+    /// Sends a reply by the way that is still open: through the encoder filters, directly to the codec, or not at all.
+    pub(super) fn send_local_reply(&mut self, reply: &LocalReply) {
+        if self.response.complete {
+            return;
+        }
+        if self.response.headers_sent {
+            self.reset_now();
+            return;
+        }
+        let through_chain = !self.has_response() && !self.has_informational;
+        let prepared = prepare_local_reply(reply, self.kind);
+        self.set_response(prepared.headers);
+        self.stream.decode_aborted.set(true);
+        let end_stream = prepared.body.is_empty();
+        let mut body = BodyBuffer::new();
+        body.push(prepared.body);
+        if through_chain {
+            // Headers run their whole way, or to where they are stopped, before the body follows.
+            if end_stream {
+                self.response.observed_end = true;
+            } else {
+                self.tasks.push(Task::Feed { direction: Direction::Response, data: body, end_stream: true });
+            }
+            let step =
+                HeadersStep { direction: Direction::Response, place: 0, end_stream, body_from: None, added: false };
+            self.tasks.push(Task::Headers(step));
+        } else {
+            self.stream.encode_aborted.set(true);
+            self.response.observed_end = true;
+            self.emit_headers(Direction::Response, end_stream);
+            if !end_stream {
+                self.emit_data(Direction::Response, body, true);
+            }
+        }
+    }
+
+    /// Envoy answers 502 if filters have left no usable `:status`. `false` if so.
+    pub(super) fn check_response_headers(&mut self) -> bool {
+        if self.stream.headers(Direction::Response).is_some_and(|headers| status_of(&headers).is_some()) {
+            return true;
+        }
+        self.stream.request_local_reply(LocalReply {
+            status: 502,
+            body: b"missing required header: :status".to_vec(),
+            details: "filter_removed_required_response_headers{missing required header: :status}".to_owned(),
+            ..LocalReply::default()
+        });
+        false
+    }
+
+    /// Puts response headers in place, with their code.
+    pub(super) fn set_response(&mut self, headers: HeaderMap) {
+        self.stream.info_mut().response_code = status_of(&headers).and_then(|status| u32::try_from(status).ok());
+        self.stream.set_headers(Direction::Response, headers);
+    }
+}
+
+/// Envoy's `getResponseStatusOrNullopt`: an unsigned decimal number.
+fn status_of(headers: &HeaderMap) -> Option<u64> {
+    std::str::from_utf8(headers.get(b":status")?).ok()?.parse().ok()
+}

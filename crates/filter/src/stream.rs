@@ -1,0 +1,223 @@
+//! One HTTP exchange as its filters see it.
+
+mod ask;
+
+use std::cell::{Cell, Ref, RefCell, RefMut};
+use std::rc::Rc;
+use std::task::Waker;
+use std::time::{Instant, SystemTime};
+
+use sandgate_http::{Direction, HeaderMap};
+
+use crate::action::{Action, Actions};
+use crate::held::Held;
+use crate::stream_info::{ConnectionInfo, StreamInfo};
+
+/// What a stream is made with.
+#[derive(Clone, Debug)]
+pub struct StreamOptions {
+    /// The most body bytes the chain holds back per direction (`per_connection_buffer_limit_bytes`); 0 is no limit.
+    pub buffer_limit: usize,
+    /// `HTTP/1.1` and the like.
+    pub protocol: Option<&'static str>,
+    /// When the request began, as the world's clock says.
+    pub start_time: SystemTime,
+    /// The same moment on the monotonic clock.
+    pub start: Instant,
+}
+
+/// One exchange: headers, trailers, held-back bodies, stream info, and what filters asked for.
+///
+/// Shared behind an `Rc` by the pump, the manager and the filters' callbacks. Borrows must be short: none may be held
+/// while anything else of this crate is called.
+#[derive(Debug)]
+pub struct Stream {
+    connection: Rc<ConnectionInfo>,
+    info: RefCell<StreamInfo>,
+    request: Side,
+    response: Side,
+    pub(crate) actions: RefCell<Actions>,
+    pub(crate) call: Cell<Option<Call>>,
+    /// Set once nothing a filter asks for can have an effect any more.
+    pub(crate) over: Cell<bool>,
+    pub(crate) decode_aborted: Cell<bool>,
+    pub(crate) encode_aborted: Cell<bool>,
+    /// The manager is at work and will look at the actions itself.
+    pub(crate) running: Cell<bool>,
+    route_cleared: Cell<bool>,
+    waker: RefCell<Option<Waker>>,
+}
+
+/// One direction's share of a stream.
+#[derive(Debug)]
+pub(crate) struct Side {
+    pub(crate) headers: RefCell<Option<HeaderMap>>,
+    pub(crate) trailers: RefCell<Option<HeaderMap>>,
+    pub(crate) held: RefCell<Held>,
+    /// Whether what is held back may stay above the limit, the source being paused.
+    pub(crate) streaming: Cell<bool>,
+    /// A filter has added to what it holds back since a callback of this direction began.
+    pub(crate) added: Cell<bool>,
+}
+
+/// Which callback of which filter runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Call {
+    pub(crate) direction: Direction,
+    pub(crate) phase: Phase,
+    pub(crate) filter: usize,
+    /// The event ends its direction (in a data callback also when trailers were added meanwhile).
+    pub(crate) end_stream: bool,
+    /// The filter was not stopped when it was called.
+    pub(crate) iterating: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Informational,
+    Headers,
+    Data,
+    Trailers,
+}
+
+// === impl Stream ===
+
+impl Stream {
+    /// A new stream of a connection.
+    #[must_use]
+    pub fn new(connection: Rc<ConnectionInfo>, options: &StreamOptions) -> Rc<Self> {
+        Rc::new(Self {
+            connection,
+            info: RefCell::new(StreamInfo::new(options.protocol, options.start_time, options.start)),
+            request: Side::new(options.buffer_limit),
+            response: Side::new(options.buffer_limit),
+            actions: RefCell::default(),
+            call: Cell::new(None),
+            over: Cell::new(false),
+            decode_aborted: Cell::new(false),
+            encode_aborted: Cell::new(false),
+            running: Cell::new(false),
+            route_cleared: Cell::new(false),
+            waker: RefCell::new(None),
+        })
+    }
+
+    /// The connection it came on.
+    #[must_use]
+    pub fn connection(&self) -> &Rc<ConnectionInfo> {
+        &self.connection
+    }
+
+    /// What is known of the stream.
+    #[must_use]
+    pub fn info(&self) -> Ref<'_, StreamInfo> {
+        self.info.borrow()
+    }
+
+    /// What is known of the stream, to add to it.
+    #[must_use]
+    pub fn info_mut(&self) -> RefMut<'_, StreamInfo> {
+        self.info.borrow_mut()
+    }
+
+    /// The headers of a direction, if they have come.
+    #[must_use]
+    pub fn headers(&self, direction: Direction) -> Option<Ref<'_, HeaderMap>> {
+        Ref::filter_map(self.side(direction).headers.borrow(), Option::as_ref).ok()
+    }
+
+    /// The headers of a direction, to change them.
+    #[must_use]
+    pub fn headers_mut(&self, direction: Direction) -> Option<RefMut<'_, HeaderMap>> {
+        RefMut::filter_map(self.side(direction).headers.borrow_mut(), Option::as_mut).ok()
+    }
+
+    /// Puts headers in place: the request's before [`crate::FilterManager::decode_headers`].
+    pub fn set_headers(&self, direction: Direction, headers: HeaderMap) {
+        *self.side(direction).headers.borrow_mut() = Some(headers);
+    }
+
+    /// The trailers of a direction, if there are any by now.
+    #[must_use]
+    pub fn trailers(&self, direction: Direction) -> Option<Ref<'_, HeaderMap>> {
+        Ref::filter_map(self.side(direction).trailers.borrow(), Option::as_ref).ok()
+    }
+
+    /// The trailers of a direction, to change them.
+    #[must_use]
+    pub fn trailers_mut(&self, direction: Direction) -> Option<RefMut<'_, HeaderMap>> {
+        RefMut::filter_map(self.side(direction).trailers.borrow_mut(), Option::as_mut).ok()
+    }
+
+    /// Changes the buffer limit of both directions, as a route may.
+    pub fn set_buffer_limit(&self, limit: usize) {
+        self.request.held.borrow_mut().set_limit(limit);
+        self.response.held.borrow_mut().set_limit(limit);
+    }
+
+    /// The buffer limit; 0 is none.
+    #[must_use]
+    pub fn buffer_limit(&self) -> usize {
+        self.request.held.borrow().limit()
+    }
+
+    /// Who to wake when a filter asks for something outside of its callbacks; the pump sets it at each poll.
+    pub fn register_waker(&self, waker: &Waker) {
+        let mut slot = self.waker.borrow_mut();
+        match &mut *slot {
+            Some(old) => old.clone_from(waker),
+            None => *slot = Some(waker.clone()),
+        }
+    }
+
+    /// Whether [`crate::FilterManager::run_pending`] has something to do.
+    #[must_use]
+    pub fn has_pending(&self) -> bool {
+        !self.actions.borrow().is_empty()
+    }
+
+    /// Forgets the chosen route; the router asks [`Stream::take_route_cleared`] and chooses again.
+    pub fn clear_route_cache(&self) {
+        self.route_cleared.set(true);
+    }
+
+    /// Whether the route was cleared since this was last asked.
+    #[must_use]
+    pub fn take_route_cleared(&self) -> bool {
+        self.route_cleared.take()
+    }
+
+    pub(crate) fn side(&self, direction: Direction) -> &Side {
+        match direction {
+            Direction::Request => &self.request,
+            Direction::Response => &self.response,
+        }
+    }
+
+    /// Queues an action, unless the stream is over, and wakes the pump if the manager is not at work.
+    pub(crate) fn push(&self, action: Action) {
+        if self.over.get() {
+            return;
+        }
+        self.actions.borrow_mut().push(action);
+        if !self.running.get()
+            && let Some(waker) = &*self.waker.borrow()
+        {
+            waker.wake_by_ref();
+        }
+    }
+}
+
+// === impl Side ===
+
+impl Side {
+    fn new(limit: usize) -> Self {
+        Self {
+            headers: RefCell::new(None),
+            trailers: RefCell::new(None),
+            held: RefCell::new(Held::new(limit)),
+            streaming: Cell::new(false),
+            added: Cell::new(false),
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! What is known of a stream besides its messages.
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::Bytes;
+use sandgate_attributes::ResponseFlags;
+
+/// What all streams of a listener's filter chain have in common.
+#[derive(Clone, Debug, Default)]
+pub struct ListenerInfo {
+    /// The filter chain's name; empty if it has none.
+    pub filter_chain_name: Arc<str>,
+    /// Envoy's `TrafficDirection`: 0 unspecified, 1 inbound, 2 outbound.
+    pub direction: i64,
+    /// Serialized `envoy.config.core.v3.Metadata` of the listener; empty if it has none.
+    pub metadata: Bytes,
+    /// Serialized `envoy.config.core.v3.Node`.
+    pub node: Bytes,
+}
+
+/// What all streams of a downstream connection have in common.
+#[derive(Clone, Debug, Default)]
+pub struct ConnectionInfo {
+    /// Unique in the process.
+    pub id: u64,
+    /// The client.
+    pub remote_address: Option<SocketAddr>,
+    /// Our address that the client reached.
+    pub local_address: Option<SocketAddr>,
+    /// The listener.
+    pub listener: Arc<ListenerInfo>,
+}
+
+/// What the router knows of the upstream side; times are of the last attempt.
+#[derive(Clone, Debug, Default)]
+pub struct UpstreamInfo {
+    /// The chosen host.
+    pub address: Option<SocketAddr>,
+    /// Our address towards it.
+    pub local_address: Option<SocketAddr>,
+    /// Requests made, the first included.
+    pub attempt_count: u32,
+    /// How many hosts the cluster has (its `membership_total`).
+    pub cluster_endpoints: Option<u64>,
+    /// When the first byte of the request was written.
+    pub first_tx: Option<Instant>,
+    /// When the last byte of the request was written.
+    pub last_tx: Option<Instant>,
+    /// When the first byte of the response came.
+    pub first_rx: Option<Instant>,
+    /// When the last byte of the response came.
+    pub last_rx: Option<Instant>,
+    /// Serialized metadata of the host; empty if it has none.
+    pub host_metadata: Bytes,
+    /// Serialized metadata of the cluster; empty if it has none.
+    pub cluster_metadata: Bytes,
+    /// Why the connection failed, if the transport said so.
+    pub transport_failure_reason: String,
+}
+
+/// Envoy's `StreamInfo`, as plain fields: the connection manager, the router and the filters write what each knows.
+#[derive(Clone, Debug)]
+pub struct StreamInfo {
+    /// `HTTP/1.0`, `HTTP/1.1`, `HTTP/2`.
+    pub protocol: Option<&'static str>,
+    /// When the first byte of the request came, as the world's clock says.
+    pub start_time: SystemTime,
+    /// The same moment on the monotonic clock.
+    pub start: Instant,
+    /// When the last byte of the request came.
+    pub last_downstream_rx: Option<Instant>,
+    /// When the last byte of the response was written.
+    pub last_downstream_tx: Option<Instant>,
+    /// When the stream was over ([`crate::FilterManager::log`] sets it); nothing until then.
+    pub end: Option<Instant>,
+    /// Body bytes that came from the client (before filters).
+    pub bytes_received: u64,
+    /// Body bytes handed to the codec (after filters).
+    pub bytes_sent: u64,
+    /// The code of the response, as it went to the filters and then to the codec.
+    pub response_code: Option<u32>,
+    /// `%RESPONSE_CODE_DETAILS%`.
+    pub response_code_details: Option<String>,
+    /// Envoy's legacy flag bits, see [`crate::response_flag`].
+    pub response_flags: ResponseFlags,
+    /// The route's name.
+    pub route_name: Option<Arc<str>>,
+    /// The virtual host's name.
+    pub virtual_host_name: Option<Arc<str>>,
+    /// The name of the cluster the router chose.
+    pub cluster_name: Option<Arc<str>>,
+    /// Serialized metadata of the route; empty if it has none.
+    pub route_metadata: Bytes,
+    /// Serialized metadata of the virtual host; empty if it has none.
+    pub virtual_host_metadata: Bytes,
+    /// Serialized dynamic metadata of the stream; empty if there is none.
+    pub dynamic_metadata: Bytes,
+    /// The upstream side.
+    pub upstream: UpstreamInfo,
+    /// Filter state objects in the order they were first set.
+    filter_state: Vec<(Box<[u8]>, Bytes)>,
+}
+
+// === impl StreamInfo ===
+
+impl StreamInfo {
+    /// What is known when a request begins.
+    #[must_use]
+    pub fn new(protocol: Option<&'static str>, start_time: SystemTime, start: Instant) -> Self {
+        Self {
+            protocol,
+            start_time,
+            start,
+            last_downstream_rx: None,
+            last_downstream_tx: None,
+            end: None,
+            bytes_received: 0,
+            bytes_sent: 0,
+            response_code: None,
+            response_code_details: None,
+            response_flags: ResponseFlags::default(),
+            route_name: None,
+            virtual_host_name: None,
+            cluster_name: None,
+            route_metadata: Bytes::new(),
+            virtual_host_metadata: Bytes::new(),
+            dynamic_metadata: Bytes::new(),
+            upstream: UpstreamInfo::default(),
+            filter_state: Vec::new(),
+        }
+    }
+
+    /// Adds flags, see [`crate::response_flag`].
+    pub fn set_response_flag(&mut self, bits: u64) {
+        self.response_flags.0 |= bits;
+    }
+
+    /// Whether any of the flags is set.
+    #[must_use]
+    pub fn has_response_flag(&self, bits: u64) -> bool {
+        self.response_flags.0 & bits != 0
+    }
+
+    /// From the first byte to the end, once the stream is over.
+    #[must_use]
+    pub fn duration(&self) -> Option<Duration> {
+        self.end.map(|end| end.saturating_duration_since(self.start))
+    }
+
+    /// A filter state object.
+    #[must_use]
+    pub fn filter_state(&self, key: &[u8]) -> Option<&Bytes> {
+        self.filter_state.iter().find(|(k, _)| **k == *key).map(|(_, value)| value)
+    }
+
+    /// Sets a filter state object. Not bounded here: who lets a plugin call this bounds it.
+    pub fn set_filter_state(&mut self, key: &[u8], value: Bytes) {
+        match self.filter_state.iter_mut().find(|(k, _)| **k == *key) {
+            Some((_, old)) => *old = value,
+            None => self.filter_state.push((key.into(), value)),
+        }
+    }
+
+    /// All filter state objects.
+    pub fn filter_states(&self) -> impl Iterator<Item = (&[u8], &Bytes)> {
+        self.filter_state.iter().map(|(key, value)| (&**key, value))
+    }
+}
+
+// === impl ConnectionInfo ===
+
+impl ConnectionInfo {
+    /// The same, to share among the connection's streams.
+    #[must_use]
+    pub fn shared(self) -> Rc<Self> {
+        Rc::new(self)
+    }
+}
