@@ -1,0 +1,145 @@
+//! Byte buffers: bodies and configurations.
+
+use bytes::Bytes;
+use sandgate_abi::{BufferType, Status};
+use sandgate_http::{BodyBuffer, Direction};
+use sandgate_vm::Output;
+
+use crate::vm::context::{Access, StreamState};
+use crate::vm::state::VmState;
+
+/// A buffer as the acting context has it now.
+enum Buffer<'a, T> {
+    Body(T),
+    Configuration(&'a Bytes),
+    /// Reads as empty.
+    Empty,
+    Missing,
+}
+
+/// ABI 0.1.0: the plugin's configuration while it is configured, else the VM's.
+pub(super) fn configuration(state: &VmState, out: &mut Output) {
+    let context = state.acting();
+    let configuring = context.as_ref().filter(|c| c.as_root().is_some_and(|root| root.configuring.get()));
+    match configuring {
+        Some(context) => out.push_segment(context.plugin.config().configuration.clone()),
+        None => out.push_segment(state.base.config.configuration.clone()),
+    }
+}
+
+pub(super) fn get(state: &VmState, buffer: BufferType, start: u32, max: u32, out: &mut Output) -> Result<(), Status> {
+    let (start, max) = (start as usize, max as usize);
+    read(state, buffer, |buffer| match buffer {
+        Buffer::Body(body) => body.slice(start, max).for_each(|segment| out.push_segment(segment)),
+        Buffer::Configuration(bytes) => {
+            let end = start.saturating_add(max).min(bytes.len());
+            if start < end {
+                out.push_segment(bytes.slice(start..end));
+            }
+        }
+        Buffer::Empty | Buffer::Missing => {}
+    })
+}
+
+/// Length and flags; the flags are always 0 (as in Envoy).
+pub(super) fn status(state: &VmState, buffer: BufferType) -> Result<(u32, u32), Status> {
+    let mut len = 0;
+    read(state, buffer, |buffer| {
+        len = match buffer {
+            Buffer::Body(body) => body.len(),
+            Buffer::Configuration(bytes) => bytes.len(),
+            Buffer::Empty | Buffer::Missing => 0,
+        };
+    })?;
+    Ok((u32::try_from(len).unwrap_or(u32::MAX), 0))
+}
+
+/// Replaces the start of a body, prepends to it or appends to it; nothing in the middle (as in Envoy).
+pub(super) fn set(state: &VmState, buffer: BufferType, start: u32, size: u32, value: &[u8]) -> Result<(), Status> {
+    let direction = match buffer {
+        BufferType::HttpRequestBody => Direction::Request,
+        BufferType::HttpResponseBody => Direction::Response,
+        BufferType::HttpCallResponseBody => return Err(Status::NotFound),
+        BufferType::PluginConfiguration if configuration_of(state, buffer).is_none() => return Err(Status::NotFound),
+        _ => return Err(Status::BadArgument),
+    };
+    let context = state.acting().ok_or(Status::BadArgument)?;
+    let stream_state = context.as_stream().ok_or(Status::BadArgument)?;
+    with_body_mut(stream_state, direction, |body| {
+        let (start, size) = (start as usize, size as usize);
+        let dropped = if start == 0 { size.min(body.len()) } else { 0 };
+        if value.len() > dropped && body.len() - dropped + value.len() > state.host.limits().body_bytes {
+            return Err(Status::InternalFailure);
+        }
+        if start == 0 {
+            body.drain(size);
+            body.prepend(Bytes::copy_from_slice(value));
+            Ok(())
+        } else if start >= body.len() {
+            body.push(Bytes::copy_from_slice(value));
+            Ok(())
+        } else {
+            Err(Status::BadArgument)
+        }
+    })
+    .unwrap_or(Err(Status::BadArgument))
+}
+
+fn read(state: &VmState, buffer: BufferType, read: impl FnOnce(Buffer<'_, &BodyBuffer>)) -> Result<(), Status> {
+    let context = state.acting();
+    let direction = match buffer {
+        BufferType::HttpRequestBody => Direction::Request,
+        BufferType::HttpResponseBody => Direction::Response,
+        BufferType::DownstreamData
+        | BufferType::UpstreamData
+        | BufferType::GrpcReceiveBuffer
+        | BufferType::CallData => {
+            read(Buffer::Empty);
+            return Ok(());
+        }
+        BufferType::HttpCallResponseBody => {
+            read(Buffer::Missing);
+            return Err(Status::NotFound);
+        }
+        BufferType::VmConfiguration => {
+            read(Buffer::Configuration(&state.base.config.configuration));
+            return Ok(());
+        }
+        BufferType::PluginConfiguration => {
+            let configuration = configuration_of(state, buffer).ok_or(Status::NotFound)?;
+            read(Buffer::Configuration(&configuration));
+            return Ok(());
+        }
+    };
+    let Some(stream_state) = context.as_ref().and_then(|c| c.as_stream()) else {
+        read(Buffer::Empty);
+        return Ok(());
+    };
+    let mut read = Some(read);
+    let mut once = |buffer: Buffer<'_, &BodyBuffer>| {
+        if let Some(read) = read.take() {
+            read(buffer);
+        }
+    };
+    let _ = with_body_mut(stream_state, direction, |body| once(Buffer::Body(body)));
+    once(Buffer::Empty);
+    Ok(())
+}
+
+/// The plugin's configuration can be read only while its root context is made or configured.
+fn configuration_of(state: &VmState, buffer: BufferType) -> Option<Bytes> {
+    let context = state.acting()?;
+    let configuring = buffer == BufferType::PluginConfiguration && context.as_root()?.configuring.get();
+    configuring.then(|| context.plugin.config().configuration.clone())
+}
+
+/// What the filter chain has buffered, while the guest buffers; else the piece it is being shown.
+fn with_body_mut<T>(state: &StreamState, direction: Direction, change: impl FnOnce(&mut BodyBuffer) -> T) -> Option<T> {
+    if state.buffering(direction).get() {
+        let stream = state.stream()?;
+        let mut body = stream.buffered_body(direction)?;
+        return Some(change(&mut body));
+    }
+    let shown = state.showing.get() == Some(direction) && state.allows(Access::body(direction));
+    shown.then(|| change(&mut state.chunk.borrow_mut()))
+}

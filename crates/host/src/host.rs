@@ -1,0 +1,312 @@
+//! The process-wide part: engines, modules, base VMs and what plugins share.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, Weak};
+
+use sandgate_abi::LogLevel;
+use sandgate_vm::{Engine, LoadError, Module, NativeEngine, WasmtimeEngine};
+
+use crate::keys::{CodeHash, VmKey};
+use crate::plugin::{ReloadCounts, log_load_failure};
+use crate::shared::metrics::Metrics;
+use crate::shared::space::{Spaces, locked};
+use crate::vm::base::{BaseVm, RuntimeCounts, VmCount};
+use crate::vm::instance::Vm;
+use crate::vm::state::VmState;
+use crate::vm::timers::Timers;
+use crate::worker_host::start_root;
+use crate::{
+    Environment, GuestLog, HostLimits, Plugin, PluginConfig, PluginError, PluginErrorCause, Stat, VmConfig, VmHost,
+};
+
+/// Envoy's name of the runtime that official Envoy has; here it means Wasmtime.
+const V8: &str = "envoy.wasm.runtime.v8";
+const WASMTIME: &str = WasmtimeEngine::<VmHost>::NAME;
+
+/// By the engine's name and the module's bytes.
+type ModuleCache = HashMap<(&'static str, CodeHash), Weak<dyn Module<VmHost>>>;
+
+/// Chooses what a [`Host`] is made of.
+pub struct HostBuilder {
+    log: Arc<dyn GuestLog>,
+    engines: Vec<Arc<dyn Engine<VmHost>>>,
+    limits: HostLimits,
+    strict_runtime: bool,
+}
+
+/// All that is shared by the workers of a process.
+pub struct Host {
+    log: Arc<dyn GuestLog>,
+    engines: Vec<Arc<dyn Engine<VmHost>>>,
+    limits: HostLimits,
+    strict_runtime: bool,
+    told_of_v8: AtomicBool,
+    /// Compiled once however many VM keys use them.
+    modules: Mutex<ModuleCache>,
+    bases: Mutex<HashMap<VmKey, Weak<BaseVm>>>,
+    spaces: Spaces,
+    metrics: Metrics,
+    active_vms: Arc<AtomicU64>,
+    runtimes: Mutex<BTreeMap<String, Arc<RuntimeCounts>>>,
+    reloads: Mutex<BTreeMap<String, Arc<ReloadCounts>>>,
+}
+
+// === impl HostBuilder ===
+
+impl HostBuilder {
+    /// Adds Wasmtime, which also runs plugins whose runtime is unset or V8, and the null runtime without native plugins.
+    ///
+    /// # Errors
+    /// If Wasmtime does not support this machine.
+    pub fn default_engines(self) -> Result<Self, LoadError> {
+        Ok(self.engine(Arc::new(WasmtimeEngine::new()?)).engine(Arc::new(NativeEngine::new())))
+    }
+
+    /// Adds an engine, or replaces the one of the same name.
+    #[must_use]
+    pub fn engine(mut self, engine: Arc<dyn Engine<VmHost>>) -> Self {
+        self.engines.retain(|other| other.name() != engine.name());
+        self.engines.push(engine);
+        self
+    }
+
+    /// Bounds on what guests can grow.
+    #[must_use]
+    pub fn limits(mut self, limits: HostLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Refuses `envoy.wasm.runtime.v8` instead of running it on Wasmtime.
+    #[must_use]
+    pub fn strict_runtime(mut self, strict: bool) -> Self {
+        self.strict_runtime = strict;
+        self
+    }
+
+    /// The host.
+    #[must_use]
+    pub fn build(self) -> Arc<Host> {
+        Arc::new(Host {
+            log: self.log,
+            engines: self.engines,
+            limits: self.limits,
+            strict_runtime: self.strict_runtime,
+            told_of_v8: AtomicBool::new(false),
+            modules: Mutex::default(),
+            bases: Mutex::default(),
+            spaces: Spaces::default(),
+            metrics: Metrics::default(),
+            active_vms: Arc::default(),
+            runtimes: Mutex::default(),
+            reloads: Mutex::default(),
+        })
+    }
+}
+
+impl fmt::Debug for HostBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HostBuilder").field("limits", &self.limits).finish_non_exhaustive()
+    }
+}
+
+// === impl Host ===
+
+impl Host {
+    /// Begins to make a host that logs to `log`.
+    #[must_use]
+    pub fn builder(log: Arc<dyn GuestLog>) -> HostBuilder {
+        HostBuilder { log, engines: Vec::new(), limits: HostLimits::default(), strict_runtime: false }
+    }
+
+    /// Envoy's names of the runtimes built in.
+    #[must_use]
+    pub fn runtimes(&self) -> Vec<&'static str> {
+        self.engines.iter().map(|engine| engine.name()).collect()
+    }
+
+    /// Compiles the module, and tries the configuration in a VM of its own, which is then thrown away. Call on the main
+    /// thread, before any worker asks for a handle.
+    ///
+    /// What the trial does to shared data, queues and metrics stays (as in Envoy).
+    ///
+    /// # Errors
+    /// Whatever Envoy refuses a configuration for, whichever its failure policy; the lines that Envoy logs then have
+    /// been logged, but for the last one, `Unable to create Wasm plugin <name>`.
+    pub fn load(
+        self: &Arc<Self>,
+        config: Arc<PluginConfig>,
+        env: Rc<dyn Environment>,
+    ) -> Result<Arc<Plugin>, PluginError> {
+        self.try_load(&config, env).map_err(|cause| {
+            cause.log(self);
+            if !matches!(cause, PluginErrorCause::NoCode) {
+                log_load_failure(&config.name, &mut |level, line| self.note(level, line));
+            }
+            PluginError { plugin: config.name.clone(), cause }
+        })
+    }
+
+    fn try_load(
+        self: &Arc<Self>,
+        config: &Arc<PluginConfig>,
+        env: Rc<dyn Environment>,
+    ) -> Result<Arc<Plugin>, PluginErrorCause> {
+        if config.vm.code.is_empty() {
+            return Err(PluginErrorCause::NoCode);
+        }
+        let base = self.base(&config.vm, &env)?;
+        let reloads = Arc::clone(locked(&self.reloads).entry(config.name.clone()).or_default());
+        let plugin = Plugin::new(Arc::clone(config), base, reloads);
+        self.try_out(&plugin, env)?;
+        Ok(plugin)
+    }
+
+    /// The living base VM of this key, or a new one. Its start functions run, as they do in Envoy, where a guest's log
+    /// shows them.
+    fn base(self: &Arc<Self>, config: &VmConfig, env: &Rc<dyn Environment>) -> Result<Arc<BaseVm>, PluginErrorCause> {
+        let key = VmKey::of(config);
+        if let Some(base) = locked(&self.bases).get(&key).and_then(Weak::upgrade) {
+            return Ok(base);
+        }
+        let module = self.module(config)?;
+        let counts = self.counts(&config.runtime);
+        let base = Arc::new(BaseVm {
+            key,
+            module,
+            config: config.clone(),
+            space: self.spaces.open(&config.vm_id),
+            canaries: Mutex::default(),
+            _counted: VmCount::new_base(&counts),
+            counts,
+        });
+        Vm::start(VmState::new(
+            Arc::clone(self),
+            Rc::clone(env),
+            Arc::clone(&base),
+            Rc::default(),
+            std::sync::Weak::new(),
+        ))?;
+        let mut bases = locked(&self.bases);
+        bases.retain(|_, base| base.strong_count() > 0);
+        bases.insert(key, Arc::downgrade(&base));
+        Ok(base)
+    }
+
+    fn module(&self, config: &VmConfig) -> Result<Arc<dyn Module<VmHost>>, LoadError> {
+        let engine = self.engine(&config.runtime)?;
+        let key = (engine.name(), CodeHash::of(&config.code));
+        if let Some(module) = locked(&self.modules).get(&key).and_then(Weak::upgrade) {
+            return Ok(module);
+        }
+        let module = engine.compile(&config.code)?;
+        let mut modules = locked(&self.modules);
+        modules.retain(|_, module| module.strong_count() > 0);
+        modules.insert(key, Arc::downgrade(&module));
+        Ok(module)
+    }
+
+    fn engine(&self, runtime: &str) -> Result<&Arc<dyn Engine<VmHost>>, LoadError> {
+        let find = |name: &str| self.engines.iter().find(|engine| engine.name() == name);
+        let found = match runtime {
+            "" => find(WASMTIME),
+            V8 if !self.strict_runtime => find(V8).or_else(|| {
+                if !self.told_of_v8.swap(true, Relaxed) {
+                    let line = format!("{V8} is not built in: such plugins run on {WASMTIME}");
+                    self.log.warn_of_configuration(&line);
+                }
+                find(WASMTIME)
+            }),
+            name => find(name),
+        };
+        found.ok_or_else(|| LoadError::UnknownRuntime(runtime.to_owned()))
+    }
+
+    /// Envoy's canary: a VM that is started and configured, and then dropped without `proxy_on_done`.
+    fn try_out(self: &Arc<Self>, plugin: &Arc<Plugin>, env: Rc<dyn Environment>) -> Result<(), PluginErrorCause> {
+        let base = &plugin.base;
+        let known = locked(&base.canaries).get(&plugin.key).copied();
+        match known {
+            Some(true) => return Ok(()),
+            Some(false) => return Err(PluginErrorCause::Configure { worker: false, fault: None }),
+            None => {}
+        }
+        let timers = Rc::<Timers>::default();
+        let state = VmState::new(Arc::clone(self), env, Arc::clone(base), timers, std::sync::Weak::new());
+        let vm = Vm::start(state)?;
+        let result = start_root(&vm, plugin, false);
+        if matches!(result, Ok(_) | Err(PluginErrorCause::Configure { .. })) {
+            locked(&base.canaries).insert(plugin.key, result.is_ok());
+        }
+        result.map(drop)
+    }
+
+    fn counts(&self, runtime: &str) -> Arc<RuntimeCounts> {
+        let mut runtimes = locked(&self.runtimes);
+        if let Some(counts) = runtimes.get(runtime) {
+            return Arc::clone(counts);
+        }
+        let counts = Arc::new(RuntimeCounts {
+            runtime: runtime.to_owned(),
+            created: AtomicU64::new(0),
+            active: Arc::clone(&self.active_vms),
+        });
+        runtimes.insert(runtime.to_owned(), Arc::clone(&counts));
+        counts
+    }
+
+    /// Every stat, under the names that Envoy 1.40 uses: `wasm.<runtime>.created` and `.active`,
+    /// `wasm.wasm_vm_count`, `wasm.remote_load_*`, `wasm.<plugin>.vm_reload_*` and `wasmcustom.<name>`. Nothing before the first plugin.
+    pub fn visit_stats(&self, visit: &mut dyn FnMut(&str, Stat)) {
+        let runtimes: Vec<_> = locked(&self.runtimes).values().cloned().collect();
+        for counts in &runtimes {
+            visit(&format!("wasm.{}.created", counts.runtime), Stat::Counter(counts.created.load(Relaxed)));
+            visit(&format!("wasm.{}.active", counts.runtime), Stat::Gauge(counts.active.load(Relaxed)));
+        }
+        if !runtimes.is_empty() {
+            visit("wasm.wasm_vm_count", Stat::Gauge(self.active_vms.load(Relaxed)));
+            // Code is not loaded from remote yet.
+            visit("wasm.remote_load_cache_entries", Stat::Gauge(0));
+            for what in ["cache_hits", "cache_misses", "cache_negative_hits", "fetch_failures", "fetch_successes"] {
+                visit(&format!("wasm.remote_load_{what}"), Stat::Counter(0));
+            }
+        }
+        let reloads: Vec<_> = locked(&self.reloads).iter().map(|(name, r)| (name.clone(), Arc::clone(r))).collect();
+        for (name, counts) in reloads {
+            counts.visit(&name, visit);
+        }
+        self.metrics.visit(visit);
+    }
+
+    pub(crate) fn log(&self) -> &dyn GuestLog {
+        &*self.log
+    }
+
+    pub(crate) fn limits(&self) -> &HostLimits {
+        &self.limits
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    pub(crate) fn spaces(&self) -> &Spaces {
+        &self.spaces
+    }
+
+    /// Writes a line of the host's own.
+    pub(crate) fn note(&self, level: LogLevel, line: fmt::Arguments<'_>) {
+        if level as u32 >= self.log.level() {
+            self.log.write(level, line.to_string().as_bytes());
+        }
+    }
+}
+
+impl fmt::Debug for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Host").field("runtimes", &self.runtimes()).finish_non_exhaustive()
+    }
+}

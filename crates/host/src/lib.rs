@@ -1,0 +1,34 @@
+//! The Proxy-Wasm host: VMs, plugins, contexts and hostcalls, without sockets or a clock of its own.
+#![forbid(unsafe_code)]
+
+mod calls;
+mod environment;
+mod host;
+mod http_context;
+mod http_stream;
+mod keys;
+mod limits;
+mod plugin;
+mod plugin_config;
+mod plugin_error;
+mod plugin_handle;
+mod shared;
+mod stats;
+mod vm;
+mod worker_host;
+
+pub use environment::{Environment, GuestLog};
+pub use host::{Host, HostBuilder};
+pub use http_context::{ContextOutcome, HttpContext, fail_stream_reply};
+pub use http_stream::{HttpStream, StreamMap};
+pub use limits::HostLimits;
+pub use plugin::Plugin;
+pub use plugin_config::{FailurePolicy, PluginConfig, TrafficDirection, VmConfig};
+pub use plugin_error::{PluginError, PluginErrorCause};
+pub use plugin_handle::PluginHandle;
+pub use sandgate_vm::{
+    Engine, Fault, FaultKind, HostCalls, Limits, LoadError, NativeEngine, NativePlugin, WasmtimeEngine,
+};
+pub use stats::{HistogramSnapshot, Stat};
+pub use vm::state::VmHost;
+pub use worker_host::WorkerHost;

@@ -1,0 +1,46 @@
+//! What plugins may make the process keep.
+
+/// Bounds on what guests can grow. Envoy has none of these; the defaults are far above honest use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostLimits {
+    /// Keys and values of the shared data of one `vm_id`, in bytes, with 64 bytes for each entry. A set beyond it
+    /// answers `InternalFailure`. Default 64 MiB.
+    pub shared_data_bytes: usize,
+    /// Elements of one queue, in bytes, with 64 bytes for each. An enqueue beyond it answers
+    /// `InternalFailure`. Default 64 MiB.
+    pub queue_bytes: usize,
+    /// Queues of one `vm_id`. Default 1024.
+    pub queues: usize,
+    /// Distinct metrics in the process. A definition beyond it answers `InternalFailure`. Default 65,536.
+    pub metrics: usize,
+    /// Bytes of a metric's name. Default 4096.
+    pub metric_name_bytes: usize,
+    /// Metric ids of one VM; defining a metric again takes a new id. Default 65,536.
+    pub metric_ids: usize,
+    /// Bytes of one log line of a guest; the rest is cut off. Default 1 MiB.
+    pub log_line_bytes: usize,
+    /// Bytes that one VM may log in a second; lines beyond are dropped and counted. `None`, as in Envoy, by default.
+    pub log_bytes_per_second: Option<u64>,
+    /// What one stream's plugins may keep in properties, in bytes of keys and values. Default 1 MiB.
+    pub property_bytes: usize,
+    /// What `proxy_set_buffer_bytes` may make of a body, in bytes; beyond it answers `InternalFailure`. The buffer limits
+    /// of the filter chain are another matter. Default 256 MiB.
+    pub body_bytes: usize,
+}
+
+impl Default for HostLimits {
+    fn default() -> Self {
+        Self {
+            shared_data_bytes: 64 << 20,
+            queue_bytes: 64 << 20,
+            queues: 1024,
+            metrics: 1 << 16,
+            metric_name_bytes: 4096,
+            metric_ids: 1 << 16,
+            log_line_bytes: 1 << 20,
+            log_bytes_per_second: None,
+            property_bytes: 1 << 20,
+            body_bytes: 256 << 20,
+        }
+    }
+}

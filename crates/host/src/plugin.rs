@@ -1,0 +1,70 @@
+//! A plugin that the main thread has accepted.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use sandgate_abi::LogLevel;
+
+use crate::keys::PluginKey;
+use crate::vm::base::BaseVm;
+use crate::{PluginConfig, Stat};
+
+/// A plugin whose module is compiled and whose configuration a trial VM has accepted. Shared by all threads.
+pub struct Plugin {
+    config: Arc<PluginConfig>,
+    pub(crate) key: PluginKey,
+    pub(crate) base: Arc<BaseVm>,
+    pub(crate) reloads: Arc<ReloadCounts>,
+}
+
+/// How often VMs of plugins of one name were made anew. Kept by the host under that name.
+#[derive(Debug, Default)]
+pub(crate) struct ReloadCounts {
+    pub(crate) success: AtomicU64,
+    pub(crate) failure: AtomicU64,
+    pub(crate) backoff: AtomicU64,
+}
+
+impl Plugin {
+    pub(crate) fn new(config: Arc<PluginConfig>, base: Arc<BaseVm>, reloads: Arc<ReloadCounts>) -> Arc<Self> {
+        Arc::new(Self { key: PluginKey::of(&config), config, base, reloads })
+    }
+
+    /// What it was made from.
+    #[must_use]
+    pub fn config(&self) -> &Arc<PluginConfig> {
+        &self.config
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.config.name
+    }
+}
+
+impl fmt::Debug for Plugin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Plugin").field("name", &self.config.name).field("base", &self.base).finish_non_exhaustive()
+    }
+}
+
+impl ReloadCounts {
+    pub(crate) fn visit(&self, plugin: &str, visit: &mut dyn FnMut(&str, Stat)) {
+        // Envoy defines the first and never counts it.
+        let counts = [("", 0), ("_backoff", self.backoff.load(Relaxed))]
+            .into_iter()
+            .chain([("_failure", self.failure.load(Relaxed)), ("_success", self.success.load(Relaxed))]);
+        for (what, value) in counts {
+            visit(&format!("wasm.{plugin}.vm_reload{what}"), Stat::Counter(value));
+        }
+    }
+}
+
+/// The lines that Envoy 1.40 logs when a plugin cannot be made on the main thread, without its last one, which names
+/// the configuration.
+pub(crate) fn log_load_failure(name: &str, log: &mut dyn FnMut(LogLevel, fmt::Arguments<'_>)) {
+    log(LogLevel::Critical, format_args!("Plugin {name} failed to load"));
+    log(LogLevel::Critical, format_args!("Plugin configured to fail closed failed to load"));
+}

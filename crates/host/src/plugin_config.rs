@@ -1,0 +1,70 @@
+//! What a plugin is made from: Envoy's `PluginConfig` and `VmConfig`, already read and checked.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use sandgate_vm::Limits;
+
+/// Envoy's `envoy.extensions.wasm.v3.PluginConfig`, with `Any`s turned to bytes as Envoy does.
+#[derive(Clone, Debug, Default)]
+pub struct PluginConfig {
+    /// Names the plugin in logs, stats and the property `plugin_name`.
+    pub name: String,
+    /// Chooses the root context inside the module.
+    pub root_id: String,
+    /// The VM.
+    pub vm: VmConfig,
+    /// What `proxy_on_configure` reads.
+    pub configuration: Bytes,
+    /// What happens to streams once the VM has failed.
+    pub failure_policy: FailurePolicy,
+    /// The deprecated `fail_open: true`: streams in flight in a failed VM pass too.
+    pub legacy_fail_open: bool,
+    /// `reload_config.backoff.base_interval`; Envoy's default is 1 s.
+    pub reload_backoff: Option<Duration>,
+    /// A headers callback's 1 means `StopIteration`, not `StopAllIterationAndWatermark`.
+    pub allow_on_headers_stop_iteration: bool,
+    /// Of the listener; part of the plugin key.
+    pub direction: TrafficDirection,
+    /// Serialized listener metadata; part of the plugin key.
+    pub listener_metadata: Option<Bytes>,
+}
+
+/// Envoy's `VmConfig`.
+#[derive(Clone, Debug, Default)]
+pub struct VmConfig {
+    /// Part of the VM key; namespace of shared data and queues.
+    pub vm_id: String,
+    /// Envoy's runtime name; empty means Wasmtime.
+    pub runtime: String,
+    /// The module's bytes; the plugin's name for the null runtime.
+    pub code: Bytes,
+    /// What `proxy_on_vm_start` reads; part of the VM key.
+    pub configuration: Bytes,
+    /// WASI environment, in order, already merged and checked for duplicates.
+    pub environment: Vec<(String, String)>,
+    /// Quotas.
+    pub limits: Limits,
+}
+
+/// Envoy's `FailurePolicy`; unspecified is closed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FailurePolicy {
+    /// Every stream of the failed VM gets 503.
+    #[default]
+    FailClosed,
+    /// New streams pass without the plugin.
+    FailOpen,
+    /// The VM is made anew, with a backoff.
+    FailReload,
+}
+
+/// Envoy's traffic direction of a listener.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "Envoy's names")]
+pub enum TrafficDirection {
+    #[default]
+    Unspecified,
+    Inbound,
+    Outbound,
+}

@@ -1,0 +1,128 @@
+//! A plugin on one thread, and what new streams get from it.
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use crate::vm::context::Context;
+use crate::vm::instance::Vm;
+use crate::{ContextOutcome, FailurePolicy, HttpContext, HttpStream, Plugin, WorkerHost};
+
+/// Envoy's default of `reload_config.backoff.base_interval`.
+const DEFAULT_RELOAD_BACKOFF_NS: u64 = 1_000_000_000;
+/// A base interval below this would be busy work.
+const MIN_RELOAD_BACKOFF_NS: u64 = 1_000_000;
+
+/// A plugin on one thread. Streams that have begun keep what they need of it.
+pub struct PluginHandle {
+    plugin: Arc<Plugin>,
+    worker: Rc<WorkerHost>,
+    instance: RefCell<Option<Rc<PluginInstance>>>,
+    last_load_ns: Cell<u64>,
+}
+
+/// A root context and its VM. With the last holder the context is shut down, and with its last plugin the VM.
+pub(crate) struct PluginInstance {
+    pub(crate) vm: Rc<Vm>,
+    pub(crate) root: Rc<Context>,
+}
+
+impl PluginHandle {
+    pub(crate) fn new(worker: Rc<WorkerHost>, plugin: Arc<Plugin>, instance: Option<Rc<PluginInstance>>) -> Rc<Self> {
+        let last_load_ns = Cell::new(worker.env().monotonic_ns());
+        Rc::new(Self { plugin, worker, instance: RefCell::new(instance), last_load_ns })
+    }
+
+    /// The plugin.
+    #[must_use]
+    pub fn plugin(&self) -> &Arc<Plugin> {
+        &self.plugin
+    }
+
+    /// A context for a new stream; call when the stream's filter chain is made. The host keeps only a weak reference to
+    /// the stream. A failed VM may be made anew here.
+    #[must_use]
+    pub fn create_context(&self, stream: Rc<dyn HttpStream>) -> ContextOutcome {
+        match self.living() {
+            Some(instance) => {
+                let state = &instance.vm.state;
+                let root = Rc::clone(&instance.root);
+                let context = Context::stream(state.next_id(), Arc::clone(&self.plugin), root, Rc::downgrade(&stream));
+                state.add(&context);
+                ContextOutcome::Context(HttpContext::new(instance, context))
+            }
+            None if self.is_open() => ContextOutcome::Bypass,
+            None => ContextOutcome::FailClosed,
+        }
+    }
+
+    /// Whether streams that begin now get a context.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        self.instance.borrow().as_ref().is_some_and(|instance| !instance.vm.has_failed())
+    }
+
+    fn is_open(&self) -> bool {
+        let config = self.plugin.config();
+        config.failure_policy == FailurePolicy::FailOpen || config.legacy_fail_open
+    }
+
+    fn living(&self) -> Option<Rc<PluginInstance>> {
+        let instance = self.instance.borrow().clone()?;
+        if !instance.vm.has_failed() {
+            return Some(instance);
+        }
+        // One that was never there is not reloaded (as in Envoy).
+        if self.plugin.config().failure_policy == FailurePolicy::FailReload { self.reload() } else { None }
+    }
+
+    /// Makes the VM anew, unless that was tried too recently.
+    fn reload(&self) -> Option<Rc<PluginInstance>> {
+        let counts = &self.plugin.reloads;
+        let now = self.worker.env().monotonic_ns();
+        if now.saturating_sub(self.last_load_ns.get()) < self.backoff_ns() {
+            counts.backoff.fetch_add(1, Relaxed);
+            return None;
+        }
+        self.last_load_ns.set(now);
+        match self.worker.instance(&self.plugin) {
+            Ok(instance) => {
+                counts.success.fetch_add(1, Relaxed);
+                self.instance.replace(Some(Rc::clone(&instance)));
+                Some(instance)
+            }
+            Err(_) => {
+                counts.failure.fetch_add(1, Relaxed);
+                None
+            }
+        }
+    }
+
+    /// Between one and one and a half times the base, chosen anew each time.
+    fn backoff_ns(&self) -> u64 {
+        let base = self.plugin.config().reload_backoff.map_or(DEFAULT_RELOAD_BACKOFF_NS, |base| {
+            u64::try_from(base.as_nanos()).unwrap_or(u64::MAX).max(MIN_RELOAD_BACKOFF_NS)
+        });
+        let mut random = [0; 8];
+        // Without random numbers there is no jitter, which does no harm.
+        let _ = getrandom::fill(&mut random);
+        base.saturating_add(u64::from_le_bytes(random) % (base / 2))
+    }
+}
+
+impl fmt::Debug for PluginHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PluginHandle")
+            .field("plugin", &self.plugin)
+            .field("alive", &self.is_alive())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for PluginInstance {
+    fn drop(&mut self) {
+        self.vm.shut_down_root(&self.root);
+    }
+}

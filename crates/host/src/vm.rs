@@ -1,0 +1,8 @@
+//! One VM: the guest, the host's side of it, and the gate between them.
+
+pub(crate) mod action;
+pub(crate) mod base;
+pub(crate) mod context;
+pub(crate) mod instance;
+pub(crate) mod state;
+pub(crate) mod timers;

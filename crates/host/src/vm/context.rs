@@ -1,0 +1,217 @@
+//! Root and stream contexts: what a guest knows by an id.
+
+use std::cell::{Cell, RefCell};
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+
+use sandgate_http::{BodyBuffer, Direction};
+
+use super::timers::TimerKey;
+use crate::{HttpStream, Plugin};
+
+/// A context of one VM. Owned by its user and by the VM's table; knows nothing of the VM.
+pub(crate) struct Context {
+    pub(crate) id: u32,
+    pub(crate) plugin: Arc<Plugin>,
+    pub(crate) kind: ContextKind,
+}
+
+pub(crate) enum ContextKind {
+    Root(RootState),
+    Stream(StreamState),
+}
+
+/// What only a root context has.
+#[derive(Debug, Default)]
+pub(crate) struct RootState {
+    /// The guest runs the creation of this context or `proxy_on_configure`: it may read the plugin's configuration.
+    pub(crate) configuring: Cell<bool>,
+    /// 0 for no timer.
+    pub(crate) tick_period_ms: Cell<u32>,
+    pub(crate) timer: Cell<Option<TimerKey>>,
+    /// `proxy_on_done` answered false; `proxy_done` ends the wait.
+    pub(crate) pending_done: Cell<bool>,
+    /// `proxy_on_done` has been called or is about to be.
+    pub(crate) ending: Cell<bool>,
+}
+
+/// What only a stream context has.
+pub(crate) struct StreamState {
+    pub(crate) root: Rc<Context>,
+    /// Weak, so that no context keeps a stream alive.
+    stream: Weak<dyn HttpStream>,
+    pub(crate) phase: Cell<Phase>,
+    /// What the guest may see now.
+    access: Cell<Access>,
+    /// The last headers or body shown were the end of their half.
+    pub(crate) end_of_stream: Cell<bool>,
+    /// The guest answered "stop and buffer" to the last piece of body.
+    pub(crate) buffering_request: Cell<bool>,
+    pub(crate) buffering_response: Cell<bool>,
+    /// The guest stopped this half and has not let it go on.
+    pub(crate) stopped_request: Cell<bool>,
+    pub(crate) stopped_response: Cell<bool>,
+    /// The guest has answered the stream itself.
+    pub(crate) replied: Cell<bool>,
+    /// The stream was told that its plugin has failed; once.
+    pub(crate) failed: Cell<bool>,
+    /// The piece of body that the guest is being shown, and of which half.
+    pub(crate) chunk: RefCell<BodyBuffer>,
+    pub(crate) showing: Cell<Option<Direction>>,
+    /// Bytes of properties that the guest has set.
+    pub(crate) property_bytes: Cell<usize>,
+}
+
+/// Where in its life a stream context is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// The guest has not heard of it.
+    New,
+    /// Between headers and the end.
+    Open,
+    /// In `proxy_on_log`: all maps can be read.
+    Log,
+    /// In `proxy_on_done` or `proxy_on_delete`: nothing moves the stream any more.
+    Ending,
+    /// The guest has forgotten it.
+    Ended,
+}
+
+/// A set of the things that come and go with the phase.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Access(u8);
+
+impl Access {
+    pub(crate) const REQUEST_HEADERS: Self = Self(1);
+    pub(crate) const REQUEST_BODY: Self = Self(2);
+    pub(crate) const REQUEST_TRAILERS: Self = Self(4);
+    pub(crate) const RESPONSE_HEADERS: Self = Self(8);
+    pub(crate) const RESPONSE_BODY: Self = Self(16);
+    pub(crate) const RESPONSE_TRAILERS: Self = Self(32);
+    const REQUEST: Self = Self(7);
+
+    pub(crate) const fn headers(direction: Direction) -> Self {
+        match direction {
+            Direction::Request => Self::REQUEST_HEADERS,
+            Direction::Response => Self::RESPONSE_HEADERS,
+        }
+    }
+
+    pub(crate) const fn body(direction: Direction) -> Self {
+        match direction {
+            Direction::Request => Self::REQUEST_BODY,
+            Direction::Response => Self::RESPONSE_BODY,
+        }
+    }
+
+    pub(crate) const fn trailers(direction: Direction) -> Self {
+        match direction {
+            Direction::Request => Self::REQUEST_TRAILERS,
+            Direction::Response => Self::RESPONSE_TRAILERS,
+        }
+    }
+}
+
+// === impl Context ===
+
+impl Context {
+    pub(crate) fn root(id: u32, plugin: Arc<Plugin>) -> Rc<Self> {
+        Rc::new(Self { id, plugin, kind: ContextKind::Root(RootState::default()) })
+    }
+
+    pub(crate) fn stream(id: u32, plugin: Arc<Plugin>, root: Rc<Self>, stream: Weak<dyn HttpStream>) -> Rc<Self> {
+        Rc::new(Self { id, plugin, kind: ContextKind::Stream(StreamState::new(root, stream)) })
+    }
+
+    pub(crate) fn as_root(&self) -> Option<&RootState> {
+        match &self.kind {
+            ContextKind::Root(root) => Some(root),
+            ContextKind::Stream(_) => None,
+        }
+    }
+
+    pub(crate) fn as_stream(&self) -> Option<&StreamState> {
+        match &self.kind {
+            ContextKind::Root(_) => None,
+            ContextKind::Stream(stream) => Some(stream),
+        }
+    }
+
+    /// The context itself, or the root that a stream context belongs to.
+    pub(crate) fn root_of(self: &Rc<Self>) -> Rc<Self> {
+        match &self.kind {
+            ContextKind::Root(_) => Rc::clone(self),
+            ContextKind::Stream(stream) => Rc::clone(&stream.root),
+        }
+    }
+}
+
+impl std::fmt::Debug for Context {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Context").field("id", &self.id).field("plugin", &self.plugin.name()).finish_non_exhaustive()
+    }
+}
+
+// === impl StreamState ===
+
+impl StreamState {
+    fn new(root: Rc<Context>, stream: Weak<dyn HttpStream>) -> Self {
+        Self {
+            root,
+            stream,
+            phase: Cell::new(Phase::New),
+            access: Cell::default(),
+            end_of_stream: Cell::new(false),
+            buffering_request: Cell::new(false),
+            buffering_response: Cell::new(false),
+            stopped_request: Cell::new(false),
+            stopped_response: Cell::new(false),
+            replied: Cell::new(false),
+            failed: Cell::new(false),
+            chunk: RefCell::default(),
+            showing: Cell::new(None),
+            property_bytes: Cell::new(0),
+        }
+    }
+
+    /// The stream, unless it is over.
+    pub(crate) fn stream(&self) -> Option<Rc<dyn HttpStream>> {
+        if self.phase.get() == Phase::Ended { None } else { self.stream.upgrade() }
+    }
+
+    pub(crate) fn allow(&self, what: Access) {
+        self.access.set(Access(self.access.get().0 | what.0));
+    }
+
+    pub(crate) fn forbid(&self, what: Access) {
+        self.access.set(Access(self.access.get().0 & !what.0));
+    }
+
+    pub(crate) fn allows(&self, what: Access) -> bool {
+        self.access.get().0 & what.0 != 0
+    }
+
+    /// What `proxy_continue_stream` takes from the guest, whichever half it names (observed in Envoy 1.40).
+    pub(crate) fn forbid_request(&self) {
+        self.forbid(Access::REQUEST);
+    }
+
+    pub(crate) fn stopped(&self, direction: Direction) -> &Cell<bool> {
+        match direction {
+            Direction::Request => &self.stopped_request,
+            Direction::Response => &self.stopped_response,
+        }
+    }
+
+    pub(crate) fn buffering(&self, direction: Direction) -> &Cell<bool> {
+        match direction {
+            Direction::Request => &self.buffering_request,
+            Direction::Response => &self.buffering_response,
+        }
+    }
+
+    /// Whether nothing moves the stream on but the guest.
+    pub(crate) fn waits(&self) -> bool {
+        (self.stopped_request.get() || self.stopped_response.get()) && !self.replied.get()
+    }
+}

@@ -1,0 +1,271 @@
+//! A guest and the one way into it.
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::rc::Rc;
+
+use sandgate_abi::{Callback, CallbackSet, LogLevel};
+use sandgate_http::Direction;
+use sandgate_vm::{Fault, PluginVm};
+
+use super::action::{Action, MAX_REENTRIES};
+use super::base::VmCount;
+use super::context::Context;
+use super::state::{VmHost, VmState};
+use crate::plugin_error::PluginErrorCause;
+use crate::{Plugin, fail_stream_reply};
+
+/// The gRPC status "unavailable".
+const GRPC_UNAVAILABLE: u32 = 14;
+
+/// One VM on one thread.
+pub(crate) struct Vm {
+    pub(crate) state: Rc<VmState>,
+    /// Borrowed while the guest runs, so that it cannot be entered twice. Empty once it has failed.
+    guest: RefCell<Option<Box<dyn PluginVm<VmHost>>>>,
+    exports: CallbackSet,
+    failed: Cell<bool>,
+    acting: Cell<bool>,
+    _counted: VmCount,
+}
+
+/// What a callback came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Outcome {
+    /// What the guest returned; `None` if it does not export the callback.
+    pub(crate) value: Option<u32>,
+    /// A local response was asked for.
+    pub(crate) stop: bool,
+}
+
+/// The VM has failed, now or before, and was not entered or did not return.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Dead;
+
+impl Vm {
+    /// Makes an instance and runs its start functions.
+    pub(crate) fn start(state: Rc<VmState>) -> Result<Rc<Self>, PluginErrorCause> {
+        let base = &state.base;
+        let counted = VmCount::new(&base.counts);
+        let mut guest = base.module.instantiate(VmHost(Rc::clone(&state)), &base.config.limits)?;
+        guest.start().map_err(|fault| {
+            state.note(
+                LogLevel::Error,
+                format_args!("{}", Failure { fault: &fault, plugin: None, vm_id: &base.config.vm_id }),
+            );
+            PluginErrorCause::Initialize(fault)
+        })?;
+        let exports = base.module.exports();
+        let vm = Rc::new(Self {
+            guest: RefCell::new(Some(guest)),
+            exports,
+            failed: Cell::new(false),
+            acting: Cell::new(false),
+            _counted: counted,
+            state,
+        });
+        *vm.state.vm.borrow_mut() = Rc::downgrade(&vm);
+        Ok(vm)
+    }
+
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failed.get()
+    }
+
+    /// Calls the guest for `context`, then does what it asked to be done afterwards.
+    pub(crate) fn call(&self, context: &Rc<Context>, callback: Callback) -> Result<Outcome, Dead> {
+        self.try_call(context, callback).map_err(|_| Dead)
+    }
+
+    /// Like [`Self::call`]; on the call that killed the VM the error holds the reason.
+    pub(crate) fn try_call(&self, context: &Rc<Context>, callback: Callback) -> Result<Outcome, Option<Fault>> {
+        if self.failed.get() {
+            return Err(None);
+        }
+        if !self.exports.contains(callback.kind()) {
+            return Ok(Outcome { value: None, stop: false });
+        }
+        let result = {
+            let Ok(mut guest) = self.guest.try_borrow_mut() else {
+                // Nothing that runs under a guest may get here; a stream that does is not worth a broken guest.
+                let export = callback.kind().export();
+                self.state.note(LogLevel::Critical, format_args!("{export} skipped: the plugin is running already"));
+                return Ok(Outcome { value: None, stop: false });
+            };
+            let Some(guest) = &mut *guest else { return Err(None) };
+            self.state.stop.set(false);
+            let outer = self.state.current.replace(Some(Rc::clone(context)));
+            let outer_effective = self.state.effective.take();
+            let result = guest.call(callback);
+            self.state.current.replace(outer);
+            self.state.effective.replace(outer_effective);
+            result
+        };
+        let stop = self.state.stop.take();
+        match result {
+            Ok(value) => {
+                self.act();
+                Ok(Outcome { value, stop })
+            }
+            Err(fault) => {
+                self.fail(&fault, &context.plugin);
+                Err(Some(fault))
+            }
+        }
+    }
+
+    /// The VM is dead: says so once, and lets no stream wait for it.
+    fn fail(&self, fault: &Fault, plugin: &Plugin) {
+        if self.failed.replace(true) {
+            return;
+        }
+        let vm_id = &self.state.base.config.vm_id;
+        self.state.note(LogLevel::Error, format_args!("{}", Failure { fault, plugin: Some(plugin), vm_id }));
+        if let Ok(mut guest) = self.guest.try_borrow_mut() {
+            *guest = None;
+        }
+        // What a call asked for that did not return is not done.
+        self.state.actions.borrow_mut().clear();
+        for context in self.state.take_contexts() {
+            self.state.timers.disarm(&context);
+            if context.as_stream().is_some_and(super::context::StreamState::waits) {
+                fail_stream(&context);
+            }
+        }
+        self.state.env.timers_changed();
+    }
+
+    /// Does what was left for after the call, in order, until nothing is left. Never within itself.
+    fn act(&self) {
+        if self.state.actions.borrow().is_empty() || self.acting.replace(true) {
+            return;
+        }
+        let mut entries = 0;
+        loop {
+            let action = self.state.actions.borrow_mut().pop_front();
+            let Some(action) = action else { break };
+            if action.enters() && !action.is_ours() {
+                entries += 1;
+            }
+            if entries > MAX_REENTRIES {
+                let vm_id = &self.state.base.config.vm_id;
+                let what = format_args!(
+                    "a plugin of vm_id {vm_id:?} caused more than {MAX_REENTRIES} callbacks in one call: the rest is dropped"
+                );
+                self.state.note(LogLevel::Error, what);
+                self.state.actions.borrow_mut().retain(Action::is_ours);
+                entries = 0;
+                continue;
+            }
+            self.perform(action);
+        }
+        self.acting.set(false);
+    }
+
+    fn perform(&self, action: Action) {
+        match action {
+            Action::Resume(context, direction) => {
+                if let Some(state) = context.as_stream()
+                    && let Some(stream) = state.stream()
+                {
+                    state.stopped(direction).set(false);
+                    stream.resume(direction);
+                }
+            }
+            Action::Close(context) => {
+                if let Some(stream) = context.as_stream().and_then(|state| state.stream()) {
+                    stream.close("wasm_close_stream");
+                }
+            }
+            Action::Reply(context, reply) => {
+                if let Some(stream) = context.as_stream().and_then(|state| state.stream()) {
+                    stream.send_local_reply(*reply);
+                }
+            }
+            Action::CloseGrpc { root, token } if self.state.knows(&root) => {
+                self.state.callout_status.set((GRPC_UNAVAILABLE, "Cluster not available"));
+                // A call that kills the VM is reported there.
+                let callback = Callback::GrpcClose { root: root.id, token, status: GRPC_UNAVAILABLE };
+                let _ = self.call(&root, callback);
+                self.state.callout_status.set((GRPC_UNAVAILABLE, ""));
+            }
+            Action::CloseGrpc { .. } => {}
+            Action::EndRoot(root) => self.end_root(&root),
+            Action::DeleteRoot(root) => self.delete_root(&root),
+        }
+    }
+
+    /// Ends a root context now, or after the running call if there is one.
+    pub(crate) fn shut_down_root(&self, root: &Rc<Context>) {
+        let ending = root.as_root().is_none_or(|state| state.ending.replace(true));
+        if ending || self.failed.get() {
+            return;
+        }
+        self.state.later(Action::EndRoot(Rc::clone(root)));
+        if self.guest.try_borrow_mut().is_ok() {
+            self.act();
+        }
+    }
+
+    fn end_root(&self, root: &Rc<Context>) {
+        let done = self.call(root, Callback::Done { context: root.id });
+        match done {
+            Ok(Outcome { value: Some(0), .. }) => {
+                if let Some(state) = root.as_root() {
+                    state.pending_done.set(true);
+                }
+            }
+            Ok(_) => self.delete_root(root),
+            Err(Dead) => {}
+        }
+    }
+
+    fn delete_root(&self, root: &Rc<Context>) {
+        self.state.timers.disarm(root);
+        // A call that kills the VM has emptied the table by itself.
+        let _ = self.call(root, Callback::Delete { context: root.id });
+        self.state.remove(root);
+    }
+}
+
+/// Tells a stream that its plugin has failed: the old `fail_open` lets it go on, else it ends with 503.
+pub(crate) fn fail_stream(context: &Context) {
+    let Some(state) = context.as_stream() else { return };
+    if state.failed.replace(true) {
+        return;
+    }
+    let Some(stream) = state.stream() else { return };
+    if context.plugin.config().legacy_fail_open {
+        for direction in [Direction::Request, Direction::Response] {
+            if state.stopped(direction).take() {
+                stream.resume(direction);
+            }
+        }
+    } else {
+        stream.send_local_reply(fail_stream_reply());
+    }
+}
+
+/// Envoy's line about a fault, and who it was.
+struct Failure<'a> {
+    fault: &'a Fault,
+    plugin: Option<&'a Plugin>,
+    vm_id: &'a str,
+}
+
+impl fmt::Display for Failure<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { fault, plugin, vm_id } = self;
+        write!(f, "{fault}")?;
+        if let Some(plugin) = plugin {
+            write!(f, " (plugin {:?}, root_id {:?}, vm_id {vm_id:?})", plugin.name(), plugin.config().root_id)?;
+        }
+        if !fault.backtrace.is_empty() {
+            write!(f, "\nProxy-Wasm plugin in-VM backtrace:")?;
+        }
+        for (number, frame) in fault.backtrace.iter().enumerate() {
+            write!(f, "\n{number:>3}: {frame}")?;
+        }
+        Ok(())
+    }
+}

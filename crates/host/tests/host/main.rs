@@ -1,0 +1,30 @@
+//! The host, driven through whole requests without sockets.
+//!
+//! Each behaviour is one script for the probe guest (`plugins/probe`), run twice: as Wasm, and by an interpreter of the
+//! same scripts that is a native plugin over the typed operations. What it logs must be the same.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed test may panic")]
+
+mod any_order;
+mod bodies;
+mod contexts;
+mod failures;
+mod invariants;
+mod loading;
+mod local_replies;
+mod maps;
+mod native_probe;
+mod properties;
+mod sharing;
+mod stream;
+mod ticks;
+mod wasm_only;
+mod world;
+
+/// Makes one test per engine of a function that takes the engine's name.
+macro_rules! on_both_engines {
+    ($($(#[$meta:meta])* $name:ident)*) => {
+        mod wasmtime { $( #[test] fn $name() { super::$name(&crate::world::Runtime::Wasmtime); } )* }
+        mod native { $( #[test] fn $name() { super::$name(&crate::world::Runtime::Native); } )* }
+    };
+}
+pub(crate) use on_both_engines;
