@@ -1,0 +1,195 @@
+//! What can be said of a message from the schema alone: rules that its fields break, fields that are deprecated, and fields that this program
+//! does not implement.
+
+use std::collections::HashMap;
+
+use prost_reflect::{DynamicMessage, FieldDescriptor, MessageDescriptor, ReflectMessage as _, Value};
+
+use crate::{
+    diagnostics::Severity,
+    load::Unsupported,
+    read::{AnyUse, Unpacked},
+    report::{Report, field_path, item_path, key_path},
+    schema::{Schema, Standing},
+};
+
+mod rules;
+mod text;
+
+/// Checks messages, and those in them.
+pub(crate) struct Checker<'a> {
+    schema: &'static Schema,
+    report: &'a mut Report,
+    unpacked: &'a Unpacked,
+    unsupported: Unsupported,
+    /// The options of fields, decoded when first needed.
+    options: HashMap<String, FieldOptions>,
+}
+
+/// What the schema says of a field.
+#[derive(Clone, Debug, Default)]
+struct FieldOptions {
+    rules: Option<DynamicMessage>,
+    deprecated: bool,
+    disallowed: bool,
+    /// The rules inside of it do not hold there.
+    skip: bool,
+}
+
+/// Whether what is inside of a field matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reach {
+    /// It does.
+    Implemented,
+    /// It is ignored, or refused as a whole already.
+    Ignored,
+}
+
+// === impl Checker ===
+
+impl<'a> Checker<'a> {
+    pub(crate) fn new(
+        schema: &'static Schema,
+        report: &'a mut Report,
+        unpacked: &'a Unpacked,
+        unsupported: Unsupported,
+    ) -> Self {
+        Self { schema, report, unpacked, unsupported, options: HashMap::new() }
+    }
+
+    /// Checks the root of a configuration.
+    pub(crate) fn root(&mut self, message: &DynamicMessage) {
+        self.message(message, "", Reach::Implemented);
+    }
+
+    fn message(&mut self, message: &DynamicMessage, path: &str, reach: Reach) {
+        let descriptor = message.descriptor();
+        match descriptor.full_name() {
+            "google.protobuf.Any" => return self.any(message, path, reach),
+            name if name.starts_with("google.protobuf.") => return,
+            _ => {}
+        }
+        self.oneofs(message, path);
+        for field in descriptor.fields() {
+            let path = field_path(path, field.name());
+            let options = self.options(&field);
+            let present = message.has_field(&field);
+            if let Some(rules) = &options.rules {
+                self.rules(rules, &field, present.then(|| message.get_field(&field)).as_deref(), &path);
+            }
+            if !present {
+                continue;
+            }
+            self.deprecated(&options, &field, &path);
+            let value = message.get_field(&field);
+            let reach = match reach {
+                Reach::Implemented => self.standing(&descriptor, &field, &value, &path),
+                Reach::Ignored => Reach::Ignored,
+            };
+            // What is passed on to a guest is for the guest to judge.
+            if AnyUse::of(&field) == AnyUse::Extension && !options.skip {
+                self.inside(&value, &path, reach);
+            }
+        }
+    }
+
+    fn inside(&mut self, value: &Value, path: &str, reach: Reach) {
+        match value {
+            Value::Message(message) => self.message(message, path, reach),
+            Value::List(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    self.inside(item, &item_path(path, index), reach);
+                }
+            }
+            Value::Map(entries) => {
+                for (key, value) in entries {
+                    self.inside(value, &key_path(path, &text::map_key(key)), reach);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn any(&mut self, any: &DynamicMessage, path: &str, reach: Reach) {
+        // What has no schema here was not unpacked; whether it matters is for the code that would use it to say.
+        let unpacked: &'a Unpacked = self.unpacked;
+        let type_url = any.get_field_by_name("type_url");
+        let name =
+            type_url.as_deref().and_then(Value::as_str).and_then(|url| url.rsplit('/').next()).unwrap_or_default();
+        match unpacked.get(path) {
+            Some(message) if message.descriptor().full_name() == name => self.message(message, path, reach),
+            _ => {}
+        }
+    }
+
+    fn oneofs(&mut self, message: &DynamicMessage, path: &str) {
+        for oneof in message.descriptor().oneofs() {
+            if oneof.fields().any(|field| message.has_field(&field)) {
+                continue;
+            }
+            let options = oneof.options();
+            let required = self.schema.pool.get_extension_by_name("validate.required");
+            let required = required.is_some_and(|required| options.get_extension(&required).as_bool() == Some(true));
+            if required && !self.report.is_broken(path) {
+                let names: Vec<_> = oneof.fields().map(|field| field.name().to_owned()).collect();
+                self.report.error(path, format!("one of {} is required", names.join(", ")));
+            }
+        }
+    }
+
+    fn options(&mut self, field: &FieldDescriptor) -> FieldOptions {
+        if let Some(options) = self.options.get(field.full_name()) {
+            return options.clone();
+        }
+        let message = field.options();
+        let extension = |name| self.schema.pool.get_extension_by_name(name);
+        let rules = extension("validate.rules")
+            .filter(|rules| message.has_extension(rules))
+            .and_then(|rules| message.get_extension(&rules).as_message().cloned());
+        let disallowed = extension("envoy.annotations.disallowed_by_default")
+            .is_some_and(|disallowed| message.get_extension(&disallowed).as_bool() == Some(true));
+        let deprecated = message.get_field_by_name("deprecated").is_some_and(|value| value.as_bool() == Some(true));
+        let skip =
+            rules.as_ref().and_then(|rules: &DynamicMessage| rules.get_field_by_name("message")).is_some_and(|rules| {
+                rules
+                    .as_message()
+                    .and_then(|rules| rules.get_field_by_name("skip"))
+                    .is_some_and(|skip| skip.as_bool() == Some(true))
+            });
+        let options = FieldOptions { rules, deprecated, disallowed, skip };
+        self.options.insert(field.full_name().to_owned(), options.clone());
+        options
+    }
+
+    fn deprecated(&mut self, options: &FieldOptions, field: &FieldDescriptor, path: &str) {
+        let name = field.full_name();
+        if options.disallowed {
+            self.report.add_at_key(Severity::Error, path, format!("{name} is no longer allowed"));
+        } else if options.deprecated {
+            self.report.add_at_key(Severity::Warning, path, format!("using deprecated option '{name}'"));
+        }
+    }
+
+    fn standing(&mut self, message: &MessageDescriptor, field: &FieldDescriptor, value: &Value, path: &str) -> Reach {
+        let name = field.name();
+        match self.schema.standing(message.full_name(), name, &text::value(value, &field.kind())) {
+            Standing::Done => return Reach::Implemented,
+            Standing::Harmless(reason) => {
+                self.report.add_at_key(Severity::Note, path, format!("{name} has no effect: {reason}"));
+            }
+            Standing::Lost(what) if self.unsupported == Unsupported::Warn => {
+                self.report.add_at_key(
+                    Severity::Warning,
+                    path,
+                    format!("{name} is not implemented and ignored: {what}"),
+                );
+            }
+            Standing::Lost(what) => {
+                let message = format!("{name} is not implemented (--unsupported=warn would go on: {what})");
+                self.report.add_at_key(Severity::Error, path, message);
+            }
+            Standing::Refused => self.report.add_at_key(Severity::Error, path, format!("{name} is not implemented")),
+        }
+        Reach::Ignored
+    }
+}

@@ -1,0 +1,96 @@
+//! The whole configuration.
+
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
+
+use prost::Message;
+
+use super::{Context, address, cluster::cluster, listener::listener};
+use crate::{
+    diagnostics::Severity,
+    model::{Admin, Bootstrap, Cluster, Listener, Node},
+    proto::envoy::config::{bootstrap::v3 as proto, core::v3 as core},
+};
+
+/// Converts the root. What it makes is only of use if nothing was reported as an error.
+pub(crate) fn bootstrap(context: &mut Context<'_>, bootstrap: proto::Bootstrap) -> Bootstrap {
+    let proto::Bootstrap { node, static_resources, admin, stats_flush_interval } = bootstrap;
+    let resources = static_resources.unwrap_or_default();
+    let (clusters, listeners) = context.field("static_resources", |context| {
+        let clusters = context.list("clusters", resources.clusters, cluster);
+        check_clusters(context, &clusters);
+        let names: HashSet<String> = clusters.iter().map(|cluster| cluster.name.clone()).collect();
+        let listeners =
+            context.list("listeners", resources.listeners, |context, message| listener(context, message, &names));
+        (clusters, check_listeners(context, listeners))
+    });
+    let stats_flush_interval = context.duration("stats_flush_interval", stats_flush_interval);
+    Bootstrap {
+        node: make_node(context, node.unwrap_or_default()),
+        admin: admin.and_then(|admin| context.field("admin", |context| make_admin(context, admin))),
+        listeners,
+        clusters,
+        stats_flush_interval: stats_flush_interval.unwrap_or(Duration::from_secs(5)),
+    }
+}
+
+fn make_node(context: &Context<'_>, mut node: core::Node) -> Node {
+    let or = |value: &mut String, default: &String| {
+        if value.is_empty() {
+            value.clone_from(default);
+        }
+    };
+    or(&mut node.id, &context.options.service_node);
+    or(&mut node.cluster, &context.options.service_cluster);
+    let serialized = node.encode_to_vec().into();
+    Node { id: node.id, cluster: node.cluster, serialized }
+}
+
+fn make_admin(context: &mut Context<'_>, admin: proto::Admin) -> Option<Admin> {
+    let Some(address) = admin.address else {
+        context.warning_at("address", "the admin interface has no address, so there is none");
+        return None;
+    };
+    let origin = context.origin();
+    let (address, _) = context.field("address", |context| address::bind_address(context, address))?;
+    Some(Admin { address, origin })
+}
+
+fn check_clusters(context: &mut Context<'_>, clusters: &[Cluster]) {
+    let mut names = HashSet::new();
+    for cluster in clusters {
+        if !names.insert(&cluster.name) {
+            context.report.error(&cluster.origin.path, format!("duplicate cluster '{}'", cluster.name));
+        }
+    }
+}
+
+/// Two listeners cannot have one address. Of two with one name the last counts, as in Envoy, where it updates the first.
+fn check_listeners(context: &mut Context<'_>, listeners: Vec<Listener>) -> Vec<Listener> {
+    let mut kept: Vec<Listener> = Vec::new();
+    let mut names = HashMap::new();
+    for listener in listeners {
+        let index = *names.entry(listener.name.clone()).or_insert(kept.len());
+        match kept.get_mut(index) {
+            Some(old) => {
+                let message = format!("listener '{}' replaces the one of the same name before it", listener.name);
+                context.report.add(Severity::Warning, &listener.origin.path, message);
+                *old = listener;
+            }
+            None => kept.push(listener),
+        }
+    }
+    let mut addresses = HashMap::new();
+    for listener in &kept {
+        if listener.address.port() == 0 {
+            continue;
+        }
+        if let Some(other) = addresses.insert(listener.address, &listener.name) {
+            let message = format!("'{}' has the address {} as '{other}' has", listener.name, listener.address);
+            context.report.error(&listener.origin.path, message);
+        }
+    }
+    kept
+}

@@ -1,0 +1,229 @@
+//! Clusters.
+
+use std::time::Duration;
+
+use super::{Context, address::endpoint_address, check_transport_socket, protocol, type_name};
+use crate::{
+    model::{
+        Cluster, Discovery, DnsLookupFamily, DnsOptions, Endpoint, EndpointAddress, HealthStatus, LbPolicy,
+        LocalityEndpoints, UpstreamHttpOptions,
+    },
+    proto::envoy::{
+        config::{
+            cluster::v3::{
+                self as proto,
+                cluster::{ClusterDiscoveryType, DiscoveryType, DnsLookupFamily as Family, LbPolicy as Policy},
+            },
+            core::v3::HealthStatus as Health,
+            endpoint::v3::{self as endpoint, lb_endpoint::HostIdentifier},
+        },
+        extensions::upstreams::http::v3::{
+            HttpProtocolOptions,
+            http_protocol_options::{UpstreamProtocolOptions, explicit_http_config::ProtocolConfig},
+        },
+    },
+};
+
+const HTTP_OPTIONS: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+const UPSTREAM_CODEC: &str = "envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec";
+
+/// Converts a cluster.
+pub(super) fn cluster(context: &mut Context<'_>, mut message: proto::Cluster) -> Option<Cluster> {
+    check_transport_socket(context, message.transport_socket.as_ref());
+    let http = http_options(context, &mut message);
+    let discovery = discovery(context, &message);
+    let lb_policy = lb_policy(context, message.lb_policy);
+    let names = !matches!(discovery, Some(Discovery::Static));
+    let localities = context.field("load_assignment", |context| {
+        let endpoints = message.load_assignment.unwrap_or_default().endpoints;
+        context.list("endpoints", endpoints, |context, message| Some(locality(context, message, names)))
+    });
+    if matches!(discovery, Some(Discovery::LogicalDns(_))) && !context.report.is_broken(&context.path) {
+        let [LocalityEndpoints { endpoints, .. }] = localities.as_slice() else {
+            context.error("LOGICAL_DNS clusters must have a single locality_lb_endpoint and a single lb_endpoint");
+            return None;
+        };
+        if endpoints.len() != 1 {
+            context.error("LOGICAL_DNS clusters must have a single locality_lb_endpoint and a single lb_endpoint");
+        }
+    }
+    Some(Cluster {
+        name: message.name,
+        alt_stat_name: message.alt_stat_name,
+        discovery: discovery?,
+        connect_timeout: context.duration("connect_timeout", message.connect_timeout).unwrap_or(Duration::from_secs(5)),
+        lb_policy: lb_policy?,
+        localities,
+        per_connection_buffer_limit_bytes: message.per_connection_buffer_limit_bytes.unwrap_or(1 << 20),
+        http: http?,
+        metadata: message.metadata.map(Into::into),
+        origin: context.origin(),
+    })
+}
+
+fn discovery(context: &mut Context<'_>, message: &proto::Cluster) -> Option<Discovery> {
+    let discovery_type = match message.cluster_discovery_type {
+        Some(ClusterDiscoveryType::Type(discovery_type)) => DiscoveryType::try_from(discovery_type).ok()?,
+        None if context.report.is_broken(&context.path) => return None,
+        None => DiscoveryType::Static,
+    };
+    let dns = dns_options(context, message);
+    match discovery_type {
+        DiscoveryType::Static => Some(Discovery::Static),
+        DiscoveryType::StrictDns => Some(Discovery::StrictDns(dns?)),
+        DiscoveryType::LogicalDns => Some(Discovery::LogicalDns(dns?)),
+        other => {
+            context.error_at("type", format!("clusters of type {} are not implemented", other.as_str_name()));
+            None
+        }
+    }
+}
+
+fn dns_options(context: &mut Context<'_>, message: &proto::Cluster) -> Option<DnsOptions> {
+    let defaults = DnsOptions::default();
+    let failure_refresh_rate = message.dns_failure_refresh_rate.as_ref().and_then(|rate| {
+        context.field("dns_failure_refresh_rate", |context| {
+            let base = context.duration("base_interval", rate.base_interval)?;
+            let max = context.duration("max_interval", rate.max_interval);
+            // Envoy's backoff is up to ten times its base, and never below it.
+            Some((base, max.unwrap_or_else(|| base.saturating_mul(10)).max(base)))
+        })
+    });
+    Some(DnsOptions {
+        refresh_rate: context.duration("dns_refresh_rate", message.dns_refresh_rate).unwrap_or(defaults.refresh_rate),
+        failure_refresh_rate,
+        lookup_family: match Family::try_from(message.dns_lookup_family).ok()? {
+            Family::Auto => DnsLookupFamily::Auto,
+            Family::V4Only => DnsLookupFamily::V4Only,
+            Family::V6Only => DnsLookupFamily::V6Only,
+            Family::V4Preferred => DnsLookupFamily::V4Preferred,
+            Family::All => DnsLookupFamily::All,
+        },
+    })
+}
+
+fn lb_policy(context: &mut Context<'_>, policy: i32) -> Option<LbPolicy> {
+    match Policy::try_from(policy).ok()? {
+        Policy::RoundRobin => {}
+        Policy::ClusterProvided => {
+            context.error_at("lb_policy", "the cluster provides no load balancing policy");
+            return None;
+        }
+        other => {
+            let message = format!("load balancing policy {} is not implemented", other.as_str_name());
+            context.lost_at("lb_policy", &message, "endpoints are chosen in turn");
+        }
+    }
+    Some(LbPolicy::RoundRobin)
+}
+
+fn locality(context: &mut Context<'_>, message: endpoint::LocalityLbEndpoints, names: bool) -> LocalityEndpoints {
+    let locality = message.locality.unwrap_or_default();
+    let endpoints =
+        context.list("lb_endpoints", message.lb_endpoints, |context, message| lb_endpoint(context, message, names));
+    LocalityEndpoints { region: locality.region, zone: locality.zone, sub_zone: locality.sub_zone, endpoints }
+}
+
+fn lb_endpoint(context: &mut Context<'_>, message: endpoint::LbEndpoint, names: bool) -> Option<Endpoint> {
+    let Some(HostIdentifier::Endpoint(endpoint)) = message.host_identifier else {
+        if !context.report.is_broken(&context.path) {
+            context.error("endpoint must be set");
+        }
+        return None;
+    };
+    let address = context.field("endpoint", |context| {
+        let Some(address) = endpoint.address else {
+            if !context.report.is_broken(&context.path) {
+                context.error("address must be set");
+            }
+            return None;
+        };
+        context.field("address", |context| endpoint_address(context, address, names))
+    })?;
+    let hostname = match (&address, endpoint.hostname) {
+        // As in Envoy, the name to resolve serves where no other is given.
+        (EndpointAddress::Name { host, .. }, hostname) if hostname.is_empty() => host.clone(),
+        (_, hostname) => hostname,
+    };
+    Some(Endpoint {
+        address,
+        hostname,
+        weight: message.load_balancing_weight.unwrap_or(1),
+        health_status: match Health::try_from(message.health_status) {
+            Ok(Health::Unhealthy | Health::Draining | Health::Timeout) => HealthStatus::Unhealthy,
+            Ok(Health::Degraded) => HealthStatus::Degraded,
+            Ok(Health::Unknown | Health::Healthy) | Err(_) => HealthStatus::Healthy,
+        },
+        metadata: message.metadata.map(Into::into),
+    })
+}
+
+/// The typed options if there are any, else the deprecated fields of the cluster.
+fn http_options(context: &mut Context<'_>, message: &mut proto::Cluster) -> Option<UpstreamHttpOptions> {
+    let legacy_max_requests = message.max_requests_per_connection.filter(|max| *max > 0);
+    let mut options = None;
+    for (name, any) in std::mem::take(&mut message.typed_extension_protocol_options) {
+        let path = crate::report::key_path("typed_extension_protocol_options", &name);
+        context.field(&path, |context| {
+            if name == HTTP_OPTIONS && type_name(&any) == HTTP_OPTIONS {
+                options = context.unpack::<HttpProtocolOptions>(&any).map(|options| (path.clone(), options));
+            } else {
+                context.unknown_extension("protocol options", &name, Some(&any));
+            }
+        });
+    }
+    let (path, common, http1) = match options {
+        Some((path, options)) => {
+            let http1 = context.field(&path, |context| typed_options(context, &options));
+            (Some(path), options.common_http_protocol_options, http1?)
+        }
+        None => (
+            None,
+            message.common_http_protocol_options.take(),
+            message.http_protocol_options.take().unwrap_or_default(),
+        ),
+    };
+    let convert = |context: &mut Context<'_>| {
+        context.field("common_http_protocol_options", |context| protocol::common(context, &common.unwrap_or_default()))
+    };
+    let common = match path {
+        Some(path) => context.field(&path, convert),
+        None => convert(context),
+    };
+    Some(UpstreamHttpOptions {
+        idle_timeout: common.idle_timeout,
+        max_connection_duration: common.max_connection_duration,
+        max_stream_duration: common.max_stream_duration,
+        max_requests_per_connection: common.max_requests_per_connection.or(legacy_max_requests),
+        max_headers_count: common.max_headers_count,
+        max_response_headers_kb: common.max_response_headers_kb,
+        http1: protocol::http1(http1),
+    })
+}
+
+fn typed_options(
+    context: &mut Context<'_>,
+    options: &HttpProtocolOptions,
+) -> Option<crate::proto::envoy::config::core::v3::Http1ProtocolOptions> {
+    use crate::proto::envoy::extensions::filters::network::http_connection_manager::v3::http_filter::ConfigType;
+    context.list("http_filters", options.http_filters.iter().collect(), |context, filter| {
+        let Some(ConfigType::TypedConfig(config)) = &filter.config_type else {
+            context.unknown_extension("upstream HTTP filter", &filter.name, None);
+            return None;
+        };
+        if type_name(config) != UPSTREAM_CODEC {
+            context.unknown_extension("upstream HTTP filter", &filter.name, Some(config));
+        }
+        Some(())
+    });
+    match context.required("a protocol", options.upstream_protocol_options.as_ref())? {
+        UpstreamProtocolOptions::ExplicitHttpConfig(config) => {
+            let ProtocolConfig::HttpProtocolOptions(http1) =
+                context.required("a protocol", config.protocol_config.as_ref())?;
+            Some(http1.clone())
+        }
+        UpstreamProtocolOptions::UseDownstreamProtocolConfig(config) => {
+            Some(config.http_protocol_options.clone().unwrap_or_default())
+        }
+    }
+}

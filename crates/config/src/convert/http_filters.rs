@@ -1,0 +1,68 @@
+//! The chain of HTTP filters.
+
+use super::{Context, type_name, wasm::wasm_plugin};
+use crate::{
+    model::{HttpFilter, HttpFilterKind, Router},
+    proto::envoy::extensions::filters::{
+        http::{router::v3::Router as RouterMessage, wasm::v3::Wasm},
+        network::http_connection_manager::v3::{HttpFilter as Message, http_filter::ConfigType},
+    },
+};
+
+const ROUTER: &str = "envoy.extensions.filters.http.router.v3.Router";
+const WASM: &str = "envoy.extensions.filters.http.wasm.v3.Wasm";
+
+/// Converts the filters and checks that the router is the last one, and only the last.
+pub(super) fn http_filters(context: &mut Context<'_>, messages: Vec<Message>) -> Vec<HttpFilter> {
+    let count = messages.len();
+    let mut index = 0;
+    let filters = context.list("http_filters", messages, |context, message| {
+        index += 1;
+        http_filter(context, message, index == count)
+    });
+    if count == 0 && !context.report.is_broken(&context.path) {
+        context.error_at("http_filters", "without a router as the last HTTP filter nothing would answer");
+    }
+    filters
+}
+
+fn http_filter(context: &mut Context<'_>, message: Message, last: bool) -> Option<HttpFilter> {
+    let config = message.config_type.as_ref().map(|ConfigType::TypedConfig(config)| config);
+    let kind = match config.map(|config| (type_name(config), config)) {
+        Some((ROUTER, _)) if !last => {
+            let name = &message.name;
+            context.error(format!("terminal filter named {name} must be the last filter in a http filter chain"));
+            return None;
+        }
+        Some((ROUTER, _)) if message.disabled => {
+            context.error_at("disabled", "the last (terminal) filter in the chain cannot be disabled by default");
+            return None;
+        }
+        Some((ROUTER, config)) => {
+            let router: RouterMessage = context.field("typed_config", |context| context.unpack(config))?;
+            HttpFilterKind::Router(Router { suppress_envoy_headers: router.suppress_envoy_headers })
+        }
+        Some((WASM, config)) => {
+            let plugin = context.field("typed_config", |context| {
+                let wasm: Wasm = context.unpack(config)?;
+                context.field("config", |context| wasm_plugin(context, wasm.config.unwrap_or_default()))
+            });
+            if last {
+                let name = &message.name;
+                context.error(format!("non-terminal filter named {name} is the last filter in a http filter chain"));
+            }
+            HttpFilterKind::Wasm(Box::new(plugin?))
+        }
+        // The author says that the filter may be left out where it does not exist; but Envoy has it, so the user must agree.
+        Some((name, _)) if message.is_optional => {
+            let text = format!("optional HTTP filter \"{}\" ({name}) is not implemented", message.name);
+            context.lost_at("typed_config", &text, "it is left out");
+            return None;
+        }
+        _ => {
+            context.unknown_extension("HTTP filter", &message.name, config);
+            return None;
+        }
+    };
+    Some(HttpFilter { name: message.name, disabled: message.disabled, kind, origin: context.origin() })
+}

@@ -1,0 +1,98 @@
+//! Listeners.
+
+use std::collections::HashSet;
+
+use super::{Context, address, check_transport_socket, http_connection_manager::http_connection_manager, type_name};
+use crate::{
+    model::{FilterChain, Listener, TrafficDirection},
+    proto::envoy::config::{
+        core::v3::TrafficDirection as Direction,
+        listener::v3::{self as proto, filter::ConfigType},
+    },
+};
+
+const HTTP_CONNECTION_MANAGER: &str =
+    "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
+
+/// Converts a listener.
+pub(super) fn listener(
+    context: &mut Context<'_>,
+    message: proto::Listener,
+    clusters: &HashSet<String>,
+) -> Option<Listener> {
+    let address = context.required("address", message.address);
+    let address =
+        address.and_then(|address| context.field("address", |context| address::bind_address(context, address)));
+    let mut filter_chains =
+        context.list("filter_chains", message.filter_chains, |context, chain| filter_chain(context, chain, clusters));
+    match (filter_chains.len(), message.default_filter_chain) {
+        (0, None) if !context.report.has_errors() => context.error("no filter chains specified"),
+        (_, None) => {}
+        // One chain that takes every connection leaves none to the default one.
+        (0, Some(chain)) => {
+            filter_chains
+                .extend(context.field("default_filter_chain", |context| filter_chain(context, chain, clusters)));
+        }
+        (_, Some(chain)) => {
+            context.field("default_filter_chain", |context| filter_chain(context, chain, clusters));
+        }
+    }
+    if filter_chains.len() > 1 {
+        context.error_at("filter_chains", "several filter chains have the same matching rules: none");
+    }
+    let (address, ipv4_compat) = address?;
+    Some(Listener {
+        name: if message.name.is_empty() { random_name(address, &context.path) } else { message.name },
+        address,
+        ipv4_compat,
+        stat_prefix: message.stat_prefix,
+        traffic_direction: match Direction::try_from(message.traffic_direction) {
+            Ok(Direction::Inbound) => TrafficDirection::Inbound,
+            Ok(Direction::Outbound) => TrafficDirection::Outbound,
+            Ok(Direction::Unspecified) | Err(_) => TrafficDirection::Unspecified,
+        },
+        metadata: message.metadata.map(Into::into),
+        enable_reuse_port: message.enable_reuse_port.unwrap_or(true),
+        per_connection_buffer_limit_bytes: message.per_connection_buffer_limit_bytes.unwrap_or(1 << 20),
+        tcp_backlog_size: message.tcp_backlog_size,
+        filter_chains,
+        origin: context.origin(),
+    })
+}
+
+/// Envoy makes up a random name; one that is the same at every start serves better in stats.
+fn random_name(address: std::net::SocketAddr, path: &str) -> String {
+    format!("{address}-{path}")
+}
+
+fn filter_chain(
+    context: &mut Context<'_>,
+    message: proto::FilterChain,
+    clusters: &HashSet<String>,
+) -> Option<FilterChain> {
+    check_transport_socket(context, message.transport_socket.as_ref());
+    let count = message.filters.len();
+    let mut index = 0;
+    let mut filters = context.list("filters", message.filters, |context, filter| {
+        index += 1;
+        let config = filter.config_type.as_ref().map(|ConfigType::TypedConfig(config)| config);
+        let Some(config) = config.filter(|config| type_name(config) == HTTP_CONNECTION_MANAGER) else {
+            context.unknown_extension("network filter", &filter.name, config);
+            return None;
+        };
+        if index < count {
+            let message = "the HTTP connection manager must be the last filter in a network filter chain";
+            context.error(message);
+            return None;
+        }
+        let http_connection_manager = context.field("typed_config", |context| {
+            let message = context.unpack(config)?;
+            http_connection_manager(context, message, clusters)
+        })?;
+        Some(FilterChain { name: message.name.clone(), filter_name: filter.name, http_connection_manager })
+    });
+    if count == 0 && !context.report.is_broken(&context.path) {
+        context.error("a filter chain without filters would serve nothing");
+    }
+    filters.pop()
+}

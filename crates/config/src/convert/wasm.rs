@@ -1,0 +1,151 @@
+//! Plugins.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use bytes::Bytes;
+use prost_types::Any;
+
+use super::{
+    Context,
+    source::{self, Data},
+    type_name,
+};
+use crate::{
+    model::{CodeSource, FailurePolicy, VmConfig, WasmPlugin},
+    proto::envoy::{
+        config::core::v3::{AsyncDataSource, async_data_source::Specifier},
+        extensions::wasm::v3::{
+            self as proto, EnvironmentVariables, FailurePolicy as Policy, ReloadConfig, plugin_config::Vm,
+        },
+    },
+};
+
+const NULL_RUNTIME: &str = "envoy.wasm.runtime.null";
+
+/// Converts a plugin.
+pub(super) fn wasm_plugin(context: &mut Context<'_>, message: proto::PluginConfig) -> Option<WasmPlugin> {
+    let configuration = any_bytes(context, "configuration", message.configuration.as_ref());
+    let failure_policy = failure_policy(context, message.failure_policy, message.fail_open);
+    let reload_backoff = message.reload_config.and_then(|reload| {
+        let ReloadConfig { backoff } = reload;
+        context.field("reload_config", |context| {
+            context.field("backoff", |context| context.duration("base_interval", backoff?.base_interval))
+        })
+    });
+    let origin = context.origin();
+    let vm = match message.vm {
+        Some(Vm::VmConfig(vm)) => vm,
+        None => proto::VmConfig::default(),
+    };
+    let vm = context.field("vm_config", |context| vm_config(context, vm, &message.name));
+    Some(WasmPlugin {
+        name: message.name,
+        root_id: message.root_id,
+        vm: vm?,
+        configuration: configuration?,
+        failure_policy: failure_policy?,
+        fail_open: message.fail_open,
+        reload_backoff: reload_backoff.unwrap_or(Duration::from_secs(1)),
+        allow_on_headers_stop_iteration: message.allow_on_headers_stop_iteration.unwrap_or(false),
+        origin,
+    })
+}
+
+fn failure_policy(context: &mut Context<'_>, policy: i32, fail_open: bool) -> Option<FailurePolicy> {
+    let policy = match Policy::try_from(policy) {
+        Ok(Policy::Unspecified) if fail_open => return Some(FailurePolicy::FailOpen),
+        Ok(Policy::Unspecified) => return Some(FailurePolicy::FailClosed),
+        Ok(Policy::FailReload) => FailurePolicy::FailReload,
+        Ok(Policy::FailClosed) => FailurePolicy::FailClosed,
+        Ok(Policy::FailOpen) => FailurePolicy::FailOpen,
+        Err(_) => {
+            context.error_at("failure_policy", "unknown failure policy");
+            return None;
+        }
+    };
+    if fail_open {
+        context.error_at("fail_open", "only one of fail_open or failure_policy can be set");
+        return None;
+    }
+    Some(policy)
+}
+
+fn vm_config(context: &mut Context<'_>, message: proto::VmConfig, plugin: &str) -> Option<VmConfig> {
+    let configuration = any_bytes(context, "configuration", message.configuration.as_ref());
+    let environment = environment(context, message.environment_variables.unwrap_or_default(), &message.runtime, plugin);
+    let (code, code_origin) = context.field("code", |context| (code(context, message.code), context.origin()));
+    Some(VmConfig {
+        vm_id: message.vm_id,
+        runtime: message.runtime,
+        code: code?,
+        code_origin,
+        configuration: configuration?,
+        environment: environment?,
+    })
+}
+
+fn code(context: &mut Context<'_>, code: Option<AsyncDataSource>) -> Option<CodeSource> {
+    let source = match code.and_then(|code| code.specifier) {
+        Some(Specifier::Local(source)) => source,
+        None if context.report.has_errors() => return None,
+        None => {
+            context.error("the plugin has no code");
+            return None;
+        }
+    };
+    context.field("local", |context| match source::data(context, source)? {
+        Data::File(path) => Some(CodeSource::File(path)),
+        Data::Inline(bytes) if bytes.is_empty() => {
+            context.error("the plugin's code is empty");
+            None
+        }
+        Data::Inline(bytes) => Some(CodeSource::Inline(bytes)),
+    })
+}
+
+/// The content of a string or bytes value; of anything else the message, serialized.
+fn any_bytes(context: &mut Context<'_>, field: &str, any: Option<&Any>) -> Option<Bytes> {
+    let Some(any) = any else { return Some(Bytes::new()) };
+    let name = type_name(any);
+    context.field(field, |context| match name {
+        "google.protobuf.StringValue" => context.unpack::<String>(any).map(Bytes::from),
+        "google.protobuf.BytesValue" => context.unpack::<Vec<u8>>(any).map(Bytes::from),
+        // The schema that is built in has all that can be serialized; of the others there is only the name.
+        name if any.value.is_empty() && crate::schema::Schema::get().is_ok_and(|schema| schema.is_other(name)) => {
+            context.error(format!("a configuration of type {name} is not implemented"));
+            None
+        }
+        _ => Some(any.value.clone().into()),
+    })
+}
+
+/// All variables that the guest sees. A key of the host that is not set there is left out, but still may not be named twice.
+fn environment(
+    context: &mut Context<'_>,
+    message: EnvironmentVariables,
+    runtime: &str,
+    plugin: &str,
+) -> Option<Vec<(String, String)>> {
+    let EnvironmentVariables { host_env_keys, key_values } = message;
+    context.field("environment_variables", |context| {
+        if runtime == NULL_RUNTIME && !key_values.is_empty() {
+            context.error_at("key_values", "key_values must not be set for NullVm");
+            return None;
+        }
+        let mut keys: Vec<_> = host_env_keys.iter().chain(key_values.keys()).collect();
+        keys.sort();
+        if let Some(key) =
+            keys.windows(2).find_map(|pair| (pair.first() == pair.get(1)).then(|| pair.first()).flatten())
+        {
+            let message = "is duplicated in envoy.extensions.wasm.v3.VmConfig.environment_variables for";
+            context.error(format!("Key {key} {message} {plugin}. All the keys must be unique."));
+            return None;
+        }
+        let host = host_env_keys.into_iter().filter_map(|key| {
+            let value = source::variable(&key)?;
+            Some((key, String::from_utf8_lossy(&value).into_owned()))
+        });
+        let all: BTreeMap<_, _> = host.chain(key_values).collect();
+        Some(all.into_iter().collect())
+    })
+}

@@ -1,0 +1,32 @@
+//! A configuration as the rest of the program sees it: checked, complete, with Envoy's defaults filled in.
+//!
+//! Each field here is implemented by the data plane. A field of Envoy's schema that has no counterpart here is refused while loading,
+//! or is in the table of harmless ones. An `Option` means that absence is a behaviour of its own, said in the field's text;
+//! for times, `None` is what Envoy writes as `0s`: no limit.
+
+mod bootstrap;
+mod cluster;
+mod http_connection_manager;
+mod listener;
+mod origin;
+mod route;
+mod wasm;
+
+pub use self::{
+    bootstrap::{Admin, Bootstrap, Node},
+    cluster::{
+        Cluster, Discovery, DnsLookupFamily, DnsOptions, Endpoint, EndpointAddress, HealthStatus, LbPolicy,
+        LocalityEndpoints, UpstreamHttpOptions,
+    },
+    http_connection_manager::{
+        CodecType, HeadersWithUnderscoresAction, Http1Options, HttpConnectionManager, HttpFilter, HttpFilterKind,
+        Router, ServerHeaderTransformation,
+    },
+    listener::{FilterChain, Listener, TrafficDirection},
+    origin::Origin,
+    route::{
+        ClusterNotFoundResponseCode, DirectResponse, Domain, PathMatcher, Route, RouteAction, RouteConfiguration,
+        RouteKind, RouteMatch, VirtualHost,
+    },
+    wasm::{CodeSource, FailurePolicy, ReadCodeError, VmConfig, WasmPlugin},
+};

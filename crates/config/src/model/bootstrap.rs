@@ -1,0 +1,42 @@
+//! The whole configuration.
+
+use std::{net::SocketAddr, time::Duration};
+
+use bytes::Bytes;
+
+use super::{Cluster, Listener, Origin};
+
+/// Envoy's `envoy.config.bootstrap.v3.Bootstrap`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Bootstrap {
+    /// Who this process is.
+    pub node: Node,
+    /// The admin interface; without it there is none.
+    pub admin: Option<Admin>,
+    /// `static_resources.listeners`, in order; names are unique.
+    pub listeners: Vec<Listener>,
+    /// `static_resources.clusters`, in order; names are unique.
+    pub clusters: Vec<Cluster>,
+    /// `stats_flush_interval`, 5 s: how often counters are folded. Nothing visible depends on it while there are no stats sinks.
+    pub stats_flush_interval: Duration,
+}
+
+/// Envoy's `envoy.config.core.v3.Node`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Node {
+    /// From the configuration, else from `--service-node`.
+    pub id: String,
+    /// From the configuration, else from `--service-cluster`.
+    pub cluster: String,
+    /// The message serialized, with `id` and `cluster` as above, for the attribute `xds.node` and for control planes.
+    pub serialized: Bytes,
+}
+
+/// Envoy's `envoy.config.bootstrap.v3.Admin`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admin {
+    /// Where it listens; port 0 lets the system choose.
+    pub address: SocketAddr,
+    /// Where it stands.
+    pub origin: Origin,
+}

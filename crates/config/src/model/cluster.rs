@@ -1,0 +1,179 @@
+//! Clusters and their endpoints.
+
+use std::{net::SocketAddr, time::Duration};
+
+use bytes::Bytes;
+
+use super::{Http1Options, Origin};
+
+/// Envoy's `envoy.config.cluster.v3.Cluster`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cluster {
+    /// Unique, not empty.
+    pub name: String,
+    /// Replaces the name in stats, `cluster.<alt_stat_name>.`, and in the attribute; empty: the name.
+    pub alt_stat_name: String,
+    /// Where its endpoints come from.
+    pub discovery: Discovery,
+    /// 5 s by default.
+    pub connect_timeout: Duration,
+    /// How an endpoint is chosen.
+    pub lb_policy: LbPolicy,
+    /// The endpoints by locality, in order.
+    pub localities: Vec<LocalityEndpoints>,
+    /// Above so many unsent bytes to an endpoint, the client is not read. 1 MiB by default; 0 is no limit.
+    pub per_connection_buffer_limit_bytes: u32,
+    /// How HTTP is spoken to the endpoints.
+    pub http: UpstreamHttpOptions,
+    /// `envoy.config.core.v3.Metadata`, serialized; `None` if not set. The property `cluster_metadata`.
+    pub metadata: Option<Bytes>,
+    /// Where it stands.
+    pub origin: Origin,
+}
+
+/// How a cluster finds its endpoints.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Discovery {
+    /// Addresses are IP addresses.
+    Static,
+    /// Every address that a name resolves to is an endpoint.
+    StrictDns(DnsOptions),
+    /// One name; each new connection goes to the first address of the latest answer, old ones stay.
+    LogicalDns(DnsOptions),
+}
+
+/// How names are resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DnsOptions {
+    /// Between two resolutions. 5 s by default.
+    pub refresh_rate: Duration,
+    /// After a failed resolution: base and greatest interval of the jittered backoff. By default `refresh_rate` without backoff.
+    pub failure_refresh_rate: Option<(Duration, Duration)>,
+    /// Which addresses are wanted.
+    pub lookup_family: DnsLookupFamily,
+}
+
+/// Envoy's `DnsLookupFamily`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DnsLookupFamily {
+    /// IPv6, and IPv4 if there is none.
+    #[default]
+    Auto,
+    /// IPv4 only.
+    V4Only,
+    /// IPv6 only.
+    V6Only,
+    /// IPv4, and IPv6 if there is none.
+    V4Preferred,
+    /// Both.
+    All,
+}
+
+/// How an endpoint is chosen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LbPolicy {
+    /// In turn, by weight.
+    #[default]
+    RoundRobin,
+}
+
+/// Envoy's `envoy.config.endpoint.v3.LocalityLbEndpoints`, of priority 0.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LocalityEndpoints {
+    /// `locality.region`.
+    pub region: String,
+    /// `locality.zone`.
+    pub zone: String,
+    /// `locality.sub_zone`.
+    pub sub_zone: String,
+    /// In order.
+    pub endpoints: Vec<Endpoint>,
+}
+
+/// Envoy's `envoy.config.endpoint.v3.LbEndpoint`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Where it is.
+    pub address: EndpointAddress,
+    /// `endpoint.hostname`: for health checks and automatic host rewriting; empty if not set.
+    pub hostname: String,
+    /// At least 1, which is the default.
+    pub weight: u32,
+    /// Whether it takes requests.
+    pub health_status: HealthStatus,
+    /// `envoy.config.core.v3.Metadata`, serialized; `None` if not set. The property `upstream_host_metadata`.
+    pub metadata: Option<Bytes>,
+}
+
+/// An endpoint's address.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum EndpointAddress {
+    /// An IP address.
+    Ip(SocketAddr),
+    /// A name to resolve, only in DNS clusters.
+    Name {
+        /// The host's name.
+        host: String,
+        /// The port.
+        port: u16,
+    },
+}
+
+/// Envoy's `HealthStatus` as load balancing sees it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HealthStatus {
+    /// `UNKNOWN` or `HEALTHY`: takes requests.
+    #[default]
+    Healthy,
+    /// `DEGRADED`: takes requests only if no healthy one is left.
+    Degraded,
+    /// `UNHEALTHY`, `DRAINING` or `TIMEOUT`: takes none, unless too few healthy ones are left (Envoy's panic threshold, 50 %).
+    Unhealthy,
+}
+
+/// Envoy's `envoy.extensions.upstreams.http.v3.HttpProtocolOptions` for HTTP/1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpstreamHttpOptions {
+    /// A connection without a stream is closed after it. 1 h by default.
+    pub idle_timeout: Option<Duration>,
+    /// Then a connection takes no more requests and is closed when idle. None by default.
+    pub max_connection_duration: Option<Duration>,
+    /// For a whole stream, with 504 `max_duration` semantics of Envoy's router. None by default.
+    pub max_stream_duration: Option<Duration>,
+    /// Requests a connection may serve.
+    pub max_requests_per_connection: Option<u32>,
+    /// Header fields a response may have, 100 by default; above, the response is a protocol error (502).
+    pub max_headers_count: u32,
+    /// KiB that a response's head may have, 80 by default (observed in Envoy 1.40); above, the response is a protocol error (502).
+    pub max_response_headers_kb: u32,
+    /// HTTP/1.
+    pub http1: Http1Options,
+}
+
+// === impl DnsOptions ===
+
+impl Default for DnsOptions {
+    fn default() -> Self {
+        Self {
+            refresh_rate: Duration::from_secs(5),
+            failure_refresh_rate: None,
+            lookup_family: DnsLookupFamily::default(),
+        }
+    }
+}
+
+// === impl UpstreamHttpOptions ===
+
+impl Default for UpstreamHttpOptions {
+    fn default() -> Self {
+        Self {
+            idle_timeout: Some(Duration::from_secs(3600)),
+            max_connection_duration: None,
+            max_stream_duration: None,
+            max_requests_per_connection: None,
+            max_headers_count: 100,
+            max_response_headers_kb: 80,
+            http1: Http1Options::default(),
+        }
+    }
+}

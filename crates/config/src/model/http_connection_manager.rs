@@ -1,0 +1,195 @@
+//! The HTTP connection manager and its filters.
+
+use std::time::Duration;
+
+use super::{Origin, RouteConfiguration, WasmPlugin};
+
+/// Envoy's `envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager`.
+///
+/// What cannot be configured is as Envoy has it by default: `x-forwarded-client-cert` is removed from requests
+/// (`forward_client_cert_details: SANITIZE`), paths are not normalized, a connection is closed after an invalid request, and requests to
+/// upgrade are served as if they had not asked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HttpConnectionManager {
+    /// Names the stats: `http.<stat_prefix>.…`. Not empty.
+    pub stat_prefix: String,
+    /// What is spoken to clients.
+    pub codec_type: CodecType,
+    /// The routes.
+    pub route_config: RouteConfiguration,
+    /// In order of the request; the last is the router, and only the last.
+    pub http_filters: Vec<HttpFilter>,
+    /// For `server`, by default `envoy`.
+    pub server_name: String,
+    /// What happens to the upstream's `server`.
+    pub server_header_transformation: ServerHeaderTransformation,
+    /// Appended to `via` of requests and responses; empty: `via` is left as it is.
+    pub via: String,
+    /// `stream_idle_timeout`: a stream on which nothing moves for so long ends (408 before the request is complete, 504 if the
+    /// response has not begun, a reset after). 5 min by default. A route's `idle_timeout` replaces it.
+    pub stream_idle_timeout: Option<Duration>,
+    /// `request_timeout`: from the first byte of the head to the last of the request; then 408. None by default.
+    pub request_timeout: Option<Duration>,
+    /// `request_headers_timeout`: from the first byte of the head to its end; then 408. None by default.
+    pub request_headers_timeout: Option<Duration>,
+    /// `delayed_close_timeout`: how long a connection that we close after a response waits for the client's FIN, after the last write.
+    /// 1 s by default; `None` closes at once.
+    pub delayed_close_timeout: Option<Duration>,
+    /// `drain_timeout`: between the notice that a connection drains and its close; matters for HTTP/2 and for connections that reach
+    /// `max_connection_duration`. 5 s by default; zero is no wait.
+    pub drain_timeout: Duration,
+    /// `common_http_protocol_options.idle_timeout`: a connection without a stream is closed after it. 1 h by default.
+    pub idle_timeout: Option<Duration>,
+    /// `common_http_protocol_options.max_connection_duration`: then the connection drains (`connection: close` on the next response).
+    /// None by default.
+    pub max_connection_duration: Option<Duration>,
+    /// `common_http_protocol_options.max_stream_duration`: then 408 if the response has not begun, else a reset. None by default.
+    pub max_stream_duration: Option<Duration>,
+    /// `common_http_protocol_options.max_requests_per_connection`: the response to that request carries `connection: close`.
+    pub max_requests_per_connection: Option<u32>,
+    /// `common_http_protocol_options.headers_with_underscores_action`, of requests.
+    pub headers_with_underscores_action: HeadersWithUnderscoresAction,
+    /// KiB that a request's head may have, 60 by default; 431 above.
+    pub max_request_headers_kb: u32,
+    /// Header fields a request may have, 100 by default; 431 above. Also trailers.
+    pub max_headers_count: u32,
+    /// Make an `x-request-id` where there is none. True by default.
+    pub generate_request_id: bool,
+    /// Keep the `x-request-id` of external requests.
+    pub preserve_external_request_id: bool,
+    /// Put `x-request-id` into every response.
+    pub always_set_request_id_in_response: bool,
+    /// Trust the socket's address rather than `x-forwarded-for`, and append it. False by default.
+    pub use_remote_address: bool,
+    /// Proxies in front of this one whose `x-forwarded-for` entries are trusted.
+    pub xff_num_trusted_hops: u32,
+    /// Do not append to `x-forwarded-for` though `use_remote_address`.
+    pub skip_xff_append: bool,
+    /// Forward `Expect: 100-continue` and let the upstream answer it.
+    pub proxy_100_continue: bool,
+    /// HTTP/1 to clients.
+    pub http1: Http1Options,
+    /// Where it stands.
+    pub origin: Origin,
+}
+
+/// What the listener speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CodecType {
+    /// Told by the first bytes.
+    #[default]
+    Auto,
+    /// HTTP/1 only.
+    Http1,
+    /// HTTP/2 by prior knowledge only.
+    Http2,
+}
+
+/// Envoy's `ServerHeaderTransformation`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ServerHeaderTransformation {
+    /// `server` is `server_name`, whatever the upstream sent.
+    #[default]
+    Overwrite,
+    /// `server` is `server_name` if the upstream sent none.
+    AppendIfAbsent,
+    /// `server` is left as it is; none is made.
+    PassThrough,
+}
+
+/// Envoy's `HeadersWithUnderscoresAction`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HeadersWithUnderscoresAction {
+    /// They pass.
+    #[default]
+    Allow,
+    /// 400; counted in `http.<stat_prefix>.downstream_rq_…` and `http1.requests_rejected_with_underscores_in_headers`.
+    RejectRequest,
+    /// The header is dropped; counted in `http1.dropped_headers_with_underscores`.
+    DropHeader,
+}
+
+/// Envoy's `envoy.config.core.v3.Http1ProtocolOptions`, of both sides; a client-side field means nothing for an upstream.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Http1Options {
+    /// Serve HTTP/1.0, else 426.
+    pub accept_http_10: bool,
+    /// The `host` of HTTP/1.0 requests without one; empty: such a request gets 400.
+    pub default_host_for_http_10: String,
+    /// Read, keep and write trailers; by default they are read and dropped.
+    pub enable_trailers: bool,
+    /// `transfer-encoding: chunked` beside `content-length`: drop the latter, rather than 400.
+    pub allow_chunked_length: bool,
+}
+
+/// One entry of `http_filters`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HttpFilter {
+    /// The entry's name: whatever the author wrote.
+    pub name: String,
+    /// Not run unless a route enables it; and no route can yet. Its configuration is loaded all the same.
+    pub disabled: bool,
+    /// What it does.
+    pub kind: HttpFilterKind,
+    /// Where it stands.
+    pub origin: Origin,
+}
+
+/// The filters that exist.
+#[derive(Clone, Debug, PartialEq)]
+pub enum HttpFilterKind {
+    /// `envoy.filters.http.wasm`.
+    Wasm(Box<WasmPlugin>),
+    /// `envoy.filters.http.router`.
+    Router(Router),
+}
+
+/// Envoy's `envoy.extensions.filters.http.router.v3.Router`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Router {
+    /// Add no `x-envoy-*` headers to requests and responses (among them `x-envoy-upstream-service-time`).
+    pub suppress_envoy_headers: bool,
+}
+
+// === impl HttpConnectionManager ===
+
+impl HttpConnectionManager {
+    /// A connection manager with Envoy's defaults for all that can be left out.
+    #[must_use]
+    pub fn new(
+        stat_prefix: impl Into<String>,
+        route_config: RouteConfiguration,
+        http_filters: Vec<HttpFilter>,
+    ) -> Self {
+        Self {
+            stat_prefix: stat_prefix.into(),
+            codec_type: CodecType::Auto,
+            route_config,
+            http_filters,
+            server_name: "envoy".to_owned(),
+            server_header_transformation: ServerHeaderTransformation::Overwrite,
+            via: String::new(),
+            stream_idle_timeout: Some(Duration::from_secs(300)),
+            request_timeout: None,
+            request_headers_timeout: None,
+            delayed_close_timeout: Some(Duration::from_secs(1)),
+            drain_timeout: Duration::from_secs(5),
+            idle_timeout: Some(Duration::from_secs(3600)),
+            max_connection_duration: None,
+            max_stream_duration: None,
+            max_requests_per_connection: None,
+            headers_with_underscores_action: HeadersWithUnderscoresAction::Allow,
+            max_request_headers_kb: 60,
+            max_headers_count: 100,
+            generate_request_id: true,
+            preserve_external_request_id: false,
+            always_set_request_id_in_response: false,
+            use_remote_address: false,
+            xff_num_trusted_hops: 0,
+            skip_xff_append: false,
+            proxy_100_continue: false,
+            http1: Http1Options::default(),
+            origin: Origin::default(),
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Listeners and their filter chains.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+
+use super::{HttpConnectionManager, Origin};
+
+/// Envoy's `envoy.config.listener.v3.Listener`, bound to a TCP address.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Listener {
+    /// Unique. Envoy makes up a UUID if the configuration has none; here it is made of the address and the place in the configuration.
+    pub name: String,
+    /// Where it listens; port 0 lets the system choose (then the same port for all workers).
+    pub address: SocketAddr,
+    /// `address.socket_address.ipv4_compat`: an IPv6 wildcard takes IPv4 connections too (`IPV6_V6ONLY` off).
+    pub ipv4_compat: bool,
+    /// Replaces the address in the names of this listener's stats, `listener.<stat_prefix>.`; empty: the address is used,
+    /// with `:` as `_`.
+    pub stat_prefix: String,
+    /// Part of the plugin key, and the property `listener_direction`.
+    pub traffic_direction: TrafficDirection,
+    /// `envoy.config.core.v3.Metadata`, serialized; `None` if not set. Part of the plugin key, and the property `listener_metadata`.
+    pub metadata: Option<Bytes>,
+    /// One socket per worker (`SO_REUSEPORT`), else one that all workers accept from. True by default.
+    pub enable_reuse_port: bool,
+    /// Above so many unsent bytes, writing stops the other side's reading; also the cap on bodies that filters buffer
+    /// (413 or 500 above it). 1 MiB by default; 0 is no limit.
+    pub per_connection_buffer_limit_bytes: u32,
+    /// The accept queue's length; `None` is the system's maximum (`net.core.somaxconn`).
+    pub tcp_backlog_size: Option<u32>,
+    /// Exactly one for now: chains are chosen by filter chain matches, which are refused.
+    pub filter_chains: Vec<FilterChain>,
+    /// Where it stands.
+    pub origin: Origin,
+}
+
+/// Envoy's `envoy.config.listener.v3.FilterChain` that ends in an HTTP connection manager.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FilterChain {
+    /// May be empty.
+    pub name: String,
+    /// The name given to the connection manager's network filter.
+    pub filter_name: String,
+    /// Its only network filter.
+    pub http_connection_manager: HttpConnectionManager,
+}
+
+/// Envoy's `envoy.config.core.v3.TrafficDirection`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum TrafficDirection {
+    /// 0.
+    #[default]
+    Unspecified,
+    /// 1.
+    Inbound,
+    /// 2.
+    Outbound,
+}

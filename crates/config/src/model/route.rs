@@ -1,0 +1,168 @@
+//! Routes.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::Origin;
+
+/// Envoy's `envoy.config.route.v3.RouteConfiguration`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RouteConfiguration {
+    /// May be empty.
+    pub name: String,
+    /// In order; no domain is in two of them, though two may have one name.
+    pub virtual_hosts: Vec<VirtualHost>,
+    /// Match domains without the port of `host`.
+    pub ignore_port_in_host_matching: bool,
+}
+
+/// Envoy's `envoy.config.route.v3.VirtualHost`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VirtualHost {
+    /// Not empty.
+    pub name: String,
+    /// At least one. Over all virtual hosts the best match wins: exact, then the longest suffix (`*.foo`), then the longest
+    /// prefix (`foo.*`), then `*`.
+    pub domains: Vec<Domain>,
+    /// The first that matches is taken; 404 if none does.
+    pub routes: Vec<Route>,
+}
+
+/// A domain pattern, in lower case; `host` is compared without regard to case.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Domain {
+    /// `www.foo.com`.
+    Exact(String),
+    /// `*.foo.com` or `*-bar.foo.com`; here without the asterisk. It matches at least one character.
+    Suffix(String),
+    /// `foo.*` or `foo-*`; here without the asterisk. It matches at least one character.
+    Prefix(String),
+    /// `*`.
+    Any,
+}
+
+/// Envoy's `envoy.config.route.v3.Route`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Route {
+    /// The property `route_name`; may be empty.
+    pub name: String,
+    /// Which requests it takes.
+    pub matcher: RouteMatch,
+    /// What it does with them.
+    pub kind: RouteKind,
+    /// `envoy.config.core.v3.Metadata`, serialized; `None` if not set. The property `route_metadata`.
+    pub metadata: Option<Bytes>,
+    /// Where it stands.
+    pub origin: Origin,
+}
+
+/// Envoy's `envoy.config.route.v3.RouteMatch`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RouteMatch {
+    /// Of the path. A prefix is compared with path and query, an exact path with the path before `?` (and no `#`).
+    pub path: PathMatcher,
+    /// True by default.
+    pub case_sensitive: bool,
+}
+
+/// How a path is matched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PathMatcher {
+    /// `prefix`.
+    Prefix(String),
+    /// `path`.
+    Path(String),
+}
+
+/// What a route does.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RouteKind {
+    /// Forward.
+    Route(RouteAction),
+    /// Answer.
+    DirectResponse(DirectResponse),
+}
+
+/// Envoy's `envoy.config.route.v3.RouteAction`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RouteAction {
+    /// The cluster's name. It exists, unless `validate_clusters: false`.
+    pub cluster: String,
+    /// The answer if the cluster does not exist.
+    pub cluster_not_found_response_code: ClusterNotFoundResponseCode,
+    /// From the end of the request to the end of the response; then 504, or a reset once the response has begun. 15 s by default.
+    pub timeout: Option<Duration>,
+    /// Replaces the connection manager's `stream_idle_timeout` if set; `Some(Duration::ZERO)` turns it off.
+    pub idle_timeout: Option<Duration>,
+}
+
+/// Envoy's `ClusterNotFoundResponseCode`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ClusterNotFoundResponseCode {
+    /// 503.
+    #[default]
+    ServiceUnavailable,
+    /// 404.
+    NotFound,
+    /// 500.
+    InternalServerError,
+}
+
+/// Envoy's `envoy.config.route.v3.DirectResponseAction`. It passes through the filters: the router answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DirectResponse {
+    /// 200 to 599.
+    pub status: u16,
+    /// May be empty; at most `max_direct_response_body_size_bytes` (4096 by default).
+    pub body: Bytes,
+}
+
+// === impl Domain ===
+
+impl Domain {
+    /// Takes a pattern as Envoy does: an asterisk counts at one end only, and elsewhere stands for itself.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        let text = text.to_ascii_lowercase();
+        if text == "*" {
+            return Self::Any;
+        }
+        if let Some(suffix) = text.strip_prefix('*') {
+            return Self::Suffix(suffix.to_owned());
+        }
+        match text.strip_suffix('*') {
+            Some(prefix) => Self::Prefix(prefix.to_owned()),
+            None => Self::Exact(text),
+        }
+    }
+}
+
+// === impl RouteAction ===
+
+impl RouteAction {
+    /// To `cluster`, with Envoy's defaults.
+    #[must_use]
+    pub fn new(cluster: impl Into<String>) -> Self {
+        Self {
+            cluster: cluster.into(),
+            cluster_not_found_response_code: ClusterNotFoundResponseCode::default(),
+            timeout: Some(Duration::from_secs(15)),
+            idle_timeout: None,
+        }
+    }
+}
+
+// === impl ClusterNotFoundResponseCode ===
+
+impl ClusterNotFoundResponseCode {
+    /// The HTTP status.
+    #[must_use]
+    pub fn status(self) -> u16 {
+        match self {
+            Self::ServiceUnavailable => 503,
+            Self::NotFound => 404,
+            Self::InternalServerError => 500,
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! Listeners, filter chains and HTTP filters.
+
+use sandgate_config::{
+    Severity,
+    model::{HttpFilterKind, TrafficDirection},
+};
+
+use crate::support::{Slot, accepted, changed, config, load, refused, table};
+
+const ADDRESS: &str = "{socket_address: {address: 127.0.0.1, port_value: 0}}";
+const OK: Option<&str> = None;
+
+/// The template with more listeners before the first one, in the place of `<…>`.
+fn listener_again(name: &str, port: u16) -> String {
+    let text = config(Slot::Top, "");
+    let start = text.find("  - name: l1").unwrap();
+    let end = text.find("  clusters:").unwrap();
+    let first = &text[start..end];
+    let second =
+        first.replace("name: l1", &format!("name: {name}")).replace("port_value: 0", &format!("port_value: {port}"));
+    format!("{}{}{}{}", &text[..start], first.replace("port_value: 0", "port_value: 45671"), second, &text[end..])
+}
+
+#[test]
+fn addresses() {
+    for (address, wanted) in [
+        ("{socket_address: {address: \"::1\", port_value: 0}}", OK),
+        ("{socket_address: {address: \"::\", port_value: 0, ipv4_compat: true}}", OK),
+        ("{socket_address: {address: 0.0.0.0, port_value: 65535, protocol: tcp}}", OK),
+        ("{socket_address: {address: localhost, port_value: 0}}", Some("malformed IP address: localhost")),
+        ("{socket_address: {address: 300.1.1.1, port_value: 0}}", Some("malformed IP address")),
+        ("{socket_address: {address: 127.0.0.010, port_value: 0}}", Some("malformed IP address")),
+        ("{socket_address: {address: \"127.1\", port_value: 0}}", Some("malformed IP address")),
+        ("{socket_address: {address: \"[::1]\", port_value: 0}}", Some("malformed IP address")),
+        ("{socket_address: {address: \"\", port_value: 0}}", Some("at least 1 characters")),
+        ("{socket_address: {address: 127.0.0.1}}", Some("one of port_value, named_port is required")),
+        ("{socket_address: {address: 127.0.0.1, port_value: 65536}}", Some("less than or equal to 65535")),
+        ("{socket_address: {address: 127.0.0.1, named_port: http}}", Some("named_port is not implemented")),
+        (
+            "{socket_address: {address: 127.0.0.1, port_value: 0, resolver_name: x}}",
+            Some("resolver_name is not implemented"),
+        ),
+        ("{socket_address: {address: 127.0.0.1, port_value: 0, protocol: UDP}}", Some("only TCP")),
+        ("{socket_address: {address: 0.0.0.0, port_value: 0, ipv4_compat: true}}", Some("can set ipv4_compat")),
+        ("{socket_address: {address: \"::1\", port_value: 0, ipv4_compat: true}}", Some("can set ipv4_compat")),
+        ("{}", Some("one of socket_address, pipe")),
+    ] {
+        let text = changed(ADDRESS, address);
+        match wanted {
+            None => drop(accepted(&text)),
+            Some(wanted) => drop(refused(&text, wanted)),
+        }
+    }
+    let bootstrap =
+        accepted(&changed(ADDRESS, "{socket_address: {address: \"::\", port_value: 80, ipv4_compat: true}}"));
+    assert_eq!(
+        (bootstrap.listeners[0].address, bootstrap.listeners[0].ipv4_compat),
+        ("[::]:80".parse().unwrap(), true)
+    );
+    let findings = refused(&changed(&format!("    address: {ADDRESS}\n"), ""), "address is required");
+    assert_eq!(findings.items()[0].origin.path, "static_resources.listeners[0]");
+}
+
+#[test]
+fn names_and_addresses_of_several() {
+    assert_eq!(accepted(&listener_again("l2", 45672)).listeners.len(), 2);
+    // Envoy takes the second for an update of the first.
+    let loaded = load(&listener_again("l1", 45672)).unwrap();
+    assert_eq!(loaded.bootstrap.listeners.len(), 1);
+    assert_eq!(loaded.bootstrap.listeners[0].address.port(), 45672);
+    assert!(loaded.warnings.to_string().contains("'l1' replaces the one of the same name"), "{}", loaded.warnings);
+    refused(&listener_again("l2", 45671), "'l2' has the address 127.0.0.1:45671 as 'l1' has");
+    let unnamed = accepted(&listener_again("\"\"", 0).replace("- name: l1", "- name: \"\""));
+    assert_eq!(unnamed.listeners.len(), 2);
+    assert_ne!(unnamed.listeners[0].name, unnamed.listeners[1].name);
+    assert!(accepted("static_resources: {listeners: []}").listeners.is_empty());
+}
+
+#[test]
+fn filter_chains() {
+    refused(
+        &format!("static_resources: {{listeners: [{{name: a, address: {ADDRESS}}}]}}"),
+        "no filter chains specified",
+    );
+    let text = config(Slot::Top, "");
+    let chain = &text[text.find("    - filters:").unwrap()..text.find("  clusters:").unwrap()];
+    refused(&text.replace(chain, &format!("{chain}{chain}")), "several filter chains have the same matching rules");
+    let default = accepted(&changed("filter_chains:\n    - filters:", "default_filter_chain:\n      filters:"));
+    assert_eq!(default.listeners[0].filter_chains.len(), 1);
+    let named = accepted(&changed("    - filters:", "    - name: x\n      filter_chain_match: {}\n      filters:"));
+    assert_eq!(named.listeners[0].filter_chains[0].name, "x");
+    assert_eq!(named.listeners[0].filter_chains[0].filter_name, "hcm");
+    refused(
+        &changed("    - filters:", "    - filter_chain_match: {destination_port: 80}\n      filters:"),
+        "destination_port is not implemented",
+    );
+}
+
+#[test]
+fn transport_sockets() {
+    let with = |socket: &str| changed("    - filters:", &format!("    - transport_socket: {socket}\n      filters:"));
+    let raw = "type.googleapis.com/envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer";
+    accepted(&with(&format!("{{name: x, typed_config: {{\"@type\": {raw}}}}}")));
+    refused(&with("{name: envoy.transport_sockets.raw_buffer}"), "has no typed_config");
+    let tls = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext";
+    refused(
+        &with(&format!("{{name: x, typed_config: {{\"@type\": {tls}}}}}")),
+        "v3.DownstreamTlsContext) is not implemented",
+    );
+}
+
+#[test]
+fn the_connection_manager_is_the_last_network_filter() {
+    let text = config(Slot::Top, "");
+    let filter = &text[text.find("      - name: hcm").unwrap()..text.find("  clusters:").unwrap()];
+    refused(&text.replace(filter, &format!("{filter}{filter}")), "must be the last filter in a network filter chain");
+    let tcp = "      - name: tcp\n        typed_config: {\"@type\": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: x, cluster: c}\n";
+    refused(&text.replace(filter, &format!("{tcp}{filter}")), "TcpProxy) is not implemented");
+}
+
+#[test]
+fn the_router_is_the_last_http_filter_and_only_that() {
+    let router = "{\"@type\": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}";
+    refused(
+        &config(Slot::Filters, &format!("- name: r2\n  typed_config: {router}")),
+        "terminal filter named r2 must be the last",
+    );
+    refused(&changed("- name: router", "- name: router\n            disabled: true"), "cannot be disabled by default");
+    refused(&changed("- name: router", "- name: \"\""), "value length must be at least 1 characters");
+    let wasm = "\"@type\": type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm, config: {vm_config: {code: {local: {inline_string: x}}}}";
+    let last = changed("\"@type\": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router", wasm);
+    refused(&last, "non-terminal filter named router is the last filter");
+    let filters =
+        format!("- name: a\n  disabled: true\n  typed_config: {{{wasm}}}\n- name: a\n  typed_config: {{{wasm}}}");
+    let bootstrap = accepted(&config(Slot::Filters, &filters));
+    let filters = &bootstrap.listeners[0].filter_chains[0].http_connection_manager.http_filters;
+    assert_eq!(filters.iter().map(|filter| filter.disabled).collect::<Vec<_>>(), [true, false, false]);
+    assert!(matches!(filters[2].kind, HttpFilterKind::Router(_)));
+}
+
+#[test]
+fn rules_of_the_connection_manager() {
+    table(
+        Slot::Manager,
+        &[
+            ("max_request_headers_kb: 8193", Some("inside range (0, 8192]")),
+            ("max_request_headers_kb: 0", Some("inside range (0, 8192]")),
+            ("common_http_protocol_options: {max_headers_count: 0}", Some("greater than or equal to 1")),
+            (
+                "common_http_protocol_options: {max_response_headers_kb: 100}",
+                Some("cannot be set on http_connection_manager"),
+            ),
+            ("common_http_protocol_options: {max_requests_per_connection: 0, idle_timeout: 0s}", OK),
+            ("server_name: \"a\\r\"", Some("not a header value")),
+            ("codec_type: HTTP3", Some("HTTP/3 codec configured on non-QUIC listener")),
+            ("http_protocol_options: {accept_http_10: true, default_host_for_http_10: x}", OK),
+            ("use_remote_address: true\nskip_xff_append: true\nxff_num_trusted_hops: 1", OK),
+        ],
+    );
+    refused(&changed("          stat_prefix: p\n", ""), "stat_prefix: value length must be at least 1 characters");
+    let text = config(Slot::Top, "");
+    let routes = &text[text.find("          route_config:").unwrap()..text.find("          http_filters:").unwrap()];
+    refused(&text.replace(routes, ""), "one of rds, route_config, scoped_routes is required");
+}
+
+#[test]
+fn listener_fields_reach_the_model() {
+    let text = "stat_prefix: x y\ntraffic_direction: inbound\nenable_reuse_port: false\nper_connection_buffer_limit_bytes: 0\ntcp_backlog_size: 7\nmetadata: {filter_metadata: {a: {b: y, c: 5000000000, d: 1.5}}}";
+    let loaded = load(&config(Slot::Listener, text)).unwrap();
+    assert!(loaded.warnings.is_empty(), "{}", loaded.warnings);
+    let listener = &loaded.bootstrap.listeners[0];
+    assert_eq!(listener.stat_prefix, "x y");
+    assert_eq!(listener.traffic_direction, TrafficDirection::Inbound);
+    assert!(!listener.enable_reuse_port);
+    assert_eq!((listener.per_connection_buffer_limit_bytes, listener.tcp_backlog_size), (0, Some(7)));
+    let metadata = listener.metadata.as_ref().unwrap();
+    // filter_metadata { key: "a" value { fields { key: "b" value { bool_value: true } } … } }, keys in order.
+    assert_eq!(&metadata[..4], &[0x0a, u8::try_from(metadata.len() - 2).unwrap(), 0x0a, 1]);
+    assert!(metadata.windows(5).any(|window| window == [b'b', 0x12, 0x02, 0x20, 0x01]));
+    assert!(metadata.windows(10).any(|window| window == b"5000000000"));
+    assert_eq!(listener.origin.line, 3);
+}
+
+#[test]
+fn harmless_fields_are_noted() {
+    let loaded =
+        load(&config(Slot::Listener, "listener_filters_timeout: 5s\nbind_to_port: true\nreuse_port: true")).unwrap();
+    let notes: Vec<_> = loaded.warnings.items().iter().filter(|item| item.severity == Severity::Note).collect();
+    assert_eq!(notes.len(), 3, "{}", loaded.warnings);
+    assert!(notes[0].message.contains("there are no listener filters"));
+}

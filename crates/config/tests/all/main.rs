@@ -1,0 +1,18 @@
+//! Configurations and what becomes of them. Where a test says that Envoy accepts or refuses something, Envoy 1.40 was asked with
+//! `--mode validate`.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed test may panic")]
+
+mod support;
+
+mod any;
+mod clusters;
+mod defaults;
+mod diagnostics;
+mod dialect;
+mod listeners;
+mod overlay;
+mod robustness;
+mod routes;
+mod sandbox;
+mod unsupported;
+mod wasm;

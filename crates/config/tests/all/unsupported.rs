@@ -1,0 +1,113 @@
+//! Fields that Envoy has and this program does not implement.
+
+use sandgate_config::{Format, LoadOptions, Severity, Unsupported, load_str};
+
+use crate::support::{Slot, changed, config, refused};
+
+fn warn(text: &str) -> Result<String, String> {
+    let options = LoadOptions { unsupported: Unsupported::Warn, ..LoadOptions::default() };
+    load_str("test.yaml", text, Format::Yaml, &options)
+        .map(|loaded| loaded.warnings.to_string())
+        .map_err(|findings| findings.to_string())
+}
+
+#[test]
+fn some_may_be_ignored_if_the_user_says_so() {
+    for (slot, text, wanted) in [
+        (
+            Slot::Manager,
+            "add_user_agent: true",
+            "add_user_agent is not implemented and ignored: no user-agent is added",
+        ),
+        (
+            Slot::Manager,
+            "access_log: [{name: x, typed_config: {\"@type\": type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog, path: /dev/stdout}}]",
+            "nothing is logged",
+        ),
+        (Slot::Manager, "tracing: {}", "no traces are made"),
+        (Slot::Cluster, "circuit_breakers: {thresholds: [{max_connections: 1}]}", "have no limit"),
+        (
+            Slot::Cluster,
+            "lb_policy: RANDOM",
+            "load balancing policy RANDOM is not implemented: endpoints are chosen in turn",
+        ),
+        (Slot::VirtualHost, "retry_policy: {num_retries: 3}", "there are no retries"),
+        (Slot::Top, "layered_runtime: {layers: [{name: x, static_layer: {a: 1}}]}", "no runtime value is read"),
+    ] {
+        let text = config(slot, text);
+        refused(&text, "is not implemented (--unsupported=warn would go on: ");
+        let warnings = warn(&text).unwrap();
+        assert!(warnings.contains(wanted) && warnings.contains("warning"), "{warnings}");
+    }
+}
+
+#[test]
+fn what_protects_is_refused_all_the_same() {
+    for (slot, text) in [
+        (Slot::Listener, "listener_filters: [{name: x}]"),
+        (Slot::Manager, "normalize_path: true"),
+        (Slot::Manager, "internal_address_config: {}"),
+        (Slot::Manager, "forward_client_cert_details: APPEND_FORWARD"),
+        (Slot::RouteConfig, "internal_only_headers: [x]"),
+        (Slot::VirtualHost, "require_tls: ALL"),
+        (Slot::VirtualHost, "request_headers_to_remove: [x]"),
+        (Slot::VirtualHost, "typed_per_filter_config: {x: {\"@type\": type.googleapis.com/google.protobuf.Empty}}"),
+        (
+            Slot::Filters,
+            "- name: x\n  typed_config: {\"@type\": type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC}",
+        ),
+        (
+            Slot::Cluster,
+            "transport_socket: {name: x, typed_config: {\"@type\": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext}}",
+        ),
+        (Slot::Cluster, "upstream_bind_config: {}"),
+        (Slot::Top, "overload_manager: {}"),
+    ] {
+        let error = warn(&config(slot, text)).unwrap_err();
+        assert!(error.contains("is not implemented") && !error.contains("would go on"), "{text}: {error}");
+    }
+    assert!(warn(&changed("match: {prefix: \"/\"}", "match: {prefix: \"/\", query_parameters: [{name: x}]}")).is_err());
+}
+
+#[test]
+fn an_optional_filter_is_left_out_only_with_the_users_consent() {
+    let text = config(
+        Slot::Filters,
+        "- name: x\n  is_optional: true\n  typed_config: {\"@type\": type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC}",
+    );
+    refused(&text, "optional HTTP filter \"x\" (envoy.extensions.filters.http.rbac.v3.RBAC) is not implemented");
+    assert!(warn(&text).unwrap().contains("it is left out"));
+}
+
+#[test]
+fn rules_hold_in_what_is_ignored() {
+    let error = warn(&config(Slot::VirtualHost, "retry_policy: {retry_host_predicate: [{}]}")).unwrap_err();
+    assert!(error.contains("name: value length must be at least 1 characters"), "{error}");
+    let error = warn(&config(Slot::Manager, "tracing: {max_path_tag_length: x}")).unwrap_err();
+    assert!(error.contains("a whole number"), "{error}");
+}
+
+#[test]
+fn a_default_spelt_out_is_no_finding_to_worry_about() {
+    let text = config(
+        Slot::Manager,
+        "normalize_path: false\npath_with_escaped_slashes_action: KEEP_UNCHANGED\nmerge_slashes: false\nxff_num_trusted_hops: 0",
+    );
+    let loaded = load_str("test.yaml", &text, Format::Yaml, &LoadOptions::default()).unwrap();
+    assert_eq!(loaded.warnings.count(Severity::Note), loaded.warnings.items().len(), "{}", loaded.warnings);
+}
+
+#[test]
+fn the_deprecated_is_pointed_out() {
+    let text = config(
+        Slot::Top,
+        "admin: {access_log_path: /dev/null, address: {socket_address: {address: 127.0.0.1, port_value: 0}}}",
+    );
+    let loaded = load_str("test.yaml", &text, Format::Yaml, &LoadOptions::default()).unwrap();
+    assert!(
+        loaded
+            .warnings
+            .to_string()
+            .contains("using deprecated option 'envoy.config.bootstrap.v3.Admin.access_log_path'")
+    );
+}
