@@ -1,0 +1,396 @@
+//! One request and its response between a downstream codec and the filter chain: the part of the connection manager that
+//! is the same for every HTTP version.
+
+mod timers;
+
+use std::cell::Ref;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Instant, SystemTime};
+
+use sandgate_filter::{ConnectionInfo, EncodeEvent, FilterManager, Stream, StreamOptions, response_flag};
+use sandgate_http::{BodyBuffer, Direction, HeaderMap, LocalReply};
+
+use crate::hcm::Hcm;
+use crate::request_headers::{self, RequestContext};
+use crate::response_headers;
+use crate::route_table::{RouteEntry, Target};
+use crate::router::RouterEvent;
+use crate::terminal::Terminal;
+use crate::worker::Worker;
+
+pub(crate) use timers::{StreamTimeout, StreamTimers};
+
+/// When a request began.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RequestStart {
+    pub(crate) instant: Instant,
+    pub(crate) time: SystemTime,
+}
+
+/// What the codec says of a request beside its headers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RequestKind {
+    pub(crate) protocol: &'static str,
+    /// No body and no trailers follow.
+    pub(crate) end_stream: bool,
+    /// It asks for another protocol.
+    pub(crate) upgrade: bool,
+}
+
+/// What the codec is to do.
+#[derive(Debug)]
+pub(crate) enum ResponseEvent {
+    /// A 1xx response; only 100 comes this far, and of its headers nothing is written.
+    Informational,
+    /// The response headers, which are in the stream.
+    Headers {
+        end_stream: bool,
+    },
+    Data(BodyBuffer, bool),
+    /// The response trailers, which are in the stream; the end.
+    Trailers,
+    Reset,
+}
+
+/// A stream in flight.
+pub(crate) struct ActiveStream {
+    worker: Rc<Worker>,
+    hcm: Rc<Hcm>,
+    stream: Rc<Stream>,
+    manager: FilterManager,
+    terminal: Terminal,
+    route: Option<Rc<RouteEntry>>,
+    timers: StreamTimers,
+    request_complete: bool,
+}
+
+// === impl RequestStart ===
+
+impl RequestStart {
+    pub(crate) fn now(instant: Instant) -> Self {
+        Self { instant, time: SystemTime::now() }
+    }
+}
+
+// === impl ActiveStream ===
+
+impl ActiveStream {
+    /// A stream whose headers have come; it is counted already.
+    pub(crate) fn new(
+        worker: &Rc<Worker>,
+        hcm: &Rc<Hcm>,
+        connection: &Rc<ConnectionInfo>,
+        start: RequestStart,
+        mut headers: HeaderMap,
+        kind: RequestKind,
+        now: Instant,
+    ) -> Self {
+        let refusal = refusal(&headers, hcm);
+        let mut connection = Rc::clone(connection);
+        if refusal.is_none() {
+            let context = RequestContext {
+                config: &hcm.config,
+                peer: connection.remote_address,
+                local_ip: worker.local_ip,
+                upgrade: kind.upgrade,
+            };
+            let client = request_headers::mutate(&mut headers, &context);
+            if client != connection.remote_address {
+                let seen = ConnectionInfo { remote_address: client, ..ConnectionInfo::clone(&connection) };
+                connection = Rc::new(seen);
+            }
+        }
+        let timers = StreamTimers::new(&hcm.config, start.instant, now);
+        let mut this = Self::build(worker, hcm, &connection, start, Some(kind.protocol), timers);
+        this.stream.set_headers(Direction::Request, headers);
+        this.note_request_end(kind.end_stream, now);
+        if let Some(reply) = refusal {
+            this.manager.local_reply(reply);
+            return this;
+        }
+        this.choose_route();
+        if kind.upgrade {
+            hcm.stats.downstream_rq_ws_on_non_ws_route().inc();
+            this.manager.local_reply(reply(403, "", "upgrade_failed"));
+            return this;
+        }
+        this.manager.decode_headers(kind.end_stream);
+        this
+    }
+
+    /// A stream whose headers never came whole: only a local reply can come of it.
+    pub(crate) fn without_headers(
+        worker: &Rc<Worker>,
+        hcm: &Rc<Hcm>,
+        connection: &Rc<ConnectionInfo>,
+        start: RequestStart,
+        now: Instant,
+    ) -> Self {
+        let timers = StreamTimers::new(&hcm.config, start.instant, now);
+        Self::build(worker, hcm, connection, start, None, timers)
+    }
+
+    fn build(
+        worker: &Rc<Worker>,
+        hcm: &Rc<Hcm>,
+        connection: &Rc<ConnectionInfo>,
+        start: RequestStart,
+        protocol: Option<&'static str>,
+        timers: StreamTimers,
+    ) -> Self {
+        let options =
+            StreamOptions { buffer_limit: hcm.buffer_limit, protocol, start_time: start.time, start: start.instant };
+        let stream = Stream::new(Rc::clone(connection), &options);
+        let manager = FilterManager::new(Rc::clone(&stream), hcm.filters.iter().map(|make| make()));
+        let terminal = Terminal::new(worker, hcm, &stream);
+        Self {
+            worker: Rc::clone(worker),
+            hcm: Rc::clone(hcm),
+            stream,
+            manager,
+            terminal,
+            route: None,
+            timers,
+            request_complete: false,
+        }
+    }
+
+    /// Whether the client has sent all of the request.
+    pub(crate) fn request_complete(&self) -> bool {
+        self.request_complete
+    }
+
+    /// Whether more of the request should be read.
+    pub(crate) fn wants_request_data(&self) -> bool {
+        self.manager.wants_request_data() && self.terminal.can_take()
+    }
+
+    pub(crate) fn response_headers(&self) -> Option<Ref<'_, HeaderMap>> {
+        self.stream.headers(Direction::Response)
+    }
+
+    pub(crate) fn response_trailers(&self) -> Option<Ref<'_, HeaderMap>> {
+        self.stream.trailers(Direction::Response)
+    }
+
+    /// Sets `connection` in the response, as the codec's connection wants it.
+    pub(crate) fn set_connection_header(&self, value: &[u8]) {
+        if let Some(mut headers) = self.stream.headers_mut(Direction::Response) {
+            headers.set(b"connection", value);
+        }
+    }
+
+    pub(crate) fn request_data(&mut self, data: BodyBuffer, end_stream: bool, now: Instant) {
+        self.note_request_end(end_stream, now);
+        self.timers.moved(now);
+        self.manager.decode_data(data, end_stream);
+    }
+
+    pub(crate) fn request_trailers(&mut self, trailers: HeaderMap, now: Instant) {
+        self.note_request_end(true, now);
+        self.timers.moved(now);
+        self.manager.decode_trailers(trailers);
+    }
+
+    fn note_request_end(&mut self, end_stream: bool, now: Instant) {
+        if end_stream {
+            self.request_complete = true;
+            self.timers.request_complete();
+            self.stream.info_mut().last_downstream_rx = Some(now);
+        }
+    }
+
+    /// The client broke the protocol: answers, unless a response has begun.
+    pub(crate) fn codec_error(&mut self, status: u16, body: &str, details: &str) {
+        self.stream.info_mut().set_response_flag(response_flag::DOWNSTREAM_PROTOCOL_ERROR);
+        self.manager.local_reply(reply(status.into(), body, details));
+    }
+
+    /// The client is gone.
+    pub(crate) fn disconnected(&mut self) {
+        let mut info = self.stream.info_mut();
+        info.set_response_flag(response_flag::DOWNSTREAM_CONNECTION_TERMINATION);
+        info.response_code_details = Some("downstream_remote_disconnect".to_owned());
+    }
+
+    /// Moves the request as far as it goes without waiting for anybody; whether that was enough for an answer.
+    pub(crate) fn settle(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
+        self.manager.run_pending();
+        self.forward(cx, now);
+        if let Some(event) = self.terminal.take_answer() {
+            self.on_router_event(event);
+        }
+        self.manager.response_started()
+    }
+
+    /// Hands the terminal what has come through the decoder filters.
+    fn forward(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
+        let mut moved = false;
+        while self.terminal.can_take()
+            && let Some(event) = self.manager.next_decode_event()
+        {
+            self.refresh_route();
+            self.terminal.on_decode_event(cx, event, self.route.as_ref(), now);
+            moved = true;
+        }
+        moved
+    }
+
+    /// Moves everything as far as it goes. `may_write` is whether the codec can take more of the response.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, now: Instant, may_write: bool) -> bool {
+        let mut progress = false;
+        self.stream.register_waker(cx.waker());
+        loop {
+            let mut moved = false;
+            if self.stream.has_pending() {
+                self.manager.run_pending();
+                moved = true;
+            }
+            moved |= self.forward(cx, now);
+            if self.manager.decode_stopped() {
+                self.terminal.abort();
+            } else {
+                let may_read = may_write && self.manager.wants_response_data();
+                let was_full = !self.terminal.can_take();
+                if let Poll::Ready(event) = self.terminal.poll(cx, now, may_read) {
+                    self.timers.moved(now);
+                    self.on_router_event(event);
+                    moved = true;
+                }
+                moved |= was_full && self.terminal.can_take();
+            }
+            progress |= moved;
+            if !moved {
+                return progress;
+            }
+        }
+    }
+
+    fn on_router_event(&mut self, event: RouterEvent) {
+        match event {
+            RouterEvent::Informational(headers) => self.manager.encode_1xx(headers),
+            RouterEvent::Headers(headers, end_stream) => self.manager.encode_headers(headers, end_stream),
+            RouterEvent::Data(data, end_stream) => self.manager.encode_data(data, end_stream),
+            RouterEvent::Trailers(trailers) => self.manager.encode_trailers(trailers),
+            RouterEvent::LocalReply(reply) => self.manager.local_reply(reply),
+            RouterEvent::Reset(details) => self.manager.reset(&details),
+        }
+    }
+
+    /// What the codec is to do next.
+    pub(crate) fn next_event(&mut self, now: Instant) -> Option<ResponseEvent> {
+        let event = self.manager.next_encode_event()?;
+        self.timers.moved(now);
+        Some(match event {
+            EncodeEvent::Informational(_) => {
+                self.hcm.count_response(100);
+                ResponseEvent::Informational
+            }
+            EncodeEvent::Headers { end_stream } => {
+                self.finish_headers();
+                ResponseEvent::Headers { end_stream }
+            }
+            EncodeEvent::Data { data, end_stream } => ResponseEvent::Data(data, end_stream),
+            EncodeEvent::Trailers => ResponseEvent::Trailers,
+            EncodeEvent::Reset => {
+                self.hcm.stats.downstream_rq_tx_reset().inc();
+                ResponseEvent::Reset
+            }
+        })
+    }
+
+    /// The last changes to the response headers, and its count.
+    fn finish_headers(&mut self) {
+        let config = &self.hcm.config;
+        let request = self.stream.headers(Direction::Request);
+        let wanted = config.always_set_request_id_in_response;
+        let request_id = request.as_ref().filter(|_| wanted).and_then(|headers| headers.get(b"x-request-id"));
+        if let Some(mut headers) = self.stream.headers_mut(Direction::Response) {
+            response_headers::mutate(&mut headers, config, request_id, &self.worker.date, SystemTime::now());
+        }
+        let code = self.stream.info().response_code;
+        self.hcm.count_response(code.unwrap_or_default());
+    }
+
+    /// When [`ActiveStream::on_timers`] has something to do at the latest, or [`ActiveStream::poll`] of itself.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.timers.deadline().into_iter().chain(self.terminal.deadline()).min()
+    }
+
+    /// Acts on timeouts that have passed.
+    pub(crate) fn on_timers(&mut self, now: Instant) {
+        if let Some(timeout) = self.timers.expired(now) {
+            self.time_out(timeout, now);
+        }
+    }
+
+    /// Ends the stream for a timeout: a reply, or a reset if the response had begun.
+    pub(crate) fn time_out(&mut self, timeout: StreamTimeout, now: Instant) {
+        self.timers.answered(now);
+        timeout.count(&self.hcm.stats);
+        if timeout == StreamTimeout::Idle {
+            self.stream.info_mut().set_response_flag(response_flag::STREAM_IDLE_TIMEOUT);
+        }
+        let late = timeout.is_the_clients_fault() || !self.request_complete;
+        let status = if late { 408 } else { 504 };
+        log::debug!(target: "http", "{}", timeout.body());
+        self.manager.local_reply(reply(status, timeout.body(), timeout.details()));
+    }
+
+    /// The stream is over: filters log and go.
+    pub(crate) fn finish(&mut self, now: Instant) {
+        if self.manager.encode_complete() {
+            self.stream.info_mut().last_downstream_tx = Some(now);
+        }
+        self.manager.log(now);
+        self.manager.destroy();
+        self.terminal.abort();
+    }
+
+    fn refresh_route(&mut self) {
+        if self.stream.take_route_cleared() {
+            self.choose_route();
+        }
+    }
+
+    fn choose_route(&mut self) {
+        self.route = match self.stream.headers(Direction::Request) {
+            Some(headers) => self.hcm.routes.find(&headers).cloned(),
+            None => None,
+        };
+        let mut info = self.stream.info_mut();
+        match &self.route {
+            Some(route) => {
+                info.route_name = Some(Arc::clone(&route.name));
+                info.virtual_host_name = Some(Arc::clone(&route.virtual_host));
+                info.route_metadata = route.metadata.clone();
+                if let Target::Cluster { name, idle_timeout, .. } = &route.target {
+                    info.cluster_name = self.worker.clusters.get(name).map(|cluster| Arc::clone(&cluster.name));
+                    if let Some(timeout) = idle_timeout {
+                        self.timers.set_idle_timeout(*timeout);
+                    }
+                }
+            }
+            None => (info.route_name, info.virtual_host_name, info.cluster_name) = (None, None, None),
+        }
+    }
+}
+
+/// A reply to requests that no filter gets to see.
+fn refusal(headers: &HeaderMap, hcm: &Hcm) -> Option<LocalReply> {
+    if !headers.contains(b":authority") {
+        return Some(reply(400, "", "missing_host_header"));
+    }
+    let path = headers.get(b":path")?;
+    if !path.starts_with(b"/") {
+        hcm.stats.downstream_rq_non_relative_path().inc();
+        return Some(reply(404, "", "absolute_path_rejected"));
+    }
+    path.contains(&b'#').then(|| reply(400, "", "path_normalization_failed"))
+}
+
+fn reply(status: u32, body: &str, details: &str) -> LocalReply {
+    LocalReply { status, body: body.into(), details: details.to_owned(), ..LocalReply::default() }
+}

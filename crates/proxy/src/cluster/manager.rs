@@ -1,0 +1,84 @@
+//! All clusters: what is shared, and what a worker has of them.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sandgate_config::model::Cluster;
+
+use super::{HostSet, Resources, WorkerCluster};
+use crate::pool::Sweeper;
+use crate::stats::StatsStore;
+
+/// The clusters of a configuration, shared by all threads.
+#[derive(Debug, Default)]
+pub(crate) struct ClusterTable {
+    pub(crate) entries: Vec<ClusterEntry>,
+}
+
+/// One cluster.
+#[derive(Debug)]
+pub(crate) struct ClusterEntry {
+    pub(crate) config: Arc<Cluster>,
+    pub(crate) resources: Arc<Resources>,
+    /// The latest hosts: what a worker begins with.
+    hosts: Mutex<Arc<HostSet>>,
+}
+
+/// One worker's clusters.
+pub(crate) struct ClusterManager {
+    clusters: Vec<Rc<WorkerCluster>>,
+    by_name: HashMap<String, usize>,
+}
+
+impl ClusterTable {
+    pub(crate) fn new(clusters: Vec<Cluster>) -> Arc<Self> {
+        let entry = |config: Cluster| ClusterEntry {
+            config: Arc::new(config),
+            resources: Arc::default(),
+            hosts: Mutex::default(),
+        };
+        Arc::new(Self { entries: clusters.into_iter().map(entry).collect() })
+    }
+}
+
+impl ClusterEntry {
+    pub(crate) fn hosts(&self) -> Arc<HostSet> {
+        Arc::clone(&self.hosts.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn set_hosts(&self, hosts: Arc<HostSet>) {
+        *self.hosts.lock().unwrap_or_else(PoisonError::into_inner) = hosts;
+    }
+}
+
+impl ClusterManager {
+    pub(crate) fn new(table: &ClusterTable, sweeper: &Rc<Sweeper>, store: &StatsStore) -> Rc<Self> {
+        let clusters: Vec<_> = table
+            .entries
+            .iter()
+            .map(|entry| {
+                let cluster = WorkerCluster::new(&entry.config, &entry.resources, sweeper, store);
+                cluster.update(&entry.hosts());
+                cluster
+            })
+            .collect();
+        let by_name = clusters.iter().enumerate().map(|(index, c)| (c.config.name.clone(), index)).collect();
+        Rc::new(Self { clusters, by_name })
+    }
+
+    /// The cluster with this name.
+    pub(crate) fn get(&self, name: &str) -> Option<&Rc<WorkerCluster>> {
+        self.clusters.get(*self.by_name.get(name)?)
+    }
+
+    /// All of them, in the order of the configuration.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Rc<WorkerCluster>> {
+        self.clusters.iter()
+    }
+
+    /// The cluster at this place of the configuration.
+    pub(crate) fn at(&self, index: usize) -> Option<&Rc<WorkerCluster>> {
+        self.clusters.get(index)
+    }
+}

@@ -1,0 +1,128 @@
+//! A cluster as one worker sees it.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use sandgate_config::model::{Cluster, Discovery};
+use sandgate_http::h1::ResponseOptions;
+
+use super::{HostSet, LoadBalancer, Resources};
+use crate::pool::{HostPool, Sweeper};
+use crate::stats::{ClusterStats, CodeCounters, StatsStore};
+
+/// A cluster's hosts with this worker's connections to them, its turns, and its stats.
+pub(crate) struct WorkerCluster {
+    pub(crate) config: Arc<Cluster>,
+    /// The name, for stream infos; this worker's own, so that counting references to it stays on this core.
+    pub(crate) name: Arc<str>,
+    /// Serialized metadata; empty if there is none.
+    pub(crate) metadata: Bytes,
+    pub(crate) resources: Arc<Resources>,
+    pub(crate) stats: ClusterStats,
+    pub(crate) codes: CodeCounters,
+    pub(crate) response_options: ResponseOptions,
+    pools: RefCell<Vec<Rc<HostPool>>>,
+    balancer: RefCell<LoadBalancer>,
+    host_count: Cell<usize>,
+    sweeper: Rc<Sweeper>,
+}
+
+impl WorkerCluster {
+    pub(crate) fn new(
+        config: &Arc<Cluster>,
+        resources: &Arc<Resources>,
+        sweeper: &Rc<Sweeper>,
+        store: &StatsStore,
+    ) -> Rc<Self> {
+        let stat_name = if config.alt_stat_name.is_empty() { &config.name } else { &config.alt_stat_name };
+        let http = &config.http;
+        Rc::new(Self {
+            name: config.name.as_str().into(),
+            metadata: config.metadata.as_deref().map(Bytes::copy_from_slice).unwrap_or_default(),
+            resources: Arc::clone(resources),
+            stats: ClusterStats::new(store, stat_name),
+            codes: CodeCounters::new(store, format!("cluster.{stat_name}.")),
+            response_options: ResponseOptions {
+                max_head_bytes: http.max_response_headers_kb as usize * 1024,
+                max_headers: http.max_headers_count as usize,
+                enable_trailers: http.http1.enable_trailers,
+                allow_chunked_length: http.http1.allow_chunked_length,
+            },
+            config: Arc::clone(config),
+            pools: RefCell::default(),
+            balancer: RefCell::default(),
+            host_count: Cell::new(0),
+            sweeper: Rc::clone(sweeper),
+        })
+    }
+
+    /// Who watches idle connections.
+    pub(crate) fn sweeper(&self) -> &Sweeper {
+        &self.sweeper
+    }
+
+    /// How many hosts there are.
+    pub(crate) fn host_count(&self) -> usize {
+        self.host_count.get()
+    }
+
+    /// The pool of the host whose turn it is; nothing if there is no host to use.
+    pub(crate) fn choose(&self) -> Option<Rc<HostPool>> {
+        let index = self.balancer.borrow_mut().choose()?;
+        self.pools.borrow().get(index).cloned()
+    }
+
+    /// Takes over new hosts. Pools of hosts that stay are kept; idle connections of others are closed.
+    pub(crate) fn update(self: &Rc<Self>, set: &HostSet) {
+        let old = std::mem::take(&mut *self.pools.borrow_mut());
+        let logical = matches!(self.config.discovery, Discovery::LogicalDns(_));
+        let pools: Vec<_> = set
+            .hosts
+            .iter()
+            .enumerate()
+            .map(|(index, host)| {
+                // The one host of a logical cluster keeps its connections when it moves.
+                let kept =
+                    if logical { old.get(index) } else { old.iter().find(|pool| pool.address() == host.address) };
+                match kept {
+                    Some(pool) => {
+                        pool.set_host(Arc::clone(host));
+                        Rc::clone(pool)
+                    }
+                    None => HostPool::new(Rc::downgrade(self), Arc::clone(host)),
+                }
+            })
+            .collect();
+        for pool in old {
+            if !pools.iter().any(|kept| Rc::ptr_eq(kept, &pool)) {
+                pool.retire();
+            }
+        }
+        *self.balancer.borrow_mut() = LoadBalancer::new(set);
+        self.host_count.set(set.hosts.len());
+        *self.pools.borrow_mut() = pools;
+    }
+
+    /// Closes idle connections that the host has closed or that have been idle for too long, and says when to look
+    /// again.
+    pub(crate) fn sweep(&self, cx: &mut std::task::Context<'_>, now: std::time::Instant) -> Option<std::time::Instant> {
+        let pools: Vec<_> = self.pools.borrow().clone();
+        pools.iter().filter_map(|pool| pool.sweep(cx, now)).min()
+    }
+
+    /// Counts a response, also one made here for want of one. `internal` is who asked.
+    pub(crate) fn count_response(&self, code: u32, internal: bool) {
+        self.stats.upstream_rq_completed().inc();
+        match code / 100 {
+            1 => self.stats.upstream_rq_1xx().inc(),
+            2 => self.stats.upstream_rq_2xx().inc(),
+            3 => self.stats.upstream_rq_3xx().inc(),
+            4 => self.stats.upstream_rq_4xx().inc(),
+            5 => self.stats.upstream_rq_5xx().inc(),
+            _ => {}
+        }
+        self.codes.inc(code, internal);
+    }
+}

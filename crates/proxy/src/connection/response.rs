@@ -1,0 +1,171 @@
+//! Writing: what the stream answers to bytes of the client.
+
+use std::task::Context;
+use std::time::{Instant, SystemTime};
+
+use sandgate_filter::prepare_local_reply;
+use sandgate_http::LocalReply;
+use sandgate_http::h1::{ResponseEncodeOptions, encode_continue, encode_response};
+
+use super::Connection;
+use super::close::Drain;
+use crate::active_stream::ResponseEvent;
+use crate::response_headers;
+
+impl Connection {
+    /// Lets the stream run and encodes what it answers.
+    pub(super) fn respond(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
+        let limit = self.output_limit();
+        let Some(stream) = &mut self.stream else { return false };
+        let progress = stream.poll(cx, now, self.output.len() < limit);
+        self.encode_events(now) || progress
+    }
+
+    /// Encodes what has come through the chain, as long as there is room for it.
+    pub(super) fn encode_events(&mut self, now: Instant) -> bool {
+        let limit = self.output_limit();
+        let mut progress = false;
+        while self.output.len() < limit
+            && !self.message.response_complete
+            && let Some(stream) = &mut self.stream
+            && let Some(event) = stream.next_event(now)
+        {
+            progress = true;
+            self.encode(event, now);
+        }
+        progress
+    }
+
+    fn encode(&mut self, event: ResponseEvent, now: Instant) {
+        match event {
+            ResponseEvent::Informational => encode_continue(&mut self.output),
+            ResponseEvent::Headers { end_stream } => self.encode_headers(end_stream, now),
+            ResponseEvent::Data(mut data, end_stream) => {
+                let Some(encoder) = &mut self.message.encoder else { return };
+                while let Some(segment) = data.pop() {
+                    encoder.data(segment, &mut self.output);
+                }
+                if end_stream {
+                    encoder.end(&mut self.output);
+                    self.message.response_complete = true;
+                }
+            }
+            ResponseEvent::Trailers => {
+                let (Some(encoder), Some(stream)) = (&mut self.message.encoder, &self.stream) else { return };
+                let written = match stream.response_trailers() {
+                    Some(trailers) => encoder.trailers(&trailers, &mut self.output),
+                    None => {
+                        encoder.end(&mut self.output);
+                        Ok(())
+                    }
+                };
+                if let Err(error) = written {
+                    log::warn!(target: "http", "[C{}] response trailers cannot be written: {error}", self.info.id);
+                    self.message.broken = true;
+                }
+                self.message.response_complete = true;
+            }
+            ResponseEvent::Reset => {
+                self.message.broken = true;
+                self.message.response_complete = true;
+            }
+        }
+    }
+
+    fn encode_headers(&mut self, end_stream: bool, _now: Instant) {
+        self.decide_close();
+        let Some(stream) = &self.stream else { return };
+        if self.drain != Drain::No {
+            stream.set_connection_header(b"close");
+        } else if self.message.http_10 {
+            stream.set_connection_header(b"keep-alive");
+        }
+        let options = ResponseEncodeOptions {
+            head_request: self.message.head_request,
+            connect_request: self.message.connect_request,
+            http_10: self.message.http_10,
+            end_stream,
+            enable_trailers: self.hcm.config.http1.enable_trailers,
+        };
+        let result = match stream.response_headers() {
+            Some(headers) => encode_response(&headers, options, &mut self.output),
+            None => return,
+        };
+        match result {
+            Ok(encoder) => {
+                self.message.encoder = Some(encoder);
+                self.message.response_complete = end_stream;
+            }
+            Err(error) => {
+                log::warn!(target: "http", "[C{}] response headers cannot be written: {error}", self.info.id);
+                self.encode_replacement(error.to_string());
+            }
+        }
+    }
+
+    /// Whether the connection ends with this response, which then says so.
+    fn decide_close(&mut self) {
+        let Some(stream) = &self.stream else { return };
+        if self.drain == Drain::No && self.worker.is_draining() {
+            self.hcm.stats.downstream_cx_drain_close().inc();
+            self.drain = Drain::Closing;
+        }
+        let has_length = stream.response_headers().is_some_and(|headers| headers.contains(b"content-length"));
+        self.message.framed_by_close = self.message.http_10 && !has_length && !self.message.head_request;
+        if self.message.wants_close || self.message.framed_by_close {
+            self.drain = Drain::Closing;
+        }
+        if !stream.request_complete() {
+            self.hcm.stats.downstream_rq_response_before_rq_complete().inc();
+            self.drain = Drain::Closing;
+        }
+    }
+
+    /// The response that filters made cannot be written: another one that says so.
+    fn encode_replacement(&mut self, message: String) {
+        self.drain = Drain::Closing;
+        let reply = LocalReply { status: 502, body: message.into_bytes(), ..LocalReply::default() };
+        let mut prepared = prepare_local_reply(&reply, sandgate_filter::RequestKind::default());
+        response_headers::mutate(&mut prepared.headers, &self.hcm.config, None, &self.worker.date, SystemTime::now());
+        prepared.headers.set(b"connection", b"close");
+        let options =
+            ResponseEncodeOptions { head_request: self.message.head_request, ..ResponseEncodeOptions::default() };
+        if let Ok(mut encoder) = encode_response(&prepared.headers, options, &mut self.output) {
+            encoder.data(prepared.body, &mut self.output);
+            encoder.end(&mut self.output);
+        }
+        self.message.broken = true;
+        self.message.response_complete = true;
+    }
+
+    /// The response is encoded: ends the stream, and the connection if that was agreed.
+    pub(super) fn complete(&mut self, now: Instant) -> bool {
+        if !self.message.response_complete {
+            return false;
+        }
+        let Some(mut stream) = self.stream.take() else { return false };
+        let request_complete = stream.request_complete();
+        stream.finish(now);
+        drop(stream);
+        self.end_request_count();
+        // A client that was promised more would take the next response for the rest of this one.
+        let short = self.message.encoder.as_ref().is_some_and(|encoder| !encoder.is_complete());
+        if short {
+            self.drain = Drain::Closing;
+        }
+        let prompt = self.message.framed_by_close || (self.message.wants_close || short) && request_complete;
+        let broken = self.message.broken;
+        self.message = super::request::Message::default();
+        self.idle_since = now;
+        if !request_complete || broken {
+            self.hcm.stats.downstream_rq_rx_reset().inc();
+            self.drain = Drain::Closing;
+        }
+        if self.drain != Drain::No {
+            // A client that asked for the close and sent all it had to send needs no time to react; one that waits for
+            // the close as the end of the response must not wait longer.
+            self.close(!prompt, now);
+        }
+        true
+    }
+}

@@ -1,0 +1,72 @@
+//! The HTTP connection manager of one filter chain on one worker: configuration ready for use, and stats.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use sandgate_config::model;
+use sandgate_filter::{HttpFilter, ListenerInfo};
+use sandgate_http::h1::RequestOptions;
+
+use crate::admin::AdminContext;
+use crate::route_table::RouteTable;
+use crate::stats::{HttpListenerStats, HttpStats, ListenerStats};
+
+/// Makes one filter for each stream.
+pub(crate) type FilterFactory = Box<dyn Fn() -> Box<dyn HttpFilter>>;
+
+/// What answers at the end of the decoder chain.
+pub(crate) enum TerminalFactory {
+    /// Upstream hosts.
+    Router(model::Router),
+    /// The admin pages.
+    Admin(Arc<AdminContext>),
+}
+
+/// One HTTP connection manager.
+pub(crate) struct Hcm {
+    pub(crate) config: Arc<model::HttpConnectionManager>,
+    pub(crate) routes: RouteTable,
+    /// In the order of the request; the terminal is not among them.
+    pub(crate) filters: Vec<FilterFactory>,
+    pub(crate) terminal: TerminalFactory,
+    pub(crate) request_options: RequestOptions,
+    /// `per_connection_buffer_limit_bytes`; 0 is no limit.
+    pub(crate) buffer_limit: usize,
+    pub(crate) listener: Arc<ListenerInfo>,
+    pub(crate) stats: HttpStats,
+    pub(crate) listener_http_stats: HttpListenerStats,
+    pub(crate) listener_stats: Rc<ListenerStats>,
+}
+
+/// How `model` wants requests to be read.
+pub(crate) fn request_options(config: &model::HttpConnectionManager) -> RequestOptions {
+    let http1 = &config.http1;
+    let default_host = &http1.default_host_for_http_10;
+    RequestOptions {
+        max_head_bytes: config.max_request_headers_kb as usize * 1024,
+        max_headers: config.max_headers_count as usize,
+        accept_http_10: http1.accept_http_10,
+        default_host: (!default_host.is_empty()).then(|| default_host.as_bytes().to_vec()),
+        enable_trailers: http1.enable_trailers,
+        allow_chunked_length: http1.allow_chunked_length,
+    }
+}
+
+impl Hcm {
+    /// Counts a response (also a 1xx) by its code.
+    pub(crate) fn count_response(&self, code: u32) {
+        self.stats.downstream_rq_completed().inc();
+        self.listener_http_stats.downstream_rq_completed().inc();
+        let (all, listener) = (&self.stats, &self.listener_http_stats);
+        let counters = match code / 100 {
+            1 => (all.downstream_rq_1xx(), listener.downstream_rq_1xx()),
+            2 => (all.downstream_rq_2xx(), listener.downstream_rq_2xx()),
+            3 => (all.downstream_rq_3xx(), listener.downstream_rq_3xx()),
+            4 => (all.downstream_rq_4xx(), listener.downstream_rq_4xx()),
+            5 => (all.downstream_rq_5xx(), listener.downstream_rq_5xx()),
+            _ => return,
+        };
+        counters.0.inc();
+        counters.1.inc();
+    }
+}

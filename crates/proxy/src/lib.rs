@@ -1,0 +1,24 @@
+//! The data plane: workers, listeners, HTTP connection handling, routing, clusters, stats and admin.
+#![forbid(unsafe_code)]
+
+mod active_stream;
+pub mod admin;
+mod cluster;
+mod connection;
+mod date;
+mod hcm;
+pub mod lifecycle;
+mod listener;
+mod pool;
+mod request_headers;
+mod response_headers;
+mod route_table;
+mod router;
+mod server;
+mod socket;
+pub mod stats;
+mod terminal;
+mod wasm_filter;
+mod worker;
+
+pub use server::{ListenerAddress, Server, ServerError, ServerOptions, StartError, validate};

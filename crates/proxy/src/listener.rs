@@ -1,0 +1,152 @@
+//! Sockets that take connections.
+
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Duration;
+
+use sandgate_config::model;
+use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::connection::Connection;
+use crate::hcm::Hcm;
+use crate::worker::{Worker, guarded};
+
+/// How long an accept that fails for want of resources waits before it tries again.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// The sockets of one listener, bound and not yet listening: one for each worker that shares it.
+#[derive(Debug)]
+pub(crate) struct BoundListener {
+    pub(crate) name: String,
+    pub(crate) address: SocketAddr,
+    sockets: Vec<Socket>,
+    backlog: i32,
+}
+
+/// What is to be bound.
+pub(crate) struct ListenerSpec<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) address: SocketAddr,
+    pub(crate) ipv4_compat: bool,
+    pub(crate) reuse_port: bool,
+    pub(crate) backlog: Option<u32>,
+}
+
+impl<'a> ListenerSpec<'a> {
+    pub(crate) fn new(listener: &'a model::Listener) -> Self {
+        Self {
+            name: &listener.name,
+            address: listener.address,
+            ipv4_compat: listener.ipv4_compat,
+            reuse_port: listener.enable_reuse_port,
+            backlog: listener.tcp_backlog_size,
+        }
+    }
+}
+
+impl BoundListener {
+    /// Binds for `workers`. Of port 0 the first socket gets one, and the others the same.
+    pub(crate) fn bind(spec: &ListenerSpec<'_>, workers: usize) -> io::Result<Self> {
+        let first = bind(spec, spec.address)?;
+        let address = first.local_addr()?.as_socket().unwrap_or(spec.address);
+        let mut sockets = vec![first];
+        while sockets.len() < workers {
+            let next = match sockets.first() {
+                Some(first) if !spec.reuse_port => first.try_clone()?,
+                _ => bind(spec, address)?,
+            };
+            sockets.push(next);
+        }
+        // The kernel caps it at `net.core.somaxconn`.
+        let backlog = spec.backlog.map_or(i32::MAX, |backlog| i32::try_from(backlog).unwrap_or(i32::MAX));
+        Ok(Self { name: spec.name.to_owned(), address, sockets, backlog })
+    }
+
+    /// Starts to listen; the socket of each worker in turn.
+    pub(crate) fn listen(self) -> io::Result<Vec<std::net::TcpListener>> {
+        self.sockets
+            .into_iter()
+            .map(|socket| {
+                socket.listen(self.backlog)?;
+                Ok(socket.into())
+            })
+            .collect()
+    }
+}
+
+fn bind(spec: &ListenerSpec<'_>, address: SocketAddr) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_nonblocking(true)?;
+    socket.set_reuse_address(true)?;
+    if spec.reuse_port {
+        socket.set_reuse_port(true)?;
+    }
+    if address.is_ipv6() {
+        socket.set_only_v6(!spec.ipv4_compat)?;
+    }
+    socket.bind(&address.into())?;
+    Ok(socket)
+}
+
+/// Takes connections and gives each a task, until the worker drains. What the system has accepted by then is still taken:
+/// those clients think that they are connected.
+pub(crate) async fn accept(listener: std::net::TcpListener, worker: Rc<Worker>, hcm: Rc<Hcm>) {
+    let listener = match tokio::net::TcpListener::from_std(listener) {
+        Ok(listener) => listener,
+        Err(error) => {
+            log::error!(target: "conn_handler", "cannot listen: {error}");
+            return;
+        }
+    };
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            accepted = listener.accept() => accepted,
+            () = worker.drained() => return,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                let connection = Connection::new(&worker, &hcm, stream, peer);
+                tokio::task::spawn_local(guarded("connection", connection));
+            }
+            Err(error) if is_the_clients(&error) => {}
+            Err(error) => {
+                log::error!(target: "conn_handler", "cannot accept a connection: {error}");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Whether the next accept may well succeed at once.
+fn is_the_clients(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
+
+    use super::*;
+
+    #[test]
+    fn workers_share_a_port() {
+        for reuse_port in [true, false] {
+            let spec = ListenerSpec {
+                name: "l",
+                address: ([127, 0, 0, 1], 0).into(),
+                ipv4_compat: false,
+                reuse_port,
+                backlog: None,
+            };
+            let bound = BoundListener::bind(&spec, 3).unwrap();
+            let address = bound.address;
+            assert_ne!(address.port(), 0);
+            let sockets = bound.listen().unwrap();
+            assert!(sockets.iter().all(|socket| socket.local_addr().unwrap() == address));
+            assert_eq!(sockets.len(), 3);
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! One worker's HTTP/1 connections to one host.
+
+mod connection;
+mod pending;
+mod sweeper;
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+pub(crate) use connection::{CloseSide, UpstreamConnection};
+pub(crate) use pending::{ConnectFailure, PendingConnection};
+pub(crate) use sweeper::Sweeper;
+
+use crate::cluster::{Host, WorkerCluster};
+use pending::Waiter;
+
+/// The connections of one worker to one host. A connection serves one request at a time; the one that was used last is
+/// used first, as in Envoy.
+pub(crate) struct HostPool {
+    cluster: Weak<WorkerCluster>,
+    host: RefCell<Arc<Host>>,
+    idle: RefCell<Vec<Idle>>,
+    /// Requests that may not open a connection now.
+    waiters: RefCell<VecDeque<Weak<Waiter>>>,
+    /// Open and opening connections.
+    connections: Cell<usize>,
+    /// The host is gone: connections are not kept.
+    retired: Cell<bool>,
+}
+
+struct Idle {
+    connection: UpstreamConnection,
+    since: Instant,
+}
+
+/// How a request comes to its connection.
+#[allow(clippy::large_enum_variant, reason = "it is taken apart at once; a box would be an allocation per request")]
+pub(crate) enum Acquired {
+    /// At once.
+    Ready(UpstreamConnection),
+    /// Later.
+    Pending(PendingConnection),
+    /// Never: the circuit breaker is open.
+    Overflow,
+}
+
+impl HostPool {
+    pub(crate) fn new(cluster: Weak<WorkerCluster>, host: Arc<Host>) -> Rc<Self> {
+        Rc::new(Self {
+            cluster,
+            host: RefCell::new(host),
+            idle: RefCell::default(),
+            waiters: RefCell::default(),
+            connections: Cell::new(0),
+            retired: Cell::new(false),
+        })
+    }
+
+    pub(crate) fn host(&self) -> Arc<Host> {
+        Arc::clone(&self.host.borrow())
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.host.borrow().address
+    }
+
+    pub(crate) fn set_host(&self, host: Arc<Host>) {
+        *self.host.borrow_mut() = host;
+    }
+
+    /// The host has left the cluster.
+    pub(crate) fn retire(&self) {
+        self.retired.set(true);
+        let idle = std::mem::take(&mut *self.idle.borrow_mut());
+        drop(idle);
+    }
+
+    /// A connection for a request whose task is `cx`'s.
+    pub(crate) fn acquire(self: &Rc<Self>, cx: &mut Context<'_>, now: Instant) -> Acquired {
+        let Some(cluster) = self.cluster.upgrade() else { return Acquired::Overflow };
+        while let Some(idle) = self.pop_idle() {
+            let mut connection = idle.connection;
+            // Bytes or a close on an idle connection: the host is done with it.
+            if connection.poll_stirred(cx).is_ready() {
+                connection.closed_by(CloseSide::Remote);
+                continue;
+            }
+            return Acquired::Ready(connection);
+        }
+        let stats = &cluster.stats;
+        let Some(pending) = cluster.resources.pending_requests.acquire() else {
+            stats.upstream_rq_pending_overflow().inc();
+            return Acquired::Overflow;
+        };
+        stats.upstream_rq_pending_total().inc();
+        stats.upstream_rq_pending_active().inc();
+        if let Some(slot) = self.connection_slot(&cluster) {
+            return Acquired::Pending(PendingConnection::connect(self, &cluster, slot, pending, now));
+        }
+        stats.upstream_cx_overflow().inc();
+        let waiter = Waiter::new();
+        self.waiters.borrow_mut().push_back(Rc::downgrade(&waiter));
+        Acquired::Pending(PendingConnection::wait(self, &cluster, waiter, pending))
+    }
+
+    /// The right to open a connection. A host without any gets one whatever the limit, since nothing else could ever
+    /// serve its requests (as in Envoy).
+    fn connection_slot(&self, cluster: &WorkerCluster) -> Option<crate::cluster::ResourceGuard> {
+        match cluster.resources.connections.acquire() {
+            None if self.connections.get() == 0 => Some(cluster.resources.connections.acquire_over_limit()),
+            other => other,
+        }
+    }
+
+    fn pop_idle(&self) -> Option<Idle> {
+        self.idle.borrow_mut().pop()
+    }
+
+    /// Takes a connection back that can serve another request.
+    pub(crate) fn release(self: &Rc<Self>, mut connection: UpstreamConnection, now: Instant) {
+        let Some(cluster) = self.cluster.upgrade() else { return };
+        connection.set_active(false);
+        if self.retired.get() || connection.is_spent(&cluster.config.http, now, &cluster.stats) {
+            return;
+        }
+        if let Some(waiter) = self.next_waiter() {
+            waiter.give(connection);
+            return;
+        }
+        let sweeper = cluster.sweeper();
+        if sweeper.watch(|cx| connection.poll_stirred(cx)) == Poll::Ready(()) {
+            connection.closed_by(CloseSide::Remote);
+            return;
+        }
+        if let Some(timeout) = cluster.config.http.idle_timeout {
+            sweeper.at(now + timeout);
+        }
+        self.idle.borrow_mut().push(Idle { connection, since: now });
+    }
+
+    fn next_waiter(&self) -> Option<Rc<Waiter>> {
+        let mut waiters = self.waiters.borrow_mut();
+        std::iter::from_fn(|| waiters.pop_front()).find_map(|waiter| waiter.upgrade())
+    }
+
+    /// A connection of this pool is gone.
+    fn connection_gone(&self) {
+        self.connections.set(self.connections.get().saturating_sub(1));
+        if let Some(waiter) = self.next_waiter() {
+            waiter.permit();
+        }
+    }
+
+    /// Closes idle connections that are closed by the host or too old; when to look again.
+    pub(crate) fn sweep(&self, cx: &mut Context<'_>, now: Instant) -> Option<Instant> {
+        let timeout = self.cluster.upgrade()?.config.http.idle_timeout;
+        let mut gone = Vec::new();
+        let mut next = None;
+        {
+            let mut idle = self.idle.borrow_mut();
+            let mut index = 0;
+            while let Some(entry) = idle.get_mut(index) {
+                let expires = timeout.map(|timeout| entry.since + timeout);
+                if entry.connection.poll_stirred(cx).is_ready() {
+                    entry.connection.closed_by(CloseSide::Remote);
+                    gone.push(idle.remove(index));
+                } else if expires.is_some_and(|expires| expires <= now) {
+                    entry.connection.idle_timeout();
+                    gone.push(idle.remove(index));
+                } else {
+                    next = next.into_iter().chain(expires).min();
+                    index += 1;
+                }
+            }
+        }
+        // Outside of the borrow: a connection that goes may wake a waiter.
+        drop(gone);
+        next
+    }
+}
+
+#[cfg(test)]
+mod tests;

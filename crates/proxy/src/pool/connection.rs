@@ -1,0 +1,150 @@
+//! An HTTP/1 connection to an upstream host.
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use bytes::BytesMut;
+use sandgate_config::model::UpstreamHttpOptions;
+use sandgate_http::WriteBuffer;
+use sandgate_http::h1::ResponseDecoder;
+use tokio::net::TcpStream;
+
+use super::HostPool;
+use crate::cluster::{ResourceGuard, WorkerCluster};
+use crate::socket::Socket;
+use crate::stats::ClusterStats;
+
+/// Who ended a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CloseSide {
+    Local,
+    Remote,
+}
+
+/// Counts a connection from the first attempt to its end.
+pub(super) struct ConnectionCount {
+    pub(super) pool: Rc<HostPool>,
+    pub(super) cluster: Rc<WorkerCluster>,
+    pub(super) close_side: CloseSide,
+    /// A request is on it.
+    pub(super) active: bool,
+    _slot: ResourceGuard,
+}
+
+/// A connected upstream connection: its socket and codec state.
+pub(crate) struct UpstreamConnection {
+    pub(crate) socket: Socket,
+    pub(crate) decoder: ResponseDecoder,
+    pub(crate) input: BytesMut,
+    pub(crate) output: WriteBuffer,
+    local_address: Option<SocketAddr>,
+    requests: u32,
+    opened: Instant,
+    count: ConnectionCount,
+}
+
+impl ConnectionCount {
+    pub(super) fn new(pool: &Rc<HostPool>, cluster: &Rc<WorkerCluster>, slot: ResourceGuard) -> Self {
+        pool.connections.set(pool.connections.get() + 1);
+        let stats = &cluster.stats;
+        stats.upstream_cx_total().inc();
+        stats.upstream_cx_http1_total().inc();
+        stats.upstream_cx_active().inc();
+        Self {
+            pool: Rc::clone(pool),
+            cluster: Rc::clone(cluster),
+            close_side: CloseSide::Local,
+            active: false,
+            _slot: slot,
+        }
+    }
+}
+
+impl Drop for ConnectionCount {
+    fn drop(&mut self) {
+        let stats = &self.cluster.stats;
+        stats.upstream_cx_active().dec();
+        stats.upstream_cx_destroy().inc();
+        match self.close_side {
+            CloseSide::Local => stats.upstream_cx_destroy_local().inc(),
+            CloseSide::Remote => stats.upstream_cx_destroy_remote().inc(),
+        }
+        if self.active {
+            stats.upstream_cx_destroy_with_active_rq().inc();
+            match self.close_side {
+                CloseSide::Local => stats.upstream_cx_destroy_local_with_active_rq().inc(),
+                CloseSide::Remote => stats.upstream_cx_destroy_remote_with_active_rq().inc(),
+            }
+        }
+        self.pool.connection_gone();
+    }
+}
+
+impl UpstreamConnection {
+    pub(super) fn new(stream: TcpStream, count: ConnectionCount, now: Instant) -> Self {
+        count.cluster.stats.upstream_cx_http1_active().inc();
+        Self {
+            local_address: stream.local_addr().ok(),
+            socket: Socket::new(stream),
+            decoder: ResponseDecoder::new(count.cluster.response_options.clone()),
+            input: BytesMut::new(),
+            output: WriteBuffer::new(),
+            requests: 0,
+            opened: now,
+            count,
+        }
+    }
+
+    pub(crate) fn pool(&self) -> Rc<HostPool> {
+        Rc::clone(&self.count.pool)
+    }
+
+    pub(crate) fn local_address(&self) -> Option<SocketAddr> {
+        self.local_address
+    }
+
+    /// A request begins or has ended.
+    pub(crate) fn set_active(&mut self, active: bool) {
+        self.count.active = active;
+        self.requests = self.requests.saturating_add(u32::from(active));
+    }
+
+    pub(crate) fn count_sent(&self, bytes: usize) {
+        self.count.cluster.stats.upstream_cx_tx_bytes_total().add(bytes as u64);
+    }
+
+    pub(crate) fn count_received(&self, bytes: usize) {
+        self.count.cluster.stats.upstream_cx_rx_bytes_total().add(bytes as u64);
+    }
+
+    /// Who closed, for the stats of its end; us, unless somebody says otherwise.
+    pub(crate) fn closed_by(&mut self, side: CloseSide) {
+        self.count.close_side = side;
+    }
+
+    /// Ready if the connection, which should be silent, has bytes or was closed.
+    pub(crate) fn poll_stirred(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.socket.poll_stirred(cx)
+    }
+
+    pub(super) fn idle_timeout(&mut self) {
+        self.count.cluster.stats.upstream_cx_idle_timeout().inc();
+    }
+
+    /// Whether it must not serve another request.
+    pub(super) fn is_spent(&self, options: &UpstreamHttpOptions, now: Instant, stats: &ClusterStats) -> bool {
+        if options.max_requests_per_connection.is_some_and(|max| max > 0 && self.requests >= max) {
+            stats.upstream_cx_max_requests().inc();
+            return true;
+        }
+        options.max_connection_duration.is_some_and(|max| now.saturating_duration_since(self.opened) >= max)
+    }
+}
+
+impl Drop for UpstreamConnection {
+    fn drop(&mut self) {
+        self.count.cluster.stats.upstream_cx_http1_active().dec();
+    }
+}

@@ -1,0 +1,152 @@
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failed test may panic")]
+
+use std::future::poll_fn;
+use std::net::TcpListener;
+use std::time::Duration;
+
+use sandgate_config::model::{Cluster, Discovery, HealthStatus, LbPolicy, Origin, UpstreamHttpOptions};
+
+use super::*;
+use crate::cluster::{HostSet, Resources};
+use crate::stats::StatsStore;
+
+struct Fixture {
+    pool: Rc<HostPool>,
+    cluster: Rc<WorkerCluster>,
+    store: Arc<StatsStore>,
+    _listener: TcpListener,
+}
+
+/// A pool of a host that accepts, with room for so many connections, waiting requests and requests.
+fn fixture(connections: u32, pending: u32) -> Fixture {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let config = Cluster {
+        name: "c".into(),
+        alt_stat_name: String::new(),
+        discovery: Discovery::Static,
+        connect_timeout: Duration::from_secs(5),
+        lb_policy: LbPolicy::RoundRobin,
+        localities: Vec::new(),
+        per_connection_buffer_limit_bytes: 0,
+        http: UpstreamHttpOptions::default(),
+        metadata: None,
+        origin: Origin::default(),
+    };
+    let store = StatsStore::new();
+    let resources = Arc::new(Resources::new(connections, pending, 1024));
+    let cluster = WorkerCluster::new(&Arc::new(config), &resources, &Rc::default(), &store);
+    let host = Host {
+        address: listener.local_addr().unwrap(),
+        weight: 1,
+        health: HealthStatus::Healthy,
+        metadata: bytes::Bytes::new(),
+    };
+    cluster.update(&HostSet { hosts: vec![Arc::new(host)] });
+    let pool = cluster.choose().unwrap();
+    Fixture { pool, cluster, store, _listener: listener }
+}
+
+impl Fixture {
+    async fn acquire(&self) -> Acquired {
+        poll_fn(|cx| Poll::Ready(self.pool.acquire(cx, Instant::now()))).await
+    }
+
+    async fn pending(&self) -> PendingConnection {
+        match self.acquire().await {
+            Acquired::Pending(pending) => pending,
+            Acquired::Ready(_) => panic!("a connection is ready"),
+            Acquired::Overflow => panic!("overflow"),
+        }
+    }
+
+    fn stat(&self, name: &str) -> u64 {
+        self.store.snapshot().get(&format!("cluster.c.{name}")).map_or(0, |sample| sample.value)
+    }
+}
+
+async fn connected(pending: &mut PendingConnection) -> UpstreamConnection {
+    match poll_fn(|cx| pending.poll(cx, Instant::now())).await {
+        Ok(connection) => connection,
+        Err(failure) => panic!("{failure:?}"),
+    }
+}
+
+async fn is_waiting(pending: &mut PendingConnection) -> bool {
+    poll_fn(|cx| Poll::Ready(pending.poll(cx, Instant::now()).is_pending())).await
+}
+
+#[tokio::test]
+async fn the_last_used_connection_is_used_first() {
+    let fixture = fixture(10, 10);
+    let first = connected(&mut fixture.pending().await).await;
+    let second = connected(&mut fixture.pending().await).await;
+    let port = second.local_address();
+    fixture.pool.release(first, Instant::now());
+    fixture.pool.release(second, Instant::now());
+    match fixture.acquire().await {
+        Acquired::Ready(connection) => assert_eq!(connection.local_address(), port),
+        _ => panic!("nothing is ready"),
+    }
+}
+
+#[tokio::test]
+async fn at_the_limit_a_freed_connection_goes_to_who_waits_longest() {
+    let fixture = fixture(1, 10);
+    let busy = connected(&mut fixture.pending().await).await;
+    let mut first = fixture.pending().await;
+    let mut second = fixture.pending().await;
+    assert!(is_waiting(&mut first).await && is_waiting(&mut second).await);
+    assert_eq!((fixture.stat("upstream_cx_overflow"), fixture.stat("upstream_cx_active")), (2, 1));
+    fixture.pool.release(busy, Instant::now());
+    assert!(is_waiting(&mut second).await);
+    let busy = connected(&mut first).await;
+    // One that is closed makes room for another.
+    drop(busy);
+    let connection = connected(&mut second).await;
+    drop((first, second));
+    assert_eq!((fixture.stat("upstream_cx_total"), fixture.stat("upstream_rq_pending_active")), (2, 0));
+    drop(connection);
+    assert_eq!(fixture.stat("upstream_cx_active"), 0);
+}
+
+#[tokio::test]
+async fn who_gives_up_passes_on_what_it_got() {
+    let fixture = fixture(1, 10);
+    let busy = connected(&mut fixture.pending().await).await;
+    let mut first = fixture.pending().await;
+    let mut second = fixture.pending().await;
+    assert!(is_waiting(&mut first).await && is_waiting(&mut second).await);
+    fixture.pool.release(busy, Instant::now());
+    drop(first);
+    let busy = connected(&mut second).await;
+    let mut first = fixture.pending().await;
+    let mut second = fixture.pending().await;
+    assert!(is_waiting(&mut first).await && is_waiting(&mut second).await);
+    drop(busy);
+    drop(first);
+    let _ = connected(&mut second).await;
+}
+
+#[tokio::test]
+async fn waiting_requests_are_bounded() {
+    let fixture = fixture(1, 2);
+    let first = fixture.pending().await;
+    let second = fixture.pending().await;
+    assert!(matches!(fixture.acquire().await, Acquired::Overflow));
+    assert_eq!(fixture.stat("upstream_rq_pending_overflow"), 1);
+    drop((first, second));
+    let _ = fixture.pending().await;
+}
+
+#[tokio::test]
+async fn hosts_that_leave_take_their_idle_connections_with_them() {
+    let fixture = fixture(10, 10);
+    let idle = connected(&mut fixture.pending().await).await;
+    let busy = connected(&mut fixture.pending().await).await;
+    fixture.pool.release(idle, Instant::now());
+    fixture.cluster.update(&HostSet::default());
+    assert!(fixture.cluster.choose().is_none());
+    assert_eq!(fixture.stat("upstream_cx_active"), 1);
+    fixture.pool.release(busy, Instant::now());
+    assert_eq!(fixture.stat("upstream_cx_active"), 0);
+}

@@ -1,0 +1,178 @@
+//! What the connection manager does to request headers before any filter sees them: Envoy's
+//! `ConnectionManagerUtility::mutateRequestHeaders`, order included.
+
+mod forwarded;
+mod referer;
+
+use std::io::Write as _;
+use std::net::{IpAddr, SocketAddr};
+
+use sandgate_config::model::HttpConnectionManager;
+use sandgate_http::HeaderMap;
+
+/// What the headers are made from besides themselves.
+pub(crate) struct RequestContext<'a> {
+    pub(crate) config: &'a HttpConnectionManager,
+    /// The socket's peer.
+    pub(crate) peer: Option<SocketAddr>,
+    /// This machine's address, which stands in for a loopback peer in `x-forwarded-for`.
+    pub(crate) local_ip: IpAddr,
+    /// Upgrades keep `connection` and `upgrade`.
+    pub(crate) upgrade: bool,
+}
+
+/// Headers that only an internal caller may set; nobody is internal unless `internal_address_config` says so, which is
+/// not supported.
+const EXTERNAL_MAY_NOT_SET: &[&[u8]] = &[
+    b"x-envoy-retriable-status-codes",
+    b"x-envoy-retriable-header-names",
+    b"x-envoy-retry-on",
+    b"x-envoy-retry-grpc-on",
+    b"x-envoy-max-retries",
+    b"x-envoy-upstream-alt-stat-name",
+    b"x-envoy-upstream-rq-timeout-ms",
+    b"x-envoy-upstream-rq-per-try-timeout-ms",
+    b"x-envoy-upstream-rq-timeout-alt-response",
+    b"x-envoy-upstream-stream-duration-ms",
+    b"x-envoy-expected-rq-timeout-ms",
+    b"x-envoy-force-trace",
+    b"x-envoy-ip-tags",
+    b"x-envoy-original-url",
+    b"x-envoy-hedge-on-per-try-timeout",
+];
+
+/// The same for requests that come straight from outside (`use_remote_address`).
+const EDGE_MAY_NOT_SET: &[&[u8]] = &[
+    b"x-envoy-decorator-operation",
+    b"x-envoy-downstream-service-cluster",
+    b"x-envoy-downstream-service-node",
+    b"x-envoy-original-path",
+];
+
+/// Changes `headers` as Envoy does; returns the client's address as far as it is known and trusted.
+pub(crate) fn mutate(headers: &mut HeaderMap, context: &RequestContext<'_>) -> Option<SocketAddr> {
+    let config = context.config;
+    let edge = config.use_remote_address;
+    let present = Present::scan(headers);
+    if present.hop_by_hop {
+        remove_hop_by_hop(headers, context.upgrade);
+    }
+    if present.referer && headers.get(b"referer").is_some_and(|value| !referer::is_valid(value)) {
+        headers.remove(b"referer");
+    }
+    let client = if edge { forwarded::append(headers, context) } else { forwarded::detect(headers, config) };
+    if !headers.contains(b"x-forwarded-proto") {
+        headers.set(b"x-forwarded-proto", b"http");
+    }
+    append_via(headers, config);
+    set_scheme(headers);
+    if present.envoy {
+        headers.remove(b"x-envoy-internal");
+        EXTERNAL_MAY_NOT_SET.iter().for_each(|name| _ = headers.remove(name));
+        if edge {
+            EDGE_MAY_NOT_SET.iter().for_each(|name| _ = headers.remove(name));
+        }
+    }
+    if present.client_certificate {
+        // `SANITIZE`, Envoy's default: without mutual TLS nobody vouches for it.
+        headers.remove(b"x-forwarded-client-cert");
+    }
+    let client = client.or(context.peer);
+    if edge && let Some(client) = client {
+        let mut text = Vec::with_capacity(40);
+        // Writing to a vector does not fail.
+        let _ = write!(text, "{}", client.ip());
+        headers.set(b"x-envoy-external-address", &text);
+    }
+    if config.generate_request_id {
+        let forced = edge && !config.preserve_external_request_id;
+        if forced || !headers.contains(b"x-request-id") {
+            headers.set(b"x-request-id", request_id().as_bytes());
+        }
+    }
+    client
+}
+
+/// Which groups of headers are there at all: one look instead of one for each name.
+#[derive(Default)]
+struct Present {
+    hop_by_hop: bool,
+    envoy: bool,
+    referer: bool,
+    client_certificate: bool,
+}
+
+impl Present {
+    fn scan(headers: &HeaderMap) -> Self {
+        let mut present = Self::default();
+        for (name, _) in headers.iter() {
+            match name {
+                b"connection" | b"upgrade" | b"keep-alive" | b"proxy-connection" | b"transfer-encoding" | b"te" => {
+                    present.hop_by_hop = true;
+                }
+                b"referer" => present.referer = true,
+                b"x-forwarded-client-cert" => present.client_certificate = true,
+                _ => present.envoy |= name.starts_with(b"x-envoy-"),
+            }
+        }
+        present
+    }
+}
+
+fn remove_hop_by_hop(headers: &mut HeaderMap, upgrade: bool) {
+    if upgrade {
+        // Without its `transfer-encoding` an upgrade request without a length would seem to have no body rule at all.
+        if !headers.contains(b"transfer-encoding") && !headers.contains(b"content-length") {
+            headers.set(b"content-length", b"0");
+        }
+    } else {
+        headers.remove(b"connection");
+        headers.remove(b"upgrade");
+    }
+    headers.remove(b"keep-alive");
+    headers.remove(b"proxy-connection");
+    headers.remove(b"transfer-encoding");
+    if let Some(te) = headers.get(b"te") {
+        if te.split(|byte| *byte == b',').any(|item| item.trim_ascii().eq_ignore_ascii_case(b"trailers")) {
+            if te != b"trailers" {
+                headers.set(b"te", b"trailers");
+            }
+        } else {
+            headers.remove(b"te");
+        }
+    }
+}
+
+/// Says in `via` that the message came through here, if that is configured.
+pub(crate) fn append_via(headers: &mut HeaderMap, config: &HttpConnectionManager) {
+    if config.via.is_empty() {
+        return;
+    }
+    let mut via = headers.get(b"via").unwrap_or_default().to_vec();
+    if !via.is_empty() {
+        via.extend_from_slice(b", ");
+    }
+    via.extend_from_slice(config.via.as_bytes());
+    headers.set(b"via", &via);
+}
+
+/// `:scheme`, if the target had none: what `x-forwarded-proto` says, if it is a scheme.
+fn set_scheme(headers: &mut HeaderMap) {
+    if let Some(scheme) = headers.get(b":scheme") {
+        if scheme.iter().any(u8::is_ascii_uppercase) {
+            let lower = scheme.to_ascii_lowercase();
+            headers.set(b":scheme", &lower);
+        }
+        return;
+    }
+    let https = headers.get(b"x-forwarded-proto").is_some_and(|proto| proto.eq_ignore_ascii_case(b"https"));
+    headers.append(b":scheme", if https { b"https" } else { b"http" });
+}
+
+/// A random UUID, version 4. Its fourteenth digit, 4, also is Envoy's mark for "not traced".
+fn request_id() -> String {
+    uuid::Builder::from_random_bytes(fastrand::u128(..).to_ne_bytes()).into_uuid().to_string()
+}
+
+#[cfg(test)]
+mod tests;

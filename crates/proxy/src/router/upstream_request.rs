@@ -1,0 +1,351 @@
+//! One request to one upstream host over HTTP/1.
+
+mod response;
+
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use sandgate_filter::Stream;
+use sandgate_http::h1::{BodyEncoder, RequestEncodeOptions, encode_request};
+use sandgate_http::{BodyBuffer, Direction, HeaderMap};
+
+use super::ResetReason;
+use crate::cluster::{ResourceGuard, WorkerCluster};
+use crate::pool::{CloseSide, ConnectFailure, PendingConnection, UpstreamConnection};
+use response::ResponseReader;
+
+/// What an upstream request has for the router.
+#[derive(Debug)]
+pub(crate) enum UpstreamEvent {
+    /// A 1xx response.
+    Informational {
+        status: u16,
+        headers: HeaderMap,
+    },
+    Headers {
+        status: u16,
+        headers: HeaderMap,
+        end_stream: bool,
+    },
+    Data(BodyBuffer, bool),
+    Trailers(HeaderMap),
+    /// The request cannot be written, for this reason.
+    Invalid(String),
+    Reset(ResetReason),
+}
+
+/// A request on its way to a host, and the response on its way back. Headers and trailers are read from the stream when
+/// there is a connection to write them to.
+pub(crate) struct UpstreamRequest {
+    cluster: Rc<WorkerCluster>,
+    stream: Rc<Stream>,
+    state: State,
+    /// Request body that waits for the connection.
+    body: BodyBuffer,
+    end: RequestEnd,
+    /// The headers came with the end of the request. Framing follows from that, as in Envoy, and not from a body that
+    /// turns out to be empty before there is a connection.
+    headers_only: bool,
+    /// Nothing above so many waiting bytes; 0 is no limit.
+    buffer_limit: usize,
+    /// The cluster's `max_stream_duration`, once there is a connection.
+    deadline: Option<Instant>,
+    /// There was a connection, but the circuit breaker had no room for the request.
+    overflow: bool,
+}
+
+enum State {
+    Pending(PendingConnection),
+    Open(Box<Exchange>),
+    Done,
+}
+
+/// Request and response on one connection.
+struct Exchange {
+    connection: UpstreamConnection,
+    encoder: Option<BodyEncoder>,
+    reader: ResponseReader,
+    /// Writing failed: the response may still be there to read.
+    write_failed: bool,
+    request_written: bool,
+    _active: ActiveRequest,
+}
+
+/// How the request ends, as far as is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum RequestEnd {
+    NotYet,
+    /// After the body.
+    Body,
+    /// After the trailers that are in the stream.
+    Trailers,
+    /// Handed to the encoder.
+    Encoded,
+}
+
+/// Counts a request in flight.
+struct ActiveRequest {
+    cluster: Rc<WorkerCluster>,
+    _slot: ResourceGuard,
+}
+
+impl ActiveRequest {
+    fn new(cluster: &Rc<WorkerCluster>, slot: ResourceGuard) -> Self {
+        cluster.stats.upstream_rq_total().inc();
+        cluster.stats.upstream_rq_active().inc();
+        Self { cluster: Rc::clone(cluster), _slot: slot }
+    }
+}
+
+impl Drop for ActiveRequest {
+    fn drop(&mut self) {
+        self.cluster.stats.upstream_rq_active().dec();
+    }
+}
+
+impl UpstreamRequest {
+    fn new(cluster: &Rc<WorkerCluster>, stream: &Rc<Stream>, state: State) -> Self {
+        Self {
+            cluster: Rc::clone(cluster),
+            stream: Rc::clone(stream),
+            state,
+            body: BodyBuffer::new(),
+            end: RequestEnd::NotYet,
+            headers_only: false,
+            buffer_limit: cluster.config.per_connection_buffer_limit_bytes as usize,
+            deadline: None,
+            overflow: false,
+        }
+    }
+
+    /// A request on a connection that is there.
+    pub(crate) fn ready(
+        cluster: &Rc<WorkerCluster>,
+        stream: &Rc<Stream>,
+        connection: UpstreamConnection,
+        now: Instant,
+    ) -> Self {
+        let mut request = Self::new(cluster, stream, State::Done);
+        request.open(connection, now);
+        request
+    }
+
+    /// A request that waits for its connection.
+    pub(crate) fn pending(cluster: &Rc<WorkerCluster>, stream: &Rc<Stream>, pending: PendingConnection) -> Self {
+        Self::new(cluster, stream, State::Pending(pending))
+    }
+
+    pub(crate) fn cluster(&self) -> &Rc<WorkerCluster> {
+        &self.cluster
+    }
+
+    /// When to poll at the latest.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        let connect = if let State::Pending(pending) = &self.state { pending.deadline() } else { None };
+        self.deadline.into_iter().chain(connect).min()
+    }
+
+    /// Whether the request may go on: not too much waits to be written.
+    pub(crate) fn can_take(&self) -> bool {
+        let written = if let State::Open(exchange) = &self.state { exchange.connection.output.len() } else { 0 };
+        self.buffer_limit == 0 || self.body.len() + written < self.buffer_limit
+    }
+
+    /// The headers were all there is.
+    pub(crate) fn end_request(&mut self) {
+        self.headers_only = true;
+        self.end = RequestEnd::Body;
+    }
+
+    pub(crate) fn push_data(&mut self, mut data: BodyBuffer, end_stream: bool) {
+        self.body.append(&mut data);
+        if end_stream {
+            self.end = RequestEnd::Body;
+        }
+    }
+
+    /// The trailers are in the stream.
+    pub(crate) fn push_trailers(&mut self) {
+        self.end = RequestEnd::Trailers;
+    }
+
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, now: Instant, may_read: bool) -> Poll<UpstreamEvent> {
+        if let State::Pending(pending) = &mut self.state {
+            match pending.poll(cx, now) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Ok(connection)) => self.open(connection, now),
+                Poll::Ready(Err(failure)) => {
+                    self.state = State::Done;
+                    return Poll::Ready(UpstreamEvent::Reset(match failure {
+                        ConnectFailure::Timeout => ResetReason::ConnectionTimeout,
+                        ConnectFailure::Failed(why) => ResetReason::ConnectionFailure(why),
+                    }));
+                }
+            }
+        }
+        if std::mem::take(&mut self.overflow) {
+            return Poll::Ready(UpstreamEvent::Reset(ResetReason::Overflow));
+        }
+        if self.deadline.is_some_and(|deadline| deadline <= now) {
+            self.state = State::Done;
+            return Poll::Ready(UpstreamEvent::Reset(ResetReason::MaxStreamDuration));
+        }
+        if let Err(message) = self.encode(now) {
+            self.state = State::Done;
+            return Poll::Ready(UpstreamEvent::Invalid(message));
+        }
+        let State::Open(exchange) = &mut self.state else { return Poll::Pending };
+        exchange.write(cx, self.end == RequestEnd::Encoded, &self.stream, now);
+        let event = match exchange.reader.poll(cx, &mut exchange.connection, may_read, self.buffer_limit) {
+            Poll::Ready(event) => event,
+            Poll::Pending if exchange.write_failed && may_read => {
+                UpstreamEvent::Reset(ResetReason::ConnectionTermination)
+            }
+            Poll::Pending => return Poll::Pending,
+        };
+        self.note(&event, now);
+        Poll::Ready(event)
+    }
+
+    /// What an event means for the connection and the stream info.
+    fn note(&mut self, event: &UpstreamEvent, now: Instant) {
+        let State::Open(exchange) = &mut self.state else { return };
+        let end = match event {
+            UpstreamEvent::Informational { .. } => return,
+            UpstreamEvent::Headers { end_stream, .. } => {
+                self.stream.info_mut().upstream.first_rx = Some(now);
+                *end_stream
+            }
+            UpstreamEvent::Data(_, end_stream) => *end_stream,
+            UpstreamEvent::Trailers(_) => true,
+            UpstreamEvent::Invalid(_) => false,
+            UpstreamEvent::Reset(reason) => {
+                match reason {
+                    ResetReason::ConnectionTermination => exchange.connection.closed_by(CloseSide::Remote),
+                    ResetReason::ProtocolError => self.cluster.stats.upstream_cx_protocol_error().inc(),
+                    _ => {}
+                }
+                self.state = State::Done;
+                return;
+            }
+        };
+        if end {
+            self.stream.info_mut().upstream.last_rx = Some(now);
+            self.release(now);
+        }
+    }
+
+    /// The response is complete: gives the connection back, if it can be used again.
+    fn release(&mut self, now: Instant) {
+        let State::Open(exchange) = std::mem::replace(&mut self.state, State::Done) else { return };
+        let Exchange { connection, encoder, reader, request_written, .. } = *exchange;
+        // A host that was promised more would take the next request for the rest of this one.
+        let kept_word = encoder.is_none_or(|encoder| encoder.is_complete());
+        if kept_word
+            && request_written
+            && reader.reusable()
+            && connection.input.is_empty()
+            && connection.output.is_empty()
+        {
+            let pool = connection.pool();
+            pool.release(connection, now);
+        }
+    }
+
+    fn open(&mut self, mut connection: UpstreamConnection, now: Instant) {
+        let Some(slot) = self.cluster.resources.requests.acquire() else {
+            self.cluster.stats.upstream_rq_pending_overflow().inc();
+            self.overflow = true;
+            let pool = connection.pool();
+            pool.release(connection, now);
+            return;
+        };
+        connection.set_active(true);
+        self.stream.info_mut().upstream.local_address = connection.local_address();
+        self.deadline = self.cluster.config.http.max_stream_duration.map(|max| now + max);
+        self.state = State::Open(Box::new(Exchange {
+            connection,
+            encoder: None,
+            reader: ResponseReader::default(),
+            write_failed: false,
+            request_written: false,
+            _active: ActiveRequest::new(&self.cluster, slot),
+        }));
+    }
+
+    /// Encodes what there is of the request.
+    fn encode(&mut self, now: Instant) -> Result<(), String> {
+        let State::Open(exchange) = &mut self.state else { return Ok(()) };
+        if self.end == RequestEnd::Encoded {
+            return Ok(());
+        }
+        let Exchange { connection, encoder, .. } = &mut **exchange;
+        let out = &mut connection.output;
+        if encoder.is_none() {
+            let headers = self.stream.headers(Direction::Request);
+            let Some(headers) = headers else { return Err("missing request headers".to_owned()) };
+            let end_stream = self.headers_only;
+            let enable_trailers = self.cluster.config.http.http1.enable_trailers;
+            let options = RequestEncodeOptions { end_stream, enable_trailers };
+            let body = encode_request(&headers, options, out).map_err(|error| error.to_string())?;
+            *encoder = Some(body);
+            let method = headers.get(b":method").unwrap_or_default();
+            connection.decoder.expect_response(method, false);
+            self.stream.info_mut().upstream.first_tx = Some(now);
+            if end_stream {
+                self.end = RequestEnd::Encoded;
+                return Ok(());
+            }
+        }
+        let Some(encoder) = encoder else { return Ok(()) };
+        while let Some(segment) = self.body.pop() {
+            encoder.data(segment, out);
+        }
+        match self.end {
+            RequestEnd::NotYet | RequestEnd::Encoded => return Ok(()),
+            RequestEnd::Body => encoder.end(out),
+            RequestEnd::Trailers => match self.stream.trailers(Direction::Request) {
+                Some(trailers) => encoder.trailers(&trailers, out).map_err(|error| error.to_string())?,
+                None => encoder.end(out),
+            },
+        }
+        self.end = RequestEnd::Encoded;
+        Ok(())
+    }
+}
+
+impl Exchange {
+    fn write(&mut self, cx: &mut Context<'_>, encoded: bool, stream: &Stream, now: Instant) {
+        if self.write_failed || self.request_written {
+            return;
+        }
+        let connection = &mut self.connection;
+        let before = connection.output.len();
+        let result = connection.socket.poll_write(cx, &mut connection.output);
+        connection.count_sent(before - connection.output.len());
+        match result {
+            Poll::Pending => {}
+            Poll::Ready(Ok(())) => {
+                self.request_written = encoded;
+                if encoded {
+                    stream.info_mut().upstream.last_tx = Some(now);
+                }
+            }
+            Poll::Ready(Err(error)) => {
+                log::debug!(target: "upstream", "writing to the upstream failed: {error}");
+                connection.output.clear();
+                self.write_failed = true;
+            }
+        }
+    }
+}
+
+impl Drop for UpstreamRequest {
+    fn drop(&mut self) {
+        // Waiting for a connection and given up.
+        if matches!(self.state, State::Pending(_)) {
+            self.cluster.stats.upstream_rq_cancelled().inc();
+        }
+    }
+}

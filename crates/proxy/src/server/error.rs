@@ -1,0 +1,71 @@
+//! Why a server cannot start, or has ended.
+
+use std::io;
+use std::net::SocketAddr;
+
+use sandgate_config::model::{Origin, ReadCodeError};
+use sandgate_host::PluginError;
+
+/// Why a server cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// An address cannot be bound or listened to.
+    #[error("{}cannot bind '{address}': {source}", place(.origin))]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// Whose address it is.
+        origin: Box<Origin>,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// A module's file cannot be read.
+    #[error("{}Unable to create Wasm plugin {plugin}: {source}", place(.origin))]
+    Code {
+        /// The plugin's name.
+        plugin: String,
+        /// Where the code is named.
+        origin: Box<Origin>,
+        /// The reason.
+        source: ReadCodeError,
+    },
+    /// A plugin was refused, or refuses.
+    #[error("{}{source}", place(.origin))]
+    Plugin {
+        /// Where the plugin is configured.
+        origin: Box<Origin>,
+        /// The reason.
+        source: Box<PluginError>,
+    },
+    /// The configuration asks for something that only a later version can do.
+    #[error("{}{what}", place(.origin))]
+    Unsupported {
+        /// Where.
+        origin: Box<Origin>,
+        /// What.
+        what: &'static str,
+    },
+    /// A thread or its event loop cannot be made.
+    #[error("cannot make a thread: {0}")]
+    Thread(io::Error),
+    /// A thread died while starting; the log says why.
+    #[error("a thread died while starting")]
+    Died,
+}
+
+/// Why a server has ended unwanted.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// A worker is gone: going on with fewer would be silent.
+    #[error("thread {thread} died: {message}")]
+    ThreadDied {
+        /// Its name.
+        thread: String,
+        /// What the panic said.
+        message: String,
+    },
+}
+
+fn place(origin: &Origin) -> String {
+    if origin.path.is_empty() && origin.file.is_empty() { String::new() } else { format!("{origin}: ") }
+}

@@ -1,0 +1,132 @@
+//! From the configuration of a filter chain to a connection manager on this thread.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use sandgate_config::model::{self, Bootstrap, HttpFilterKind, RouteConfiguration};
+use sandgate_filter::ListenerInfo;
+use sandgate_host::{PluginHandle, WorkerHost};
+
+use super::StartError;
+use super::plugins::Plugins;
+use crate::admin::AdminContext;
+use crate::hcm::{FilterFactory, Hcm, TerminalFactory, request_options};
+use crate::route_table::RouteTable;
+use crate::stats::{HttpListenerStats, HttpStats, ListenerStats, StatsStore};
+use crate::wasm_filter::WasmFilter;
+
+/// The connection manager of every listener, in the order of the configuration.
+pub(super) fn build(
+    bootstrap: &Bootstrap,
+    plugins: &Plugins,
+    host: &Rc<WorkerHost>,
+    store: &StatsStore,
+) -> Result<Vec<Rc<Hcm>>, StartError> {
+    let listeners = bootstrap.listeners.iter().enumerate();
+    listeners.map(|(index, listener)| build_one(index, listener, bootstrap, plugins, host, store)).collect()
+}
+
+fn build_one(
+    index: usize,
+    listener: &model::Listener,
+    bootstrap: &Bootstrap,
+    plugins: &Plugins,
+    host: &Rc<WorkerHost>,
+    store: &StatsStore,
+) -> Result<Rc<Hcm>, StartError> {
+    let Some(chain) = listener.filter_chains.first() else {
+        return Err(StartError::Unsupported {
+            origin: Box::new(listener.origin.clone()),
+            what: "a listener needs a filter chain",
+        });
+    };
+    let config = Arc::new(chain.http_connection_manager.clone());
+    let mut filters = Vec::new();
+    let mut router = model::Router::default();
+    for (filter_index, filter) in config.http_filters.iter().enumerate() {
+        match &filter.kind {
+            HttpFilterKind::Router(config) => router = config.clone(),
+            HttpFilterKind::Wasm(wasm) => {
+                let Some(plugin) = plugins.get(index, 0, filter_index) else { continue };
+                let handle = host.plugin_handle(plugin).map_err(|source| StartError::Plugin {
+                    origin: Box::new(wasm.origin.clone()),
+                    source: Box::new(source),
+                })?;
+                if !filter.disabled {
+                    filters.push(wasm_factory(&filter.name, handle));
+                }
+            }
+        }
+    }
+    let listener_info = ListenerInfo {
+        filter_chain_name: chain.name.as_str().into(),
+        direction: listener.traffic_direction as i64,
+        metadata: listener.metadata.as_deref().map(Bytes::copy_from_slice).unwrap_or_default(),
+        node: Bytes::copy_from_slice(&bootstrap.node.serialized),
+    };
+    let stat_name = if listener.stat_prefix.is_empty() {
+        listener.address.to_string().replace(':', "_")
+    } else {
+        listener.stat_prefix.clone()
+    };
+    Ok(assemble(Parts {
+        config,
+        filters,
+        terminal: TerminalFactory::Router(router),
+        buffer_limit: listener.per_connection_buffer_limit_bytes as usize,
+        listener_info,
+        stat_name: &stat_name,
+        store,
+    }))
+}
+
+/// The connection manager of the admin interface.
+pub(super) fn build_admin(context: &Arc<AdminContext>, store: &StatsStore) -> Rc<Hcm> {
+    let mut config = model::HttpConnectionManager::new("admin", RouteConfiguration::default(), Vec::new());
+    // As Envoy's: nobody in front of it is trusted, and a request id is of no use.
+    config.use_remote_address = true;
+    config.generate_request_id = false;
+    config.codec_type = model::CodecType::Http1;
+    assemble(Parts {
+        config: Arc::new(config),
+        filters: Vec::new(),
+        terminal: TerminalFactory::Admin(Arc::clone(context)),
+        buffer_limit: 1024 * 1024,
+        listener_info: ListenerInfo::default(),
+        stat_name: "admin",
+        store,
+    })
+}
+
+struct Parts<'a> {
+    config: Arc<model::HttpConnectionManager>,
+    filters: Vec<FilterFactory>,
+    terminal: TerminalFactory,
+    buffer_limit: usize,
+    listener_info: ListenerInfo,
+    stat_name: &'a str,
+    store: &'a StatsStore,
+}
+
+fn assemble(parts: Parts<'_>) -> Rc<Hcm> {
+    let Parts { config, filters, terminal, buffer_limit, listener_info, stat_name, store } = parts;
+    let http_name = format!("{stat_name}.http.{}", config.stat_prefix);
+    Rc::new(Hcm {
+        routes: RouteTable::new(&config.route_config),
+        filters,
+        terminal,
+        request_options: request_options(&config),
+        buffer_limit,
+        listener: Arc::new(listener_info),
+        stats: HttpStats::new(store, &config.stat_prefix),
+        listener_http_stats: HttpListenerStats::new(store, &http_name),
+        listener_stats: Rc::new(ListenerStats::new(store, stat_name)),
+        config,
+    })
+}
+
+fn wasm_factory(name: &str, handle: Rc<PluginHandle>) -> FilterFactory {
+    let name: Rc<str> = name.into();
+    Box::new(move || Box::new(WasmFilter::new(Rc::clone(&name), Rc::clone(&handle))))
+}

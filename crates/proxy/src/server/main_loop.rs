@@ -1,0 +1,288 @@
+//! The main thread: prepares everything, then looks after names, signals and workers until the end.
+
+mod dns;
+mod workers;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::mpsc::Sender;
+use std::time::Duration;
+
+use sandgate_config::model::Bootstrap;
+use sandgate_host::{Environment, Host, PluginHandle, Stat, WorkerHost};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+use tokio::task::LocalSet;
+
+use super::plugins::Plugins;
+use super::signals::Signals;
+use super::stats::{Numbers, add_server_stats};
+use super::thread::{LocalWorker, listen};
+use super::{ListenerAddress, ServerError, ServerOptions, StartError};
+use crate::admin::AdminContext;
+use crate::cluster::ClusterTable;
+use crate::lifecycle::{Lifecycle, ServerState};
+use crate::listener::{BoundListener, ListenerSpec};
+use crate::stats::{Sample, StatKind, StatsStore};
+use crate::worker::WorkerEnvironment;
+use dns::HostUpdate;
+use workers::Workers;
+
+/// What the main loop is told.
+#[derive(Debug)]
+pub(super) enum MainCommand {
+    /// End gracefully; at once if that has begun.
+    Shutdown,
+    /// End at once.
+    Stop,
+    /// A worker thread has ended because it was told to.
+    WorkerDone(String),
+    /// A worker thread has panicked.
+    WorkerDied { name: String, message: String },
+}
+
+/// What all threads share.
+pub(super) struct Shared {
+    pub(super) bootstrap: Bootstrap,
+    pub(super) plugins: Plugins,
+    pub(super) clusters: Arc<ClusterTable>,
+    pub(super) host: Arc<Host>,
+    pub(super) stats: Arc<StatsStore>,
+    pub(super) local_ip: IpAddr,
+    pub(super) connection_ids: Arc<AtomicU64>,
+}
+
+/// Where everything listens.
+#[derive(Debug)]
+pub(super) struct Addresses {
+    pub(super) listeners: Vec<ListenerAddress>,
+    pub(super) admin: Option<SocketAddr>,
+}
+
+type Report = Sender<Result<Addresses, StartError>>;
+
+/// The body of the main thread.
+pub(super) fn run(
+    bootstrap: Bootstrap,
+    options: ServerOptions,
+    inbox: UnboundedReceiver<MainCommand>,
+    to_main: UnboundedSender<MainCommand>,
+    report: &Report,
+) -> Result<(), ServerError> {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            let _ = report.send(Err(StartError::Thread(error)));
+            return Ok(());
+        }
+    };
+    let local = LocalSet::new();
+    let result = local.block_on(&runtime, async {
+        match Main::start(bootstrap, &options, to_main).await {
+            Ok((main, addresses)) => {
+                let _ = report.send(Ok(addresses));
+                main.serve(inbox, &options).await
+            }
+            Err(error) => {
+                let _ = report.send(Err(error));
+                Ok(())
+            }
+        }
+    });
+    drop(local);
+    // A name that is still being looked up must not hold the end.
+    runtime.shutdown_background();
+    result
+}
+
+struct Main {
+    workers: Workers,
+    local: LocalWorker,
+    updates: UnboundedReceiver<HostUpdate>,
+    lifecycle: Arc<Lifecycle>,
+    signals: Signals,
+    /// The main thread's root contexts live as long as it does.
+    _plugins: Vec<Rc<PluginHandle>>,
+}
+
+impl Main {
+    async fn start(
+        bootstrap: Bootstrap,
+        options: &ServerOptions,
+        to_main: UnboundedSender<MainCommand>,
+    ) -> Result<(Self, Addresses), StartError> {
+        let lifecycle = Arc::clone(&options.lifecycle);
+        lifecycle.set(ServerState::Initializing);
+        log::info!(target: "config", "loading {} cluster(s)", bootstrap.clusters.len());
+        log::info!(target: "config", "loading {} listener(s)", bootstrap.listeners.len());
+        let signals = Signals::new(options.handle_signals);
+        let concurrency = options.concurrency.max(1);
+        let bound = bind_all(&bootstrap, concurrency)?;
+        let admin = bind_admin(&bootstrap)?;
+
+        add_host_stats(&options.stats, &options.host);
+        let environment = WorkerEnvironment::new(bootstrap.node.serialized.clone());
+        let env: Rc<dyn Environment> = Rc::<WorkerEnvironment>::clone(&environment);
+        let local_host = WorkerHost::new(Arc::clone(&options.host), Rc::clone(&env));
+        let (plugins, handles) = Plugins::load(&bootstrap.listeners, &options.host, &env, &local_host)?;
+        let shared = Arc::new(Shared {
+            clusters: ClusterTable::new(bootstrap.clusters.clone()),
+            bootstrap,
+            plugins,
+            host: Arc::clone(&options.host),
+            stats: Arc::clone(&options.stats),
+            local_ip: local_ip(),
+            connection_ids: Arc::new(AtomicU64::new(0)),
+        });
+        dns::set_static_hosts(&shared.clusters);
+        let mut updates = dns::start(&shared.clusters);
+        let local = LocalWorker::new(&shared, &environment, local_host);
+        dns::first_round(&shared.clusters, &mut updates, &local.worker.clusters).await;
+        dns::count_members(&shared.clusters, &local.worker.clusters);
+        let workers = Workers::start(&shared, concurrency, to_main)?;
+
+        let mut context = AdminContext::new(Arc::clone(&options.stats), Arc::clone(&lifecycle));
+        context.command_line = options.command_line.clone();
+        context.node_id = shared.bootstrap.node.id.clone();
+        context.node_cluster = shared.bootstrap.node.cluster.clone();
+        let listeners: Vec<_> =
+            bound.iter().map(|bound| ListenerAddress { name: bound.name.clone(), address: bound.address }).collect();
+        listeners.iter().for_each(|listener| context.add_listener(&listener.name, listener.address));
+        log::info!(target: "config", "all dependencies initialized. starting workers");
+        workers.listen(bound)?;
+        let numbers = Numbers { concurrency, listeners: listeners.len(), clusters: shared.clusters.entries.len() };
+        add_server_stats(&options.stats, &lifecycle, numbers);
+        let admin_address = admin.as_ref().map(|admin| admin.address);
+        if let Some(admin) = admin {
+            log::info!(target: "admin", "admin address: {}", admin.address);
+            let hcm = super::hcm::build_admin(&Arc::new(context), &options.stats);
+            let sockets = listening(admin)?;
+            let _ = listen(&local.worker, &[hcm], sockets);
+        }
+        let main = Self { workers, local, updates, lifecycle, signals, _plugins: handles };
+        Ok((main, Addresses { listeners, admin: admin_address }))
+    }
+
+    async fn serve(
+        mut self,
+        mut inbox: UnboundedReceiver<MainCommand>,
+        options: &ServerOptions,
+    ) -> Result<(), ServerError> {
+        self.lifecycle.set(ServerState::Live);
+        log::info!(target: "main", "starting main dispatch loop");
+        let mut deadline = None;
+        let mut result = Ok(());
+        loop {
+            let quit = tokio::select! {
+                command = inbox.recv() => match command {
+                    Some(MainCommand::Shutdown) => true,
+                    Some(MainCommand::Stop) | None => break,
+                    Some(MainCommand::WorkerDone(name)) => {
+                        self.workers.done(&name);
+                        if self.workers.all_done() {
+                            break;
+                        }
+                        continue;
+                    }
+                    Some(MainCommand::WorkerDied { name, message }) => {
+                        log::error!(target: "main", "thread {name} died: {message}");
+                        result = Err(ServerError::ThreadDied { thread: name, message });
+                        break;
+                    }
+                },
+                Some(update) = self.updates.recv() => {
+                    self.on_update(&update);
+                    continue;
+                }
+                signal = self.signals.next() => {
+                    log::warn!(target: "main", "caught {signal}");
+                    true
+                }
+                () = options.lifecycle.quit_requested() => true,
+                () = tokio::time::sleep_until(deadline.unwrap_or_else(tokio::time::Instant::now)), if deadline.is_some() => {
+                    log::warn!(target: "main", "connections are still open after the grace period: closing them");
+                    break;
+                }
+            };
+            if quit && deadline.is_some() {
+                break;
+            }
+            log::info!(target: "main", "shutting down server instance");
+            self.lifecycle.set(ServerState::Draining);
+            deadline = Some(tokio::time::Instant::now() + options.shutdown_grace);
+            self.workers.drain();
+        }
+        self.lifecycle.set(ServerState::Draining);
+        self.workers.stop();
+        self.local.host.shutdown();
+        log::info!(target: "main", "exiting");
+        result
+    }
+
+    fn on_update(&self, update: &HostUpdate) {
+        if let Some(hosts) = update.apply(&self.local.worker.clusters) {
+            self.workers.update(update.cluster, &hosts);
+        }
+    }
+}
+
+fn bind_all(bootstrap: &Bootstrap, concurrency: usize) -> Result<Vec<BoundListener>, StartError> {
+    let bind = |listener| {
+        let spec = ListenerSpec::new(listener);
+        BoundListener::bind(&spec, concurrency).map_err(|source| StartError::Bind {
+            address: listener.address,
+            origin: Box::new(listener.origin.clone()),
+            source,
+        })
+    };
+    bootstrap.listeners.iter().map(bind).collect()
+}
+
+fn bind_admin(bootstrap: &Bootstrap) -> Result<Option<BoundListener>, StartError> {
+    let Some(admin) = &bootstrap.admin else { return Ok(None) };
+    let spec =
+        ListenerSpec { name: "admin", address: admin.address, ipv4_compat: false, reuse_port: false, backlog: None };
+    let bound = BoundListener::bind(&spec, 1);
+    bound.map(Some).map_err(|source| StartError::Bind {
+        address: admin.address,
+        origin: Box::new(admin.origin.clone()),
+        source,
+    })
+}
+
+/// Begins to listen, naming the listener if that fails.
+fn listening(bound: BoundListener) -> Result<Vec<std::net::TcpListener>, StartError> {
+    let address = bound.address;
+    bound.listen().map_err(|source| StartError::Bind { address, origin: Box::default(), source })
+}
+
+/// This machine's address: the one that packets to the outside would carry. No packet is sent to find out.
+fn local_ip() -> IpAddr {
+    let find = || {
+        let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
+        // Any address that is not ours; one of those set aside for documentation.
+        socket.connect((Ipv4Addr::new(198, 51, 100, 1), 9))?;
+        socket.local_addr()
+    };
+    find().map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |address: SocketAddr| address.ip())
+}
+
+/// Shows the host's stats among the others.
+fn add_host_stats(store: &StatsStore, host: &Arc<Host>) {
+    let host = Arc::clone(host);
+    store.add_source(Box::new(move |add| {
+        host.visit_stats(&mut |name, stat| {
+            let (kind, value) = match stat {
+                Stat::Counter(value) => (StatKind::Counter, value),
+                Stat::Gauge(value) => (StatKind::Gauge, value),
+                // Shown once histograms are.
+                _ => return,
+            };
+            add(name, Sample { kind, value, used: value != 0 });
+        });
+    }));
+}
+
+/// How long the start waits for names.
+const FIRST_RESOLUTION: Duration = Duration::from_secs(5);

@@ -1,0 +1,110 @@
+//! Host sets: given ones at the start, resolved ones again and again.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use crate::cluster::{ClusterManager, ClusterTable, HostSet, Resolution, Resolver};
+use crate::worker::guarded;
+
+/// What a resolution of one cluster gave.
+#[derive(Debug)]
+pub(super) struct HostUpdate {
+    pub(super) cluster: usize,
+    resolution: Resolution,
+}
+
+/// Puts given addresses in place.
+pub(super) fn set_static_hosts(clusters: &ClusterTable) {
+    for entry in &clusters.entries {
+        entry.set_hosts(Arc::new(HostSet::build(&entry.config, |_, _| Vec::new())));
+    }
+}
+
+/// Starts to resolve names; what comes of it is told.
+pub(super) fn start(clusters: &Arc<ClusterTable>) -> UnboundedReceiver<HostUpdate> {
+    let (updates, inbox) = unbounded_channel();
+    for (index, entry) in clusters.entries.iter().enumerate() {
+        if let Some(resolver) = Resolver::new(&entry.config) {
+            let task = resolve(index, resolver, Arc::clone(clusters), updates.clone());
+            tokio::task::spawn_local(guarded("resolver", task));
+        }
+    }
+    inbox
+}
+
+async fn resolve(
+    index: usize,
+    mut resolver: Resolver,
+    clusters: Arc<ClusterTable>,
+    updates: UnboundedSender<HostUpdate>,
+) {
+    let Some(entry) = clusters.entries.get(index) else { return };
+    loop {
+        let resolution = resolver.resolve(entry).await;
+        if updates.send(HostUpdate { cluster: index, resolution }).is_err() {
+            return;
+        }
+        tokio::time::sleep(resolver.delay()).await;
+    }
+}
+
+/// Waits until every cluster was resolved once, or for too long: then it begins without hosts, as in Envoy.
+pub(super) async fn first_round(
+    table: &ClusterTable,
+    updates: &mut UnboundedReceiver<HostUpdate>,
+    clusters: &ClusterManager,
+) {
+    let mut waiting: Vec<_> = table
+        .entries
+        .iter()
+        .enumerate()
+        .filter(|(_, entry)| Resolver::new(&entry.config).is_some())
+        .map(|(index, _)| index)
+        .collect();
+    let deadline = tokio::time::Instant::now() + super::FIRST_RESOLUTION;
+    while !waiting.is_empty() {
+        match tokio::time::timeout_at(deadline, updates.recv()).await {
+            Ok(Some(update)) => {
+                let _ = update.apply(clusters);
+                waiting.retain(|index| *index != update.cluster);
+            }
+            Ok(None) => return,
+            Err(_) => {
+                log::warn!(target: "upstream", "{} clusters are not resolved yet; starting without their hosts", waiting.len());
+                return;
+            }
+        }
+    }
+}
+
+/// Sets the membership stats of all clusters.
+pub(super) fn count_members(table: &ClusterTable, clusters: &ClusterManager) {
+    for (entry, cluster) in table.entries.iter().zip(clusters.iter()) {
+        let hosts = entry.hosts();
+        if !hosts.hosts.is_empty() && Resolver::new(&entry.config).is_none() {
+            cluster.stats.membership_change().inc();
+        }
+        cluster.stats.membership_total().set(hosts.hosts.len() as u64);
+        cluster.stats.membership_healthy().set(hosts.healthy() as u64);
+    }
+}
+
+impl HostUpdate {
+    /// Counts it and takes it over on this thread; the hosts, if they have changed.
+    pub(super) fn apply(&self, clusters: &ClusterManager) -> Option<Arc<HostSet>> {
+        let cluster = clusters.at(self.cluster)?;
+        let stats = &cluster.stats;
+        stats.update_attempt().inc();
+        match self.resolution.succeeded {
+            true => stats.update_success().inc(),
+            false => stats.update_failure().inc(),
+        }
+        let hosts = self.resolution.hosts.clone()?;
+        stats.membership_change().inc();
+        stats.membership_total().set(hosts.hosts.len() as u64);
+        stats.membership_healthy().set(hosts.healthy() as u64);
+        cluster.update(&hosts);
+        Some(hosts)
+    }
+}

@@ -1,0 +1,108 @@
+//! The worker threads, as the main loop sees them.
+
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::{MainCommand, Shared, listening};
+use crate::cluster::HostSet;
+use crate::listener::BoundListener;
+use crate::server::StartError;
+use crate::server::thread::{self, WorkerCommand};
+
+/// All workers.
+pub(super) struct Workers {
+    threads: Vec<WorkerThread>,
+}
+
+struct WorkerThread {
+    name: String,
+    commands: UnboundedSender<WorkerCommand>,
+    handle: Option<JoinHandle<()>>,
+    done: bool,
+}
+
+impl Workers {
+    /// Starts `count` workers and waits until each has prepared everything.
+    pub(super) fn start(
+        shared: &Arc<Shared>,
+        count: usize,
+        main: UnboundedSender<MainCommand>,
+    ) -> Result<Self, StartError> {
+        let (ready, readiness) = mpsc::channel();
+        let mut workers = Self { threads: Vec::with_capacity(count) };
+        for index in 0..count {
+            let name = format!("wrk:worker_{index}");
+            let (commands, inbox) = tokio::sync::mpsc::unbounded_channel();
+            let (shared, ready, main, thread_name) = (Arc::clone(shared), ready.clone(), main.clone(), name.clone());
+            let handle = std::thread::Builder::new()
+                .name(name.clone())
+                .spawn(move || thread::run(thread_name, shared, inbox, ready, &main))
+                .map_err(StartError::Thread)?;
+            workers.threads.push(WorkerThread { name, commands, handle: Some(handle), done: false });
+        }
+        drop(ready);
+        for _ in 0..count {
+            // On an error the workers are dropped, which ends them.
+            readiness.recv().map_err(|_| StartError::Died)??;
+        }
+        Ok(workers)
+    }
+
+    /// Hands every worker its sockets.
+    pub(super) fn listen(&self, bound: Vec<BoundListener>) -> Result<(), StartError> {
+        let mut by_worker: Vec<Vec<std::net::TcpListener>> = self.threads.iter().map(|_| Vec::new()).collect();
+        for listener in bound {
+            for (sockets, socket) in by_worker.iter_mut().zip(listening(listener)?) {
+                sockets.push(socket);
+            }
+        }
+        for (thread, sockets) in self.threads.iter().zip(by_worker) {
+            let _ = thread.commands.send(WorkerCommand::Listen(sockets));
+        }
+        Ok(())
+    }
+
+    /// Tells every worker of a cluster's hosts.
+    pub(super) fn update(&self, cluster: usize, hosts: &Arc<HostSet>) {
+        for thread in &self.threads {
+            let _ = thread.commands.send(WorkerCommand::Hosts(cluster, Arc::clone(hosts)));
+        }
+    }
+
+    pub(super) fn drain(&self) {
+        for thread in &self.threads {
+            let _ = thread.commands.send(WorkerCommand::Drain);
+        }
+    }
+
+    /// A worker has ended.
+    pub(super) fn done(&mut self, name: &str) {
+        self.threads.iter_mut().filter(|thread| thread.name == name).for_each(|thread| thread.done = true);
+    }
+
+    pub(super) fn all_done(&self) -> bool {
+        self.threads.iter().all(|thread| thread.done)
+    }
+
+    /// Ends every worker now.
+    pub(super) fn stop(&mut self) {
+        for thread in &self.threads {
+            let _ = thread.commands.send(WorkerCommand::Stop);
+        }
+        for thread in &mut self.threads {
+            if let Some(handle) = thread.handle.take() {
+                // A panic was reported by the thread itself.
+                let _ = handle.join();
+            }
+        }
+    }
+}
+
+impl Drop for Workers {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}

@@ -1,0 +1,155 @@
+//! A worker thread.
+
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+use tokio::task::{JoinHandle, LocalSet};
+
+use super::StartError;
+use super::main_loop::{MainCommand, Shared};
+use crate::cluster::{ClusterManager, HostSet};
+use crate::hcm::Hcm;
+use crate::listener::accept;
+use crate::pool::Sweeper;
+use crate::worker::{HostTask, Worker, WorkerEnvironment, guarded, panic_message};
+
+/// What the main loop tells a worker.
+#[derive(Debug)]
+pub(super) enum WorkerCommand {
+    /// Takes connections from these sockets; one for each listener, in the order of the configuration.
+    Listen(Vec<std::net::TcpListener>),
+    /// A cluster has other hosts.
+    Hosts(usize, Arc<HostSet>),
+    /// No new connections; the thread ends when the open ones have.
+    Drain,
+    /// The thread ends now.
+    Stop,
+}
+
+/// The local half of a worker: the same on the main thread and the others.
+pub(super) struct LocalWorker {
+    pub(super) worker: Rc<Worker>,
+    pub(super) host: Rc<sandgate_host::WorkerHost>,
+}
+
+impl LocalWorker {
+    /// Makes it and starts its tasks. Inside a `LocalSet`.
+    pub(super) fn new(
+        shared: &Shared,
+        environment: &Rc<WorkerEnvironment>,
+        host: Rc<sandgate_host::WorkerHost>,
+    ) -> Self {
+        let sweeper = Rc::new(Sweeper::default());
+        let clusters = ClusterManager::new(&shared.clusters, &sweeper, &shared.stats);
+        let worker = Worker::new(Rc::clone(&clusters), shared.local_ip, Arc::clone(&shared.connection_ids));
+        tokio::task::spawn_local(guarded("connection sweeper", sweeper.run(clusters)));
+        let task = HostTask::new(Rc::clone(&host), Rc::clone(environment));
+        tokio::task::spawn_local(guarded("Wasm host task", task.run()));
+        Self { worker, host }
+    }
+}
+
+/// Starts to take connections.
+pub(super) fn listen(
+    worker: &Rc<Worker>,
+    hcms: &[Rc<Hcm>],
+    sockets: Vec<std::net::TcpListener>,
+) -> Vec<JoinHandle<()>> {
+    let listeners = sockets.into_iter().zip(hcms);
+    listeners
+        .map(|(socket, hcm)| {
+            let accept = accept(socket, Rc::clone(worker), Rc::clone(hcm));
+            tokio::task::spawn_local(guarded("listener", accept))
+        })
+        .collect()
+}
+
+/// The body of a worker thread. Reports readiness once, and its end to the main loop.
+pub(super) fn run(
+    name: String,
+    shared: Arc<Shared>,
+    commands: UnboundedReceiver<WorkerCommand>,
+    ready: Sender<Result<(), StartError>>,
+    main: &UnboundedSender<MainCommand>,
+) {
+    let body = AssertUnwindSafe(|| run_inner(&shared, commands, ready));
+    let end = match catch_unwind(body) {
+        Ok(()) => MainCommand::WorkerDone(name),
+        Err(payload) => MainCommand::WorkerDied { name, message: panic_message(&*payload).to_owned() },
+    };
+    // A main loop that is gone needs no news.
+    let _ = main.send(end);
+}
+
+fn run_inner(shared: &Arc<Shared>, commands: UnboundedReceiver<WorkerCommand>, ready: Sender<Result<(), StartError>>) {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            let _ = ready.send(Err(StartError::Thread(error)));
+            return;
+        }
+    };
+    let local = LocalSet::new();
+    let host = RefCell::new(None);
+    local.block_on(&runtime, serve(shared, commands, ready, &host));
+    // Connections go before the plugins they use.
+    drop(local);
+    if let Some(host) = host.take() {
+        let host: Rc<sandgate_host::WorkerHost> = host;
+        host.shutdown();
+    }
+}
+
+async fn serve(
+    shared: &Arc<Shared>,
+    mut commands: UnboundedReceiver<WorkerCommand>,
+    ready: Sender<Result<(), StartError>>,
+    host: &RefCell<Option<Rc<sandgate_host::WorkerHost>>>,
+) {
+    let environment = WorkerEnvironment::new(shared.bootstrap.node.serialized.clone());
+    let env: Rc<dyn sandgate_host::Environment> = Rc::<WorkerEnvironment>::clone(&environment);
+    let worker_host = sandgate_host::WorkerHost::new(Arc::clone(&shared.host), env);
+    let local = LocalWorker::new(shared, &environment, worker_host);
+    *host.borrow_mut() = Some(Rc::clone(&local.host));
+    let hcms = match super::hcm::build(&shared.bootstrap, &shared.plugins, &local.host, &shared.stats) {
+        Ok(hcms) => hcms,
+        Err(error) => {
+            let _ = ready.send(Err(error));
+            return;
+        }
+    };
+    if ready.send(Ok(())).is_err() {
+        return;
+    }
+    drop(ready);
+    let mut listeners = Vec::new();
+    let mut draining = false;
+    loop {
+        let command = tokio::select! {
+            command = commands.recv() => command,
+            () = local.worker.idle(), if draining => return,
+        };
+        match command {
+            Some(WorkerCommand::Listen(sockets)) => listeners = listen(&local.worker, &hcms, sockets),
+            Some(WorkerCommand::Hosts(index, hosts)) => {
+                if let Some(cluster) = local.worker.clusters.at(index) {
+                    cluster.update(&hosts);
+                }
+            }
+            Some(WorkerCommand::Drain) => {
+                draining = true;
+                local.worker.drain();
+                for listener in listeners.drain(..) {
+                    let listener: JoinHandle<()> = listener;
+                    // It ends by itself once its queue is empty; its panics are logged.
+                    let _ = listener.await;
+                }
+            }
+            Some(WorkerCommand::Stop) | None => return,
+        }
+    }
+}

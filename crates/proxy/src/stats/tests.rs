@@ -1,0 +1,97 @@
+#![allow(clippy::unwrap_used, reason = "a failed test may panic")]
+
+use super::*;
+
+fn query(store: &StatsStore, parameters: &[(&str, &str)]) -> String {
+    let parameters = parameters.iter().map(|(name, value)| (*name, (*value).to_owned()));
+    StatsQuery::parse(parameters).unwrap().render(store)
+}
+
+#[test]
+fn blocks_of_one_scope_are_added_up() {
+    let store = StatsStore::new();
+    let workers: Vec<_> = (0..3)
+        .map(|n| {
+            let store = Arc::clone(&store);
+            std::thread::spawn(move || {
+                let stats = HttpStats::new(&store, "in");
+                for _ in 0..=n {
+                    stats.downstream_rq_total().inc();
+                    stats.downstream_rq_active().inc();
+                }
+                stats.downstream_rq_active().dec();
+            })
+        })
+        .collect();
+    workers.into_iter().for_each(|worker| worker.join().unwrap());
+
+    let all = store.snapshot();
+    assert_eq!(all["http.in.downstream_rq_total"].value, 6);
+    assert_eq!(all["http.in.downstream_rq_active"].value, 3);
+    assert_eq!(all["http.in.downstream_rq_active"].kind, StatKind::Gauge);
+}
+
+#[test]
+fn a_gauge_may_go_down_on_another_worker() {
+    let store = StatsStore::new();
+    let (one, other) = (ClusterStats::new(&store, "c"), ClusterStats::new(&store, "c"));
+    one.upstream_rq_active().inc();
+    one.upstream_rq_active().inc();
+    other.upstream_rq_active().dec();
+    assert_eq!(store.snapshot()["cluster.c.upstream_rq_active"].value, 1);
+}
+
+#[test]
+fn each_name_has_its_own_value() {
+    let store = StatsStore::new();
+    let stats = ClusterStats::new(&store, "c");
+    stats.upstream_rq_2xx().add(2);
+    stats.membership_healthy().set(7);
+    let used: Vec<_> =
+        store.snapshot().into_iter().filter(|(_, sample)| sample.used).map(|(name, s)| (name, s.value)).collect();
+    assert_eq!(used, [("cluster.c.membership_healthy".into(), 7), ("cluster.c.upstream_rq_2xx".into(), 2)]);
+}
+
+#[test]
+fn codes_are_listed_once_counted() {
+    let store = StatsStore::new();
+    let codes = CodeCounters::new(&store, "c.".into());
+    assert_eq!(query(&store, &[]), "");
+    for code in [503, 200, 599, 503, 99, 600, 0, u32::MAX] {
+        codes.inc(code, false);
+    }
+    codes.inc(200, true);
+    let wanted = [
+        "c.external.upstream_rq_200: 1",
+        "c.external.upstream_rq_2xx: 1",
+        "c.external.upstream_rq_503: 2",
+        "c.external.upstream_rq_599: 1",
+        "c.external.upstream_rq_5xx: 3",
+        "c.external.upstream_rq_completed: 8",
+        "c.internal.upstream_rq_200: 1",
+        "c.internal.upstream_rq_2xx: 1",
+        "c.internal.upstream_rq_completed: 1",
+        "c.upstream_rq_200: 2",
+        "c.upstream_rq_503: 2",
+        "c.upstream_rq_599: 1",
+    ];
+    assert_eq!(query(&store, &[]).lines().collect::<Vec<_>>(), wanted);
+}
+
+#[test]
+fn query_filters_and_formats() {
+    let store = StatsStore::new();
+    store.add_source(Box::new(|add| {
+        add("wasm.created", Sample { kind: StatKind::Counter, value: 4, used: true });
+        add("wasm.idle", Sample { kind: StatKind::Counter, value: 0, used: false });
+    }));
+    assert_eq!(query(&store, &[("filter", "^wasm")]), "wasm.created: 4\nwasm.idle: 0\n");
+    assert_eq!(query(&store, &[("filter", "i"), ("usedonly", "")]), "");
+    assert_eq!(
+        query(&store, &[("usedonly", ""), ("format", "json")]),
+        r#"{"stats":[{"name":"wasm.created","value":4}]}"#
+    );
+    let parse = |name, value: &str| StatsQuery::parse([(name, value.to_owned())].into_iter());
+    assert_eq!(parse("format", "xml").unwrap_err(), StatsQueryError::Format);
+    assert_eq!(parse("filter", "[").unwrap_err(), StatsQueryError::Filter);
+}

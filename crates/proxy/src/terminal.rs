@@ -1,0 +1,129 @@
+//! What answers at the end of a decoder chain: the router, or the admin pages.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use bytes::Bytes;
+use sandgate_filter::{DecodeEvent, Stream};
+use sandgate_http::{BodyBuffer, Direction, HeaderMap, HeaderMapKind};
+
+use crate::admin::{self, AdminContext};
+use crate::hcm::{Hcm, TerminalFactory};
+use crate::route_table::RouteEntry;
+use crate::router::{Router, RouterEvent};
+use crate::worker::Worker;
+
+pub(crate) enum Terminal {
+    Router(Box<Router>),
+    Admin(AdminTerminal),
+}
+
+/// Answers with an admin page once the request is complete.
+pub(crate) struct AdminTerminal {
+    context: Arc<AdminContext>,
+    stream: Rc<Stream>,
+    headers: Option<HeaderMap>,
+    body: Option<Bytes>,
+}
+
+impl Terminal {
+    pub(crate) fn new(worker: &Rc<Worker>, hcm: &Rc<Hcm>, stream: &Rc<Stream>) -> Self {
+        match &hcm.terminal {
+            TerminalFactory::Router(_) => Self::Router(Box::new(Router::new(worker, hcm, stream))),
+            TerminalFactory::Admin(context) => Self::Admin(AdminTerminal {
+                context: Arc::clone(context),
+                stream: Rc::clone(stream),
+                headers: None,
+                body: None,
+            }),
+        }
+    }
+
+    pub(crate) fn can_take(&self) -> bool {
+        match self {
+            Self::Router(router) => router.can_take(),
+            Self::Admin(_) => true,
+        }
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        match self {
+            Self::Router(router) => router.deadline(),
+            Self::Admin(_) => None,
+        }
+    }
+
+    pub(crate) fn on_decode_event(
+        &mut self,
+        cx: &mut Context<'_>,
+        event: DecodeEvent,
+        route: Option<&Rc<RouteEntry>>,
+        now: Instant,
+    ) {
+        match self {
+            Self::Router(router) => router.on_decode_event(cx, event, route, now),
+            Self::Admin(admin) => admin.on_decode_event(&event),
+        }
+    }
+
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, now: Instant, may_read: bool) -> Poll<RouterEvent> {
+        match self {
+            Self::Router(router) => router.poll(cx, now, may_read),
+            Self::Admin(admin) => admin.poll(),
+        }
+    }
+
+    /// An answer that needs no upstream, if the request got one.
+    pub(crate) fn take_answer(&mut self) -> Option<RouterEvent> {
+        match self {
+            Self::Router(router) => router.take_answer(),
+            Self::Admin(_) => None,
+        }
+    }
+
+    /// Nobody wants an answer any more.
+    pub(crate) fn abort(&mut self) {
+        match self {
+            Self::Router(router) => router.abort(),
+            Self::Admin(admin) => (admin.headers, admin.body) = (None, None),
+        }
+    }
+}
+
+impl AdminTerminal {
+    fn on_decode_event(&mut self, event: &DecodeEvent) {
+        let complete = match event {
+            DecodeEvent::Headers { end_stream } | DecodeEvent::Data { end_stream, .. } => *end_stream,
+            DecodeEvent::Trailers => true,
+        };
+        if !complete {
+            return;
+        }
+        let request = self.stream.headers(Direction::Request);
+        let header = |name: &[u8]| request.as_ref().and_then(|headers| headers.get(name)).unwrap_or_default();
+        let response = admin::respond(&self.context, header(b":method"), header(b":path"));
+        let mut headers = HeaderMap::with_kind(HeaderMapKind::Response);
+        headers.append(b":status", response.status.to_string().as_bytes());
+        for (name, value) in response.headers() {
+            headers.append(name.as_bytes(), value.as_bytes());
+        }
+        self.headers = Some(headers);
+        self.body = Some(Bytes::from(response.body));
+    }
+
+    fn poll(&mut self) -> Poll<RouterEvent> {
+        if let Some(headers) = self.headers.take() {
+            return Poll::Ready(RouterEvent::Headers(headers, false));
+        }
+        match self.body.take() {
+            Some(body) => {
+                let mut data = BodyBuffer::new();
+                data.push(body);
+                Poll::Ready(RouterEvent::Data(data, true))
+            }
+            None => Poll::Pending,
+        }
+    }
+}

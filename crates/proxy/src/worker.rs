@@ -1,0 +1,77 @@
+//! One thread with its event loop: its own connections, pools, routes and VMs. The main thread is one, too.
+
+mod environment;
+mod guarded;
+mod registry;
+
+use std::cell::Cell;
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+pub(crate) use environment::{HostTask, WorkerEnvironment};
+pub(crate) use guarded::{guarded, panic_message};
+pub(crate) use registry::ConnectionSlot;
+
+use tokio::sync::Notify;
+
+use crate::cluster::ClusterManager;
+use crate::date::DateCache;
+use registry::Registry;
+
+/// What the connections of one thread share.
+pub(crate) struct Worker {
+    pub(crate) clusters: Rc<ClusterManager>,
+    pub(crate) date: DateCache,
+    /// Stands in for a loopback peer in `x-forwarded-for`.
+    pub(crate) local_ip: IpAddr,
+    connection_ids: Arc<AtomicU64>,
+    draining: Cell<bool>,
+    drained: Notify,
+    connections: Registry,
+}
+
+impl Worker {
+    pub(crate) fn new(clusters: Rc<ClusterManager>, local_ip: IpAddr, connection_ids: Arc<AtomicU64>) -> Rc<Self> {
+        Rc::new(Self {
+            clusters,
+            date: DateCache::default(),
+            local_ip,
+            connection_ids,
+            draining: Cell::new(false),
+            drained: Notify::new(),
+            connections: Registry::default(),
+        })
+    }
+
+    /// A number no other connection of the process has; from 0, as in Envoy.
+    pub(crate) fn next_connection_id(&self) -> u64 {
+        self.connection_ids.fetch_add(1, Relaxed)
+    }
+
+    /// Whether connections are to end with their next response.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.get()
+    }
+
+    /// Ends every connection with its next response, or soon if it has no request.
+    pub(crate) fn drain(&self) {
+        self.draining.set(true);
+        self.drained.notify_waiters();
+        self.connections.wake_all();
+    }
+
+    /// Returns once connections are to end.
+    pub(crate) async fn drained(&self) {
+        let drained = self.drained.notified();
+        if !self.is_draining() {
+            drained.await;
+        }
+    }
+
+    /// Returns once no connection is left.
+    pub(crate) async fn idle(&self) {
+        self.connections.empty().await;
+    }
+}

@@ -1,0 +1,12 @@
+//! A whole server in this process, with raw-socket clients and upstreams.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed test may panic")]
+
+mod admin;
+mod backpressure;
+mod basics;
+mod clusters;
+mod errors;
+mod life;
+mod support;
+mod timeouts;
+mod wasm;

@@ -1,0 +1,28 @@
+//! The command line as `/server_info` shows it.
+
+use serde_json::{Value, json};
+
+use crate::cli::{Mode, RunArgs};
+
+/// `command_line_options` with Envoy's names.
+pub(crate) fn command_line(args: &RunArgs, concurrency: usize) -> Value {
+    let text =
+        |path: &Option<std::path::PathBuf>| path.as_deref().map_or_else(String::new, |p| p.display().to_string());
+    json!({
+        "base_id": args.base_id.to_string(),
+        "concurrency": concurrency,
+        "config_path": text(&args.config.config_path),
+        "config_yaml": args.config.config_yaml.as_deref().unwrap_or_default(),
+        "admin_address_path": text(&args.admin_address_path),
+        "log_level": args.log_level,
+        "component_log_level": args.component_log_level,
+        "log_format": "[%Y-%m-%d %T.%e][%t][%l][%n] [%g:%#] %v",
+        "log_path": text(&args.log_path),
+        "service_cluster": args.service_cluster.as_deref().unwrap_or_default(),
+        "service_node": args.service_node.as_deref().unwrap_or_default(),
+        "mode": match args.mode { Mode::Serve => "Serve", Mode::Validate => "Validate" },
+        "disable_hot_restart": true,
+        "restart_epoch": args.restart_epoch,
+        "shutdown_grace": format!("{}s", args.shutdown_grace().as_secs()),
+    })
+}
