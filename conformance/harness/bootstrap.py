@@ -1,0 +1,148 @@
+"""Makes one bootstrap configuration for a group of cases: a listener and a cluster for each."""
+
+import hashlib
+import json
+
+from . import pieces
+from .case import guest_path, merge
+
+_TYPE = "type.googleapis.com/"
+_HCM = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
+_WASM = "envoy.extensions.filters.http.wasm.v3.Wasm"
+_ROUTER = "envoy.extensions.filters.http.router.v3.Router"
+
+
+class Ports:
+    """The ports of one case."""
+
+    def __init__(self, listener, upstream):
+        self.listener = listener
+        self.upstream = upstream
+
+
+def of_group(cases, ports, admin_port, folder):
+    """The bootstrap, as text, of `cases`. `ports`: by case id. `folder`: where guests made on the fly are put."""
+    if len(cases) == 1 and cases[0].get("text") is not None:
+        return _substitute(cases[0], cases[0].get("text"), ports[cases[0].id], admin_port)
+    bootstrap = {
+        "node": {"id": "conformance", "cluster": "conformance"},
+        "admin": {"address": _address(admin_port)},
+        "static_resources": {"listeners": [], "clusters": []},
+    }
+    for case in cases:
+        resources = bootstrap["static_resources"]
+        at = ports[case.id]
+        resources["listeners"].append(_named(case, _listener(case, at, folder), at, admin_port))
+        resources["clusters"].append(_named(case, _cluster(case, at), at, admin_port))
+    if len(cases) == 1:
+        extra = (cases[0].get("config") or {}).get("bootstrap")
+        if extra:
+            bootstrap = merge(bootstrap, _named(cases[0], extra, ports[cases[0].id], admin_port))
+    return json.dumps(bootstrap, indent=1)
+
+
+def _listener(case, ports, folder):
+    config = case.get("config") or {}
+    filters = [_wasm_filter(case, plugin, folder) for plugin in case.plugins]
+    filters.append({"name": "envoy.filters.http.router", "typed_config": {"@type": _TYPE + _ROUTER}})
+    manager = {
+        "@type": _TYPE + _HCM,
+        "stat_prefix": case.slug,
+        "codec_type": "AUTO",
+        "route_config": {"name": "local", "virtual_hosts": _virtual_hosts(config)},
+        "http_filters": filters,
+    }
+    manager = merge(manager, config.get("hcm", {}))
+    listener = {
+        "name": case.slug,
+        "address": _address(ports.listener),
+        "filter_chains": [
+            {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]}
+        ],
+    }
+    return merge(listener, config.get("listener", {}))
+
+
+def _virtual_hosts(config):
+    if "virtual_hosts" in config:
+        return config["virtual_hosts"]
+    routes = config.get("routes") or [{"match": {"prefix": "/"}, "route": {"cluster": "{cluster}"}}]
+    return [{"name": "local", "domains": ["*"], "routes": routes}]
+
+
+def _cluster(case, ports):
+    endpoint = {"endpoint": {"address": _address(ports.upstream)}}
+    cluster = {
+        "name": "{cluster}",
+        "type": "STATIC",
+        "connect_timeout": "2s",
+        "load_assignment": {"cluster_name": "{cluster}", "endpoints": [{"lb_endpoints": [endpoint]}]},
+    }
+    return merge(cluster, (case.get("config") or {}).get("cluster", {}))
+
+
+def _wasm_filter(case, plugin, folder):
+    vm = {
+        "vm_id": plugin.get("vm_id", case.id),
+        "code": {"local": _code(case, plugin, folder)},
+    }
+    if "vm_configuration" in plugin:
+        vm["configuration"] = _string(plugin["vm_configuration"])
+    config = {"name": plugin["name"], "root_id": plugin["root_id"], "vm_config": merge(vm, plugin.get("vm", {}))}
+    script = plugin.get("script")
+    if script is not None:
+        config["configuration"] = _string(script)
+    config = merge(config, plugin.get("config", {}))
+    return {
+        "name": plugin.get("filter_name", "envoy.filters.http.wasm"),
+        "typed_config": {"@type": _TYPE + _WASM, "config": config},
+    }
+
+
+def _code(case, plugin, folder):
+    guest = plugin["guest"]
+    if isinstance(guest, str):
+        return {"filename": str(guest_path(guest))}
+    data = pieces.to_bytes(guest["bytes"])
+    path = folder / f"{case.slug}-{hashlib.sha256(data).hexdigest()[:8]}.wasm"
+    path.write_bytes(data)
+    return {"filename": str(path)}
+
+
+def _string(value):
+    return {"@type": _TYPE + "google.protobuf.StringValue", "value": value}
+
+
+def _address(port):
+    return {"socket_address": {"address": "127.0.0.1", "port_value": port}}
+
+
+def _named(case, value, ports, admin_port):
+    """`value` with the placeholders in its strings filled in."""
+    if isinstance(value, dict):
+        return {k: _named(case, v, ports, admin_port) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_named(case, v, ports, admin_port) for v in value]
+    if isinstance(value, str):
+        text = _substitute(case, value, ports, admin_port)
+        return int(text) if text != value and text.isdigit() else text
+    return value
+
+
+def _substitute(case, text, ports, admin_port):
+    for key, value in placeholders(case, ports, admin_port).items():
+        text = text.replace(key, value)
+    return text
+
+
+def placeholders(case, ports, admin_port):
+    """What the placeholders in a case's strings stand for."""
+    return {
+        "{cluster}": f"up_{case.slug}",
+        "{stat}": case.slug,
+        "{id}": case.id,
+        "{listener_port}": str(ports.listener),
+        "{upstream_port}": str(ports.upstream),
+        "{admin_port}": str(admin_port),
+        "{probe}": str(guest_path("probe")),
+    }

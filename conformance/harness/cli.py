@@ -1,0 +1,201 @@
+"""The command line of conformance/run."""
+
+import argparse
+import asyncio
+import datetime
+import random
+import re
+import subprocess
+import sys
+import time
+
+import yaml
+
+from . import case as cases_
+from . import compare, environment, recorded, runner
+from .expectations import Expectations
+
+
+def main(arguments):
+    """Runs; the exit code: 0 if nothing surprised, 1 otherwise, 2 for a wrong command line or case file."""
+    options = _options(arguments)
+    try:
+        every = cases_.load()
+        expectations = Expectations()
+        cases = cases_.load(options.area, options.case)
+    except (cases_.CaseError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    unknown = expectations.unknown(every)
+    if unknown:
+        print(f"error: expectations.yaml names no case: {', '.join(unknown)}", file=sys.stderr)
+        return 2
+    if not cases:
+        print("error: no case matches", file=sys.stderr)
+        return 2
+    if options.list:
+        for case in cases:
+            print(f"{case.id}: {case.get('title')}")
+        return 0
+    if options.record:
+        return _record(cases, every, options)
+    return _compare(cases, expectations, options)
+
+
+def _options(arguments):
+    parser = argparse.ArgumentParser(prog="conformance/run", description="Compares Sandgate with Envoy 1.40.")
+    parser.add_argument("--area", help="only the cases of one area")
+    parser.add_argument("--case", metavar="GLOB", help="only the cases whose id or name matches")
+    parser.add_argument("--list", action="store_true", help="print ids and titles, run nothing")
+    parser.add_argument("--recorded", action="store_true", help="compare with Envoy's recorded answers")
+    parser.add_argument("--record", action="store_true", help="ask Envoy and record its answers")
+    parser.add_argument(
+        "--live-sample", type=int, metavar="N", help="with --recorded: ask the live Envoy for N cases, and stale ones"
+    )
+    parser.add_argument("--seed", type=int, help="of the sample (default: today's date, printed)")
+    parser.add_argument("--changed-since", metavar="REF", help="with --live-sample: and for cases changed since REF")
+    parser.add_argument("--sandgate", metavar="PATH", help="the binary (default: $SANDGATE, or the newer in target/)")
+    parser.add_argument("--jobs", type=int, default=2, help="processes of each proxy at once (default: 2)")
+    parser.add_argument("--show", action="store_true", help="print what Sandgate (with --record: Envoy) answered")
+    return parser.parse_args(arguments)
+
+
+def _record(cases, every, options):
+    """Asks Envoy and writes its answers. Fails if a case did not come to its end."""
+    cases = [case for case in cases if case.get("envoy") != "hangs"]
+    answers = asyncio.run(runner.run(environment.envoy(), cases, options.jobs))
+    changed = failed = 0
+    for case in cases:
+        answer = answers[case.id]
+        problem = _unanswered(case, answer)
+        if options.show or problem:
+            _print_answer(case, answer)
+        if problem:
+            print(f"FAIL {case.id}: {problem}")
+            failed += 1
+        elif not case.get("envoy") and recorded.save(case, answer):
+            print(f"recorded {case.id}")
+            changed += 1
+    recorded.forget_others(every)
+    print(f"{len(cases)} asked, {changed} changed, {failed} failed")
+    return 1 if failed else 0
+
+
+def _unanswered(case, answer):
+    if case.get("envoy"):
+        return None if answer.get("exit", {"code": 0})["code"] < 0 else "Envoy did not crash"
+    if case.get("config_error"):
+        return None if answer.get("exit") == {"code": 1} else "Envoy accepted the configuration"
+    if "exit" in answer:
+        return f"Envoy exited: {answer['exit']}"
+    if "error" in answer.get("client", {}):
+        return answer["client"]["error"][0]
+    return None
+
+
+def _compare(cases, expectations, options):
+    started = time.monotonic()
+    skipped = [case for case in cases if expectations.skipped(case)]
+    wanted = [case for case in cases if not expectations.skipped(case)]
+    live = _live(wanted, options)
+    asked = [case for case in live if not case.get("envoy")]
+    envoy, sandgate = asyncio.run(_both(asked, wanted, options))
+    failed = 0
+    for case in wanted:
+        problems = _judge(case, expectations, envoy.get(case.id), sandgate[case.id])
+        if options.show:
+            _print_answer(case, sandgate[case.id])
+        if problems:
+            failed += 1
+            print(f"FAIL {case.id}: {case.get('title')}")
+            for line in problems[:12]:
+                print(f"     {line}")
+            if len(problems) > 12:
+                print(f"     … {len(problems) - 12} more")
+    for case in skipped:
+        print(f"SKIP {case.id}: {expectations.skipped(case)}")
+    print(f"{len(asked)} asked live, {time.monotonic() - started:.0f} s")
+    print(f"{len(wanted) - failed} passed, {failed} failed, {len(skipped)} skipped")
+    return 1 if failed else 0
+
+
+def _live(cases, options):
+    """The cases for which the live Envoy is asked."""
+    if not options.recorded:
+        return cases
+    if options.live_sample is None:
+        return []
+    seed = options.seed if options.seed is not None else int(datetime.date.today().strftime("%Y%m%d"))
+    print(f"live sample of {options.live_sample}, --seed {seed}")
+    chosen = set(case.id for case in random.Random(seed).sample(cases, min(options.live_sample, len(cases))))
+    changed = _changed(options.changed_since)
+    return [case for case in cases if case.id in chosen or case.id in changed or _stale(case)]
+
+
+def _changed(ref):
+    if not ref:
+        return set()
+    command = ["git", "-C", str(environment.ROOT), "diff", "--name-only", "--relative", ref, "--", "cases", "recorded"]
+    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return set(re.findall(r"^(?:cases|recorded)/([^/\n]+/[^\n]+)\.(?:yaml|json)$", text, re.MULTILINE))
+
+
+def _stale(case):
+    if case.get("envoy"):
+        return False
+    try:
+        recorded.load(case)
+    except recorded.Stale:
+        return True
+    return False
+
+
+async def _both(asked, wanted, options):
+    async def envoy():
+        return await runner.run(environment.envoy(), asked, options.jobs) if asked else {}
+
+    async def sandgate():
+        return await runner.run(environment.sandgate(options.sandgate), wanted, options.jobs)
+
+    return await asyncio.gather(envoy(), sandgate())
+
+
+def _judge(case, expectations, live, ours):
+    """What is wrong with our answer, as lines."""
+    if "error" in ours.get("client", {}):
+        return [ours["client"]["error"][0]]
+    if case.get("envoy"):
+        return compare.unmet(case.get("expect"), ours)
+    try:
+        answer = live if live is not None else recorded.load(case)
+    except recorded.Stale as error:
+        return [str(error)]
+    problems = compare.differences(answer, ours)
+    problems += _config_error(case, ours)
+    if case.get("expect"):
+        problems += [f"expected: {line}" for line in compare.unmet(case.get("expect"), ours)]
+    differing = expectations.differing(case)
+    if differing is None:
+        return problems + _last_words(case, ours)
+    if not problems:
+        return ["listed as differing from Envoy, and does not differ any more"]
+    return compare.unmet(differing["expect"], ours)
+
+
+def _config_error(case, ours):
+    wanted = case.get("config_error")
+    if not wanted or re.search(wanted, ours.get("output", ""), re.DOTALL):
+        return []
+    return [f"the output does not match {wanted!r}:", *ours.get("output", "").splitlines()[:10]]
+
+
+def _last_words(case, ours):
+    """What the process said when it should have run."""
+    if "exit" not in ours or case.get("config_error"):
+        return []
+    return ours.get("output", "").splitlines()[-6:]
+
+
+def _print_answer(case, answer):
+    print(f"--- {case.id}: {case.get('title')}")
+    print(yaml.safe_dump(answer, sort_keys=False, width=200, default_flow_style=None, allow_unicode=True), end="")

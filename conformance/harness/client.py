@@ -1,0 +1,172 @@
+"""The client of one case: raw bytes over loopback connections, and a record of everything that came back."""
+
+import asyncio
+import re
+
+from . import pieces, wire
+
+# After the last step: how long a connection may take to be closed by the peer when its last response announced
+# it or was incomplete, and how long it must stay open to be called open.
+_CLOSE_WAIT = 4.0
+_OPEN_WAIT = 0.12
+
+
+class Client:
+    """Runs the steps of a case against one port."""
+
+    def __init__(self, case, port, upstream, wait_log):
+        self._case = case
+        self._port = port
+        self._upstream = upstream
+        self._wait_log = wait_log
+        self._timeout = case.get("timeout", 6.0)
+        self._connections = {}
+        self._current = "a"
+        self.local_ports = []
+
+    async def run(self):
+        """All steps, then the end of every connection. The record is returned, also after a timeout."""
+        fresh = "client" not in self._case.data
+        for step in self._case.steps:
+            if fresh and self._connection_spent():
+                self._current = chr(ord(self._current) + 1)
+            if not await self._step(step):
+                break
+        for connection in self._connections.values():
+            await connection.settle()
+            connection.peer.close()
+        return {name: connection.events for name, connection in self._connections.items()}
+
+    def _connection_spent(self):
+        connection = self._connections.get(self._current)
+        return connection is not None and connection.spent
+
+    async def _step(self, step):
+        if "connection" in step:
+            self._current = step["connection"]
+            return True
+        connection = await self._open()
+        if "request" in step:
+            data = pieces.request(step["request"])
+            await connection.peer.send(data)
+            return await connection.receive(pieces.method_of(data), self._timeout)
+        if "send" in step:
+            await connection.peer.send(pieces.request(step["send"]))
+        if "receive" in step:
+            return await self._receive(connection, step["receive"])
+        if "pause" in step:
+            await asyncio.sleep(step["pause"])
+        if "wait_log" in step:
+            await self._wait_log(step["wait_log"])
+        if "wait_upstream" in step:
+            return await self._await_upstream(connection, step["wait_upstream"])
+        if "expect_close" in step:
+            await connection.await_close(step["expect_close"])
+        if "finish" in step:
+            connection.peer.shut_write()
+        if "close" in step:
+            connection.end("closed by the client")
+            connection.peer.close()
+        if "reset" in step:
+            connection.end("reset by the client")
+            connection.peer.reset()
+        return True
+
+    async def _open(self):
+        if self._current not in self._connections:
+            reader, writer = await asyncio.open_connection("127.0.0.1", self._port, limit=1 << 20)
+            self.local_ports.append(writer.get_extra_info("sockname")[1])
+            self._connections[self._current] = _Connection(wire.Peer(reader, writer))
+        return self._connections[self._current]
+
+    async def _receive(self, connection, spec):
+        if isinstance(spec, int):
+            spec = {"count": spec}
+        for _ in range(spec.get("count", 1)):
+            answered = await connection.receive(spec.get("method", "GET"), self._timeout, spec.get("interim", False))
+            if not answered:
+                return False
+        return True
+
+    async def _await_upstream(self, connection, pattern):
+        end = asyncio.get_running_loop().time() + self._timeout
+        while not re.search(pieces.to_bytes(pattern), self._upstream.received()):
+            if asyncio.get_running_loop().time() > end:
+                connection.events.append(f"timeout: the upstream did not receive {pattern!r}")
+                return False
+            await asyncio.sleep(0.005)
+        return True
+
+
+class _Connection:
+    def __init__(self, peer):
+        self.peer = peer
+        self.events = []
+        self.ended = False
+        self.spent = False
+
+    def end(self, how):
+        self.events.append(how)
+        self.ended = self.spent = True
+
+    async def receive(self, method, timeout, interim=False):
+        """Reads messages up to a final response (with `interim`, one message). False if there will be no more."""
+        if self.ended:
+            return False
+        try:
+            async with asyncio.timeout(timeout):
+                while True:
+                    message = await self._message(method)
+                    if interim or message.status() >= 200 or message.status() == 101:
+                        return True
+        except TimeoutError:
+            self.events.append("timeout")
+        except wire.Malformed as error:
+            self.events.append(f"malformed: {error}")
+        except wire.Gone:
+            self.end("closed")
+        self.spent = True
+        return False
+
+    async def _message(self, method):
+        message = wire.Message(await self.peer.head())
+        event = {"status": message.start, "headers": [list(h) for h in message.headers], "incomplete": True}
+        self.events.append(event)
+        status = message.status()
+        none = method == "HEAD" or status < 200 or status in (204, 304)
+        try:
+            await self.peer.body(message, message.headers, "none" if none else "response")
+            event.pop("incomplete")
+        finally:
+            if message.body:
+                event["body"] = bytes(message.body)
+            if message.trailers:
+                event["trailers"] = message.trailers
+            if message.framing:
+                event["framing"] = message.framing
+        if any(n.lower() == "connection" and "close" in v.lower() for n, v in message.headers):
+            self.spent = True
+        return message
+
+    async def await_close(self, wait):
+        """Waits for the peer's FIN or RST and keeps what arrives before it."""
+        if self.ended:
+            return
+        try:
+            async with asyncio.timeout(wait):
+                while True:
+                    await self.peer.fill()
+        except TimeoutError:
+            self.end("open")
+        except wire.Gone:
+            if self.peer.buffer:
+                self.events.append({"rest": bytes(self.peer.buffer)})
+            self.end("closed")
+
+    async def settle(self):
+        """How the connection stands after the last step."""
+        if self.ended:
+            return
+        await self.await_close(_CLOSE_WAIT if self.spent and self.events[-1:] != ["timeout"] else _OPEN_WAIT)
+        if self.events and self.events[-1] == "open" and self.peer.buffer:
+            self.events.insert(-1, {"rest": bytes(self.peer.buffer)})

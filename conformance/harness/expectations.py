@@ -1,0 +1,38 @@
+"""expectations.yaml: every case that is skipped, or answered otherwise than by Envoy, with its reason."""
+
+import fnmatch
+
+import yaml
+
+from .environment import ROOT
+
+_FILE = ROOT / "expectations.yaml"
+
+
+class Expectations:
+    """`skip`: id glob -> reason. `differ`: id -> {reason, expect}."""
+
+    def __init__(self, text=None):
+        data = yaml.safe_load(_FILE.read_text() if text is None else text) or {}
+        self._skip = data.get("skip") or {}
+        self._differ = data.get("differ") or {}
+        for identity, entry in self._differ.items():
+            if set(entry) != {"reason", "expect"}:
+                raise ValueError(f"expectations.yaml: {identity} needs reason and expect, nothing else")
+
+    def skipped(self, case):
+        """The reason why `case` is skipped, or None."""
+        for pattern, reason in self._skip.items():
+            if fnmatch.fnmatch(case.id, pattern):
+                return reason
+        return None
+
+    def differing(self, case):
+        """The expectation that replaces Envoy's answer, or None."""
+        return self._differ.get(case.id)
+
+    def unknown(self, cases):
+        """Entries that name no case."""
+        ids = {case.id for case in cases}
+        entries = [i for i in self._differ if i not in ids]
+        return entries + [p for p in self._skip if not fnmatch.filter(ids, p)]

@@ -1,0 +1,75 @@
+"""Replaces what differs from run to run, or rightly between hosts, in what a case observed."""
+
+import hashlib
+import re
+
+from .environment import REPOSITORY
+
+_LONG = 1500
+_RULES = [
+    (re.compile(r"\b(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d [A-Z][a-z]{2} 20[2-9]\d \d\d:\d\d:\d\d GMT"), "<date>"),
+    (re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"), "<uuid>"),
+    (re.compile(r'(x-envoy-upstream-service-time"?: "?)\d+'), r"\1<ms>"),
+]
+
+
+class Known:
+    """The random numbers and paths of one run, with their names."""
+
+    def __init__(self, numbers, folder):
+        self._numbers = {n: name for n, name in numbers.items()}
+        self._pattern = re.compile(r"(?<![\w.])(" + "|".join(map(re.escape, self._numbers)) + r")(?!\w)")
+        self._paths = {str(folder): "<folder>", str(REPOSITORY): "<repository>"}
+
+    def replace(self, text):
+        """`text` with names for the known."""
+        for path, name in self._paths.items():
+            text = text.replace(path, name)
+        return self._pattern.sub(lambda m: self._numbers[m[1]], text)
+
+
+def result(case, observed, known):
+    """The comparable form of `observed`: only strings, numbers, lists and mappings."""
+    rules = _RULES + [(re.compile(a), b) for a, b in case.get("normalise", [])]
+
+    def text(value):
+        value = known.replace(value)
+        for pattern, by in rules:
+            value = pattern.sub(by, value)
+        return value
+
+    def walk(value):
+        if isinstance(value, bytes):
+            return _shortened(text(value.decode("latin-1")))
+        if isinstance(value, str):
+            return text(value)
+        if isinstance(value, dict):
+            return {k: walk(v) for k, v in value.items()}
+        if isinstance(value, list):
+            if len(value) == 2 and value[0] == "x-envoy-upstream-service-time":
+                return [value[0], "<ms>"]
+            return [_shortened(walk(v)) if isinstance(v, str) else walk(v) for v in value]
+        return value
+
+    found = walk(observed)
+    _drop(case, found)
+    return found
+
+
+def _drop(case, found):
+    patterns = [re.compile(p) for p in case.get("drop_log", [])]
+    for thread, lines in found.get("log", {}).items():
+        found["log"][thread] = [line for line in lines if not any(p.search(line) for p in patterns)]
+    for part in case.get("ignore", []):
+        outer, _, inner = part.partition(".")
+        if inner:
+            found.get(outer, {}).pop(inner, None)
+        else:
+            found.pop(outer, None)
+
+
+def _shortened(value):
+    if len(value) <= _LONG:
+        return value
+    digest = hashlib.sha256(value.encode("latin-1", "replace")).hexdigest()[:16]
+    return f"{value[:60]}… {len(value)} bytes, sha256 {digest}"

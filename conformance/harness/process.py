@@ -1,0 +1,161 @@
+"""One proxy process: started on a bootstrap file, awaited, asked through its admin interface, stopped."""
+
+import asyncio
+import os
+import random
+import signal
+import socket
+import subprocess
+
+from . import logs
+
+_START_WAIT = 120.0
+_STOP_WAIT = 3.0
+
+
+class StartFailed(Exception):
+    """The process exited, or did not become ready. `code` is its exit code, None if it had to be killed."""
+
+    def __init__(self, code, text):
+        super().__init__(text)
+        self.code = code
+        self.text = text
+
+
+_taken = set()
+
+
+def free_port():
+    """A loopback port that is free, that this run has not given out before (two proxies that share a port by
+    SO_REUSEPORT would steal each other's connections), below the ephemeral range, so that no outgoing connection
+    takes it in the meantime, and not a round number, so that it can be told from other numbers in what is compared."""
+    while True:
+        port = random.randint(1024, 3200) * 10 + random.choice((1, 3, 7, 9))
+        if port in _taken:
+            continue
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        _taken.add(port)
+        return port
+
+
+class Proxy:
+    """A running proxy."""
+
+    def __init__(self, command, folder, admin_port, arguments=(), environment=None):
+        self._command = command
+        self._folder = folder
+        self._admin = admin_port
+        self._arguments = list(arguments)
+        self._environment = {**os.environ, **(environment or {})}
+        self._process = None
+        self.log = None
+
+    async def start(self, config):
+        """Starts on the file `config` and returns when it is ready. Raises `StartFailed`."""
+        arguments = [
+            *self._command,
+            *("-c", str(config)),
+            *("--base-id", str(random.randint(1, 1 << 24))),
+            *("--concurrency", "1"),
+            *("-l", "info"),
+            *(() if "--component-log-level" in self._arguments else ("--component-log-level", "wasm:trace")),
+            *self._arguments,
+        ]
+        path = self._folder / "log"
+        with path.open("wb") as output:
+            self._process = subprocess.Popen(
+                arguments, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=self._environment
+            )
+        self.log = logs.Log(path, self._process.pid)
+        end = asyncio.get_running_loop().time() + _START_WAIT
+        while True:
+            if self._process.poll() is not None:
+                self.log.poll()
+                raise StartFailed(self._process.returncode, self.log.text())
+            if await self._ready():
+                return
+            if asyncio.get_running_loop().time() > end:
+                await self.stop()
+                raise StartFailed(None, f"not ready after {_START_WAIT:.0f} s\n{self.log.text()}")
+            await asyncio.sleep(0.02)
+
+    def alive(self):
+        """Whether the process still runs."""
+        return self._process.poll() is None
+
+    @property
+    def exit_code(self):
+        """As `subprocess` gives it: negative for a signal."""
+        return self._process.returncode
+
+    async def _ready(self):
+        try:
+            status, _ = await self.admin("/ready")
+        except (OSError, ValueError, asyncio.TimeoutError):
+            return False
+        return status == 200
+
+    async def admin(self, path, method="GET"):
+        """Status and body of an admin page."""
+        async with asyncio.timeout(5):
+            reader, writer = await asyncio.open_connection("127.0.0.1", self._admin)
+            try:
+                writer.write(f"{method} {path} HTTP/1.1\r\nhost: admin\r\nconnection: close\r\n\r\n".encode())
+                data = await reader.read()
+            finally:
+                writer.close()
+        head, _, body = data.partition(b"\r\n\r\n")
+        if b"transfer-encoding: chunked" in head.lower():
+            body = _unchunk(body)
+        return int(head.split(b" ")[1]), body.decode("latin-1")
+
+    async def stats(self):
+        """All stats with a number, by name."""
+        _, text = await self.admin("/stats")
+        found = {}
+        for line in text.splitlines():
+            name, _, value = line.partition(": ")
+            if value.isdigit():
+                found[name] = int(value)
+        return found
+
+    async def settle(self):
+        """Waits until no downstream connection is open and the log is quiet."""
+        end = asyncio.get_running_loop().time() + 5
+        quiet = 0
+        while quiet < 3 and asyncio.get_running_loop().time() < end:
+            active = 0
+            try:
+                stats = await self.stats()
+                active = sum(v for n, v in stats.items() if n.startswith("http.") and n.endswith(".downstream_cx_active"))
+                active -= stats.get("http.admin.downstream_cx_active", 0)
+            except (OSError, ValueError, IndexError, asyncio.TimeoutError):
+                pass
+            quiet = 0 if self.log.poll() or active > 0 else quiet + 1
+            await asyncio.sleep(0.03)
+
+    async def stop(self):
+        """SIGTERM, then SIGKILL."""
+        if self._process is None:
+            return
+        for number, wait in ((signal.SIGTERM, _STOP_WAIT), (signal.SIGKILL, 10.0)):
+            if self._process.poll() is None:
+                self._process.send_signal(number)
+            end = asyncio.get_running_loop().time() + wait
+            while self._process.poll() is None and asyncio.get_running_loop().time() < end:
+                await asyncio.sleep(0.01)
+        self.log.poll()
+
+
+def _unchunk(data):
+    body = b""
+    while data:
+        line, _, data = data.partition(b"\r\n")
+        size = int(line, 16)
+        body += data[:size]
+        data = data[size + 2 :]
+    return body
