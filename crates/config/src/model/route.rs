@@ -60,7 +60,7 @@ pub struct Route {
 /// Envoy's `envoy.config.route.v3.RouteMatch`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RouteMatch {
-    /// Of the path. A prefix is compared with path and query, an exact path with the path before `?` (and no `#`).
+    /// Of the path before `?`, for a prefix as for an exact path (observed in Envoy 1.40: a prefix with `?` matches nothing).
     pub path: PathMatcher,
     /// True by default.
     pub case_sensitive: bool,

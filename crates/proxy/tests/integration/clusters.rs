@@ -66,6 +66,10 @@ fn hosts_take_turns() {
 
 #[test]
 fn the_circuit_breaker_bounds_waiting_requests() {
+    // Three sockets for each of a thousand requests.
+    let mut limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    limit.current = limit.maximum;
+    rustix::process::setrlimit(rustix::process::Resource::Nofile, limit).unwrap();
     // Nobody accepts: every request waits for its connection.
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
     let any: SocketAddr = ([127, 0, 0, 1], 0).into();
