@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use sandgate_config::model::{self, Listener};
 use sandgate_host::{
-    Environment, FailurePolicy, Host, Plugin, PluginConfig, PluginHandle, TrafficDirection, VmConfig, WorkerHost,
+    Environment, FailurePolicy, Host, Plugin, PluginConfig, PluginError, PluginHandle, TrafficDirection, VmConfig,
+    WorkerHost,
 };
 
 use super::StartError;
@@ -31,11 +32,8 @@ impl Plugins {
             for (chain_index, chain) in listener.filter_chains.iter().enumerate() {
                 for (filter_index, filter) in chain.http_connection_manager.http_filters.iter().enumerate() {
                     let model::HttpFilterKind::Wasm(wasm) = &filter.kind else { continue };
-                    let config = Arc::new(plugin_config(wasm, listener)?);
-                    let refused =
-                        |source| StartError::Plugin { origin: Box::new(wasm.origin.clone()), source: Box::new(source) };
-                    let plugin = host.load(config, Rc::clone(environment)).map_err(refused)?;
-                    handles.push(local.plugin_handle(&plugin).map_err(refused)?);
+                    let plugin = load_one(wasm, listener, host, environment)?;
+                    handles.push(local.plugin_handle(&plugin).map_err(|source| refused(wasm, source))?);
                     plugins.loaded.push(((listener_index, chain_index, filter_index), plugin));
                 }
             }
@@ -49,7 +47,22 @@ impl Plugins {
     }
 }
 
-pub(super) fn plugin_config(wasm: &model::WasmPlugin, listener: &Listener) -> Result<PluginConfig, StartError> {
+/// Reads, compiles and tries one plugin.
+pub(super) fn load_one(
+    wasm: &model::WasmPlugin,
+    listener: &Listener,
+    host: &Arc<Host>,
+    environment: &Rc<dyn Environment>,
+) -> Result<Arc<Plugin>, StartError> {
+    let config = Arc::new(plugin_config(wasm, listener)?);
+    host.load(config, Rc::clone(environment)).map_err(|source| refused(wasm, source))
+}
+
+fn refused(wasm: &model::WasmPlugin, source: PluginError) -> StartError {
+    StartError::Plugin { origin: Box::new(wasm.origin.clone()), source: Box::new(source) }
+}
+
+fn plugin_config(wasm: &model::WasmPlugin, listener: &Listener) -> Result<PluginConfig, StartError> {
     let vm = &wasm.vm;
     let code = vm.code.read().map_err(|source| StartError::Code {
         plugin: wasm.name.clone(),
