@@ -17,11 +17,13 @@ pub(crate) fn check(args: &CheckArgs) -> ExitCode {
     let loaded = match configuration::load(&args.config, args.file.as_deref(), "", "") {
         Ok(loaded) => loaded,
         Err(error) => {
-            eprint!("{error}");
+            eprintln!("{error}");
             return ExitCode::FAILURE;
         }
     };
-    print!("{}", loaded.warnings);
+    if !loaded.warnings.is_empty() {
+        println!("{}", loaded.warnings);
+    }
     let host = match configuration::host(&args.config) {
         Ok(host) => host,
         Err(error) => {
