@@ -19,11 +19,12 @@ access_loggers/file/v3/file access_loggers/filters/cel/v3/cel access_loggers/grp
 access_loggers/wasm/v3/wasm
 clusters/dns/v3/dns_cluster
 filters/common/matcher/action/v3/skip_action
-filters/http/router/v3/router filters/http/upstream_codec/v3/upstream_codec filters/http/wasm/v3/wasm
+filters/http/health_check/v3/health_check filters/http/router/v3/router filters/http/upstream_codec/v3/upstream_codec filters/http/wasm/v3/wasm
 filters/listener/http_inspector/v3/http_inspector filters/listener/original_dst/v3/original_dst
 filters/listener/proxy_protocol/v3/proxy_protocol filters/listener/tls_inspector/v3/tls_inspector
 filters/network/http_connection_manager/v3/http_connection_manager filters/network/tcp_proxy/v3/tcp_proxy
 filters/network/wasm/v3/wasm
+health_check/event_sinks/file/v3/file
 http/header_formatters/preserve_case/v3/preserve_case http/original_ip_detection/xff/v3/xff
 load_balancing_policies/least_request/v3/least_request load_balancing_policies/maglev/v3/maglev
 load_balancing_policies/random/v3/random load_balancing_policies/ring_hash/v3/ring_hash
