@@ -1,0 +1,1 @@
+"""What `benches/compare` and `benches/instructions` are made of."""

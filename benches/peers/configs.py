@@ -1,0 +1,84 @@
+"""The same proxy in each one's language."""
+
+import json
+
+from .process import free_port
+
+WASM = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm"
+HCM = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
+ROUTER = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"
+
+NGINX = """
+worker_processes {workers}; daemon off; pid {dir}/nginx.pid; error_log {dir}/nginx-error.log;
+events {{ worker_connections 4096; }}
+http {{
+  access_log off; keepalive_requests 1000000000; keepalive_timeout 1h;
+  client_body_temp_path {dir}/nginx-body; proxy_temp_path {dir}/nginx-proxy;
+  fastcgi_temp_path {dir}/nginx-f; uwsgi_temp_path {dir}/nginx-u; scgi_temp_path {dir}/nginx-s;
+  upstream up {{ server 127.0.0.1:{upstream}; keepalive 512; keepalive_requests 1000000000; }}
+  server {{
+    listen 127.0.0.1:{port} reuseport backlog=4096;
+    location / {{ proxy_pass http://up; proxy_http_version 1.1; proxy_set_header Connection ""; }}
+  }}
+}}
+"""
+
+HAPROXY = """
+global
+  nbthread {workers}
+  maxconn 8192
+defaults
+  mode http
+  timeout connect 5s
+  timeout client 60s
+  timeout server 60s
+  http-reuse always
+frontend main
+  bind 127.0.0.1:{port}
+  default_backend up
+backend up
+  server one 127.0.0.1:{upstream}
+"""
+
+
+def address(port):
+    return {"socket_address": {"address": "127.0.0.1", "port_value": port}}
+
+
+def wasm_filter(name, runtime, path, configuration):
+    plugin = {"name": name, "root_id": name, "vm_config": {"vm_id": name, "runtime": runtime, "code": {"local": {"filename": str(path)}}}}
+    if configuration:
+        plugin["configuration"] = {"@type": "type.googleapis.com/google.protobuf.StringValue", "value": configuration}
+    return {"name": name, "typed_config": {"@type": WASM, "config": plugin}}
+
+
+def envoy(port, admin, upstream, filters):
+    """A bootstrap, as Envoy and Sandgate take it; room for the largest body."""
+    router = {"name": "envoy.filters.http.router", "typed_config": {"@type": ROUTER}}
+    routes = {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [{"match": {"prefix": "/"}, "route": {"cluster": "up"}}]}]}
+    manager = {"@type": HCM, "stat_prefix": "bench", "route_config": routes, "http_filters": [*filters, router]}
+    chain = {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]}
+    limit = 4 * 1024 * 1024
+    listener = {"name": "main", "address": address(port), "per_connection_buffer_limit_bytes": limit, "filter_chains": [chain]}
+    endpoints = {"cluster_name": "up", "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address(upstream)}}]}]}
+    cluster = {"name": "up", "type": "STATIC", "per_connection_buffer_limit_bytes": limit, "load_assignment": endpoints}
+    return {"admin": {"address": address(admin)}, "static_resources": {"listeners": [listener], "clusters": [cluster]}}
+
+
+def command(proxy, binary, directory, upstream, workers, plugins):
+    """The command line of a proxy, the port that it serves, and where it says that it is ready."""
+    port = free_port()
+    if proxy in ("nginx", "haproxy"):
+        template = NGINX if proxy == "nginx" else HAPROXY
+        path = directory / f"{proxy}-{port}.conf"
+        path.write_text(template.format(dir=directory, port=port, upstream=upstream, workers=workers))
+        line = [binary, "-c", str(path), "-p", str(directory)] if proxy == "nginx" else [binary, "-f", str(path), "-db"]
+        return line, port, (port, "/1k")
+    admin = free_port()
+    runtime = "envoy.wasm.runtime.v8" if proxy == "envoy" else "envoy.wasm.runtime.wasmtime"
+    filters = [wasm_filter(name, runtime, path, configuration) for name, path, configuration in plugins]
+    path = directory / f"{proxy}-{port}.json"
+    path.write_text(json.dumps(envoy(port, admin, upstream, filters)))
+    line = [binary] if proxy == "envoy" else [binary, "run"]
+    line += ["-c", str(path), "--concurrency", str(workers), "-l", "error", "--base-id", str(port)]
+    return line, port, (admin, "/ready")

@@ -1,0 +1,166 @@
+"""What is measured."""
+
+import statistics
+from dataclasses import asdict, dataclass, field
+
+from .configs import command
+from .cpus import proxys
+from .load import load
+from .process import Process
+from .tools import ROOT
+
+PROXIES = ("sandgate", "envoy", "nginx", "haproxy")
+WITH_GUESTS = ("sandgate", "envoy")
+PLUGINS = ROOT / "plugins"
+KEYS = ("row", "proxy", "workers", "cpu_us_per_request", "requests_per_s", "p50_us", "p99_us", "rss_mb", "ready_s")
+
+
+@dataclass
+class Bench:
+    """What a row runs with."""
+
+    args: object
+    binaries: dict
+    directory: object
+    upstream: object
+    workers: int
+
+
+@dataclass
+class Result:
+    """A proxy in a row: medians; nothing where a row does not measure it. `rounds` has the single figures."""
+
+    row: str
+    proxy: str
+    workers: int
+    cpu_us_per_request: float | None = None
+    requests_per_s: float | None = None
+    p50_us: float | None = None
+    p99_us: float | None = None
+    p999_us: float | None = None
+    rss_mb: float | None = None
+    ready_s: float | None = None
+    rounds: list = field(default_factory=list)
+
+    def to_json(self):
+        values = asdict(self)
+        return {key: round(values[key], 3) if isinstance(values[key], float) else values[key] for key in KEYS}
+
+
+@dataclass
+class Load:
+    """Requests through a filter chain, in rounds, the proxies in turn."""
+
+    name: str
+    what: str
+    path: str
+    plugins: tuple = ()
+    proxies: tuple = WITH_GUESTS
+    needs_load = True
+
+    def run(self, bench):
+        args = bench.args
+        running = []
+        try:
+            for proxy in self.proxies:
+                if proxy in args.proxies:
+                    running.append(self.start(bench, proxy))
+            for proxy, process, port in running:
+                self.round(bench, proxy, process, port, 1)
+            rounds = {proxy: [] for proxy, _, _ in running}
+            for _ in range(args.rounds):
+                for proxy, process, port in running:
+                    rounds[proxy].append(self.round(bench, proxy, process, port, args.seconds))
+        finally:
+            for _, process, _ in running:
+                process.end()
+        return [self.result(bench, proxy, measured) for proxy, measured in rounds.items()]
+
+    def start(self, bench, proxy):
+        line, port, ready = command(
+            proxy, bench.binaries[proxy], bench.directory, bench.upstream.port, bench.workers, self.plugins
+        )
+        process = Process(line, proxys(bench.workers), bench.directory / f"{proxy}-{port}.log")
+        try:
+            process.wait_ready(*ready)
+        except BaseException:
+            process.end()
+            raise
+        return proxy, process, port
+
+    def round(self, bench, proxy, process, port, seconds):
+        url = f"http://127.0.0.1:{port}{self.path}"
+        return load(bench.binaries["wrk"], process, proxy, url, bench.workers, bench.args.connections, seconds)
+
+    def result(self, bench, proxy, rounds):
+        medians = {key: statistics.median(getattr(r, key) for r in rounds) for key in asdict(rounds[0])}
+        return Result(self.name, proxy, bench.workers, **medians, rounds=rounds)
+
+
+@dataclass
+class Start:
+    """From the start of the process to the first 200 of `/ready`, with so many plugins, each a module of its own."""
+
+    count: int
+    proxies: tuple = WITH_GUESTS
+    needs_load = False
+
+    @property
+    def name(self):
+        return f"start-{self.count}"
+
+    @property
+    def what(self):
+        return f"time to ready and memory with {self.count} distinct plugins, a Rust SDK guest each"
+
+    def run(self, bench):
+        plugins = [self.plugin(bench, index) for index in range(self.count)]
+        rounds = {proxy: [] for proxy in self.proxies if proxy in bench.args.proxies}
+        for _ in range(2 if bench.args.quick else min(bench.args.rounds, 5)):
+            for proxy, measured in rounds.items():
+                measured.append(self.start(bench, proxy, plugins))
+        return [
+            Result(
+                self.name, proxy, bench.workers,
+                ready_s=statistics.median(ready for ready, _ in measured),
+                rss_mb=statistics.median(rss for _, rss in measured), rounds=measured,
+            )
+            for proxy, measured in rounds.items()
+        ]
+
+    def plugin(self, bench, index):
+        """The guest with a custom section of its own, so that no two modules are the same."""
+        name = f"plugin-{index}"
+        path = bench.directory / f"{name}.wasm"
+        label = name.encode()
+        section = bytes([len(label)]) + label
+        path.write_bytes((PLUGINS / "header/header.wasm").read_bytes() + bytes([0, len(section)]) + section)
+        return name, path, None
+
+    def start(self, bench, proxy, plugins):
+        line, port, ready = command(proxy, bench.binaries[proxy], bench.directory, bench.upstream.port, bench.workers, plugins)
+        # Compiling may use every processor: that is what a start is.
+        with Process(line, None, bench.directory / f"{proxy}-{port}.log") as process:
+            return process.wait_ready(*ready, seconds=300), process.rss_mb()
+
+
+def guest(name, configuration=None):
+    return ((name, PLUGINS / name / f"{name}.wasm", configuration),)
+
+
+def body(size):
+    return Load(f"guest-body-{size}", f"a Rust SDK guest replaces the whole response body, {size}", f"/{size}", guest("body", "buffered"))
+
+
+ALL = (
+    Load("no-filter", "no guest, 1 KiB responses", "/1k", proxies=PROXIES),
+    Load("guest-noop", "a C guest with every callback, which does nothing", "/1k", guest("c-noop")),
+    Load("guest-header", "a C guest adds a header to request and response", "/1k", guest("c-header")),
+    Load("guest-headers-all", "a Rust SDK guest reads all headers both ways and adds one", "/1k", guest("headers")),
+    body("1k"),
+    body("64k"),
+    body("1m"),
+    Start(1),
+    Start(10),
+    Start(100),
+)
