@@ -16,9 +16,11 @@ mod route_table;
 mod router;
 mod server;
 mod socket;
-pub mod stats;
 mod terminal;
 mod wasm_filter;
 mod worker;
+
+/// Stats under the name that this crate uses for them.
+pub use sandgate_stats as stats;
 
 pub use server::{ListenerAddress, Server, ServerError, ServerOptions, StartError, validate};

@@ -17,7 +17,7 @@ pub struct Bootstrap {
     pub listeners: Vec<Listener>,
     /// `static_resources.clusters`, in order; names are unique.
     pub clusters: Vec<Cluster>,
-    /// `stats_flush_interval`, 5 s: how often counters are folded. Nothing visible depends on it while there are no stats sinks.
+    /// `stats_flush_interval`, 5 s: how often histograms are merged.
     pub stats_flush_interval: Duration,
 }
 

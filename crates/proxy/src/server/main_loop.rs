@@ -17,7 +17,7 @@ use tokio::task::LocalSet;
 
 use super::plugins::Plugins;
 use super::signals::Signals;
-use super::stats::{Numbers, add_server_stats};
+use super::stats::{Numbers, add_server_stats, flush};
 use super::thread::{LocalWorker, listen};
 use super::{ListenerAddress, ServerError, ServerOptions, StartError};
 use crate::admin::AdminContext;
@@ -102,6 +102,7 @@ struct Main {
     updates: UnboundedReceiver<HostUpdate>,
     lifecycle: Arc<Lifecycle>,
     signals: Signals,
+    flush_interval: Duration,
     /// The main thread's root contexts live as long as it does.
     _plugins: Vec<Rc<PluginHandle>>,
 }
@@ -160,7 +161,8 @@ impl Main {
             let sockets = listening(admin)?;
             let _ = listen(&local.worker, &[hcm], sockets);
         }
-        let main = Self { workers, local, updates, lifecycle, signals, _plugins: handles };
+        let flush_interval = shared.bootstrap.stats_flush_interval;
+        let main = Self { workers, local, updates, lifecycle, signals, flush_interval, _plugins: handles };
         Ok((main, Addresses { listeners, admin: admin_address }))
     }
 
@@ -170,6 +172,7 @@ impl Main {
         options: &ServerOptions,
     ) -> Result<(), ServerError> {
         self.lifecycle.set(ServerState::Live);
+        tokio::task::spawn_local(flush(Arc::clone(&options.stats), self.flush_interval));
         log::info!(target: "main", "starting main dispatch loop");
         let mut deadline = None;
         let mut result = Ok(());

@@ -1,6 +1,7 @@
 //! Stats of the process as a whole, named as Envoy 1.40 names them; of those only what is true here.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::lifecycle::{Lifecycle, ServerState};
 use crate::stats::{Sample, StatKind, StatsStore};
@@ -42,6 +43,18 @@ pub(super) fn add_server_stats(store: &StatsStore, lifecycle: &Arc<Lifecycle>, n
             add(name, Sample { kind: StatKind::Counter, value, used: value != 0 });
         }
     }));
+}
+
+/// Merges histograms every `interval`, as long as the thread's tasks run.
+pub(super) async fn flush(store: Arc<StatsStore>, interval: Duration) {
+    // The shortest interval of Envoy's schema.
+    let mut ticks = tokio::time::interval(interval.max(Duration::from_millis(1)));
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    ticks.tick().await;
+    loop {
+        ticks.tick().await;
+        store.merge_histograms();
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
 
+use std::sync::Arc;
+
 use super::*;
 
 fn query(store: &StatsStore, parameters: &[(&str, &str)]) -> String {
@@ -94,4 +96,30 @@ fn query_filters_and_formats() {
     let parse = |name, value: &str| StatsQuery::parse([(name, value.to_owned())].into_iter());
     assert_eq!(parse("format", "xml").unwrap_err(), StatsQueryError::Format);
     assert_eq!(parse("filter", "[").unwrap_err(), StatsQueryError::Filter);
+}
+
+#[test]
+fn histograms_show_what_was_merged() {
+    let store = StatsStore::new();
+    let (one, other) = (ListenerStats::new(&store, "l"), ListenerStats::new(&store, "l"));
+    let show = || query(&store, &[("filter", "length_ms")]);
+    one.downstream_cx_length_ms().record(0);
+    assert_eq!(show(), "listener.l.downstream_cx_length_ms: No recorded values\n");
+    for value in [41, 43, 43] {
+        one.downstream_cx_length_ms().record(value);
+        other.downstream_cx_length_ms().record(43);
+    }
+    store.merge_histograms();
+    let cumulative = [
+        ("0", "0"),
+        ("25", "41.5"),
+        ("50", "43.333333333333336"),
+        ("75", "43.666666666666664"),
+        ("90", "43.833333333333336"),
+    ];
+    assert!(show().starts_with("listener.l.downstream_cx_length_ms: P0(0,0) P25(41.5,41.5) "), "{}", show());
+    store.merge_histograms();
+    for (quantile, value) in cumulative {
+        assert!(show().contains(&format!("P{quantile}(nan,{value})")), "{}", show());
+    }
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use regex::Regex;
 
-use super::{Sample, StatsStore};
+use crate::{Distribution, HistogramSample, Sample, StatsStore};
 
 /// How `/stats` is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -68,15 +68,21 @@ impl StatsQuery {
         self.format
     }
 
+    fn wants(&self, name: &str, used: bool) -> bool {
+        (used || !self.used_only) && self.filter.as_ref().is_none_or(|filter| filter.is_match(name))
+    }
+
     /// The stats that the query names.
     #[must_use]
     pub fn render(&self, store: &StatsStore) -> String {
         let mut all = store.snapshot();
-        all.retain(|name, sample| {
-            (sample.used || !self.used_only) && self.filter.as_ref().is_none_or(|filter| filter.is_match(name))
-        });
+        all.retain(|name, sample| self.wants(name, sample.used));
         match self.format {
-            StatsFormat::Text => text(&all),
+            StatsFormat::Text => {
+                let mut histograms = store.histograms();
+                histograms.retain(|name, sample| self.wants(name, sample.used));
+                text(&all) + &histogram_text(&histograms)
+            }
             StatsFormat::Json => json(&all),
         }
     }
@@ -93,4 +99,28 @@ fn json(all: &BTreeMap<String, Sample>) -> String {
     let stats: Vec<_> =
         all.iter().map(|(name, sample)| serde_json::json!({ "name": name, "value": sample.value })).collect();
     serde_json::json!({ "stats": stats }).to_string()
+}
+
+/// `name: P0(<interval>,<cumulative>) P25(…) …`
+fn histogram_text(all: &BTreeMap<String, HistogramSample>) -> String {
+    all.iter().fold(String::new(), |mut out, (name, sample)| {
+        let _ = write!(out, "{name}:");
+        if sample.used {
+            let interval = sample.interval.quantiles().unwrap_or([f64::NAN; 10]);
+            let cumulative = sample.cumulative.quantiles().unwrap_or([f64::NAN; 10]);
+            for ((quantile, interval), cumulative) in Distribution::QUANTILES.iter().zip(interval).zip(cumulative) {
+                let (interval, cumulative) = (number(interval), number(cumulative));
+                let _ = write!(out, " P{}({interval},{cumulative})", 100.0 * quantile);
+            }
+        } else {
+            out.push_str(" No recorded values");
+        }
+        out.push('\n');
+        out
+    })
+}
+
+/// A number as Envoy prints it.
+fn number(value: f64) -> String {
+    if value.is_nan() { "nan".to_owned() } else { value.to_string() }
 }

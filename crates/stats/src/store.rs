@@ -1,0 +1,106 @@
+//! Where everything that counts is registered and read.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::block::Block;
+use crate::codes::CodeBlock;
+use crate::{HistogramSample, Sample};
+
+/// Something outside the store that has stats to show, such as the Wasm host.
+pub type StatsSource = Box<dyn Fn(&mut dyn FnMut(&str, Sample)) + Send + Sync>;
+
+/// All stats of the process.
+#[derive(Default)]
+pub struct StatsStore {
+    blocks: Mutex<Vec<Arc<Block>>>,
+    codes: Mutex<Vec<Arc<CodeBlock>>>,
+    sources: Mutex<Vec<StatsSource>>,
+    histograms: Mutex<BTreeMap<String, HistogramSample>>,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl StatsStore {
+    /// An empty store.
+    #[must_use]
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self::default())
+    }
+
+    /// Adds a source that is asked at every read.
+    pub fn add_source(&self, source: StatsSource) {
+        locked(&self.sources).push(source);
+    }
+
+    /// Every counter and gauge by name, in Envoy's order (by name).
+    #[must_use]
+    pub fn snapshot(&self) -> BTreeMap<String, Sample> {
+        let mut all = BTreeMap::new();
+        let mut add = |name: &str, sample: Sample| match all.get_mut(name) {
+            None => {
+                all.insert(name.to_owned(), sample);
+            }
+            Some(Sample { value, used, .. }) => {
+                *value = value.wrapping_add(sample.value);
+                *used |= sample.used;
+            }
+        };
+        for block in locked(&self.blocks).iter() {
+            block.read(&mut add);
+        }
+        for block in locked(&self.codes).iter() {
+            block.read(&mut add);
+        }
+        for source in locked(&self.sources).iter() {
+            source(&mut add);
+        }
+        all
+    }
+
+    /// Every histogram by name, as of the last merge.
+    #[must_use]
+    pub fn histograms(&self) -> BTreeMap<String, HistogramSample> {
+        let mut all = locked(&self.histograms).clone();
+        // Histograms made since then have no values yet.
+        for block in locked(&self.blocks).iter() {
+            block.read_histograms(&mut |name, unit, _| {
+                if !all.contains_key(name) {
+                    all.insert(name.to_owned(), HistogramSample { unit, ..HistogramSample::default() });
+                }
+            });
+        }
+        all
+    }
+
+    /// Takes over what workers have recorded. The server calls it once in `stats_flush_interval`, which makes the interval
+    /// that histograms show; until the first call they show nothing (as in Envoy).
+    pub fn merge_histograms(&self) {
+        let mut now = BTreeMap::<String, HistogramSample>::new();
+        for block in locked(&self.blocks).iter() {
+            block.read_histograms(&mut |name, unit, recorded| {
+                let sample = now.entry(name.to_owned()).or_default();
+                sample.unit = unit;
+                sample.cumulative.add(&recorded);
+            });
+        }
+        let mut before = locked(&self.histograms);
+        for (name, sample) in &mut now {
+            let old = before.get(name);
+            sample.interval =
+                old.map_or_else(|| sample.cumulative.clone(), |old| sample.cumulative.since(&old.cumulative));
+            sample.used = sample.cumulative.count() != 0;
+        }
+        *before = now;
+    }
+
+    pub(crate) fn register(&self, block: &Arc<Block>) {
+        locked(&self.blocks).push(Arc::clone(block));
+    }
+
+    pub(crate) fn register_codes(&self, block: &Arc<CodeBlock>) {
+        locked(&self.codes).push(Arc::clone(block));
+    }
+}
