@@ -1,18 +1,20 @@
-//! The little of gRPC that local replies need.
+//! The little of gRPC that local replies and logs need.
 
 use std::fmt::Write as _;
 
 use sandgate_http::HeaderMap;
 
 /// Whether these are the headers of a gRPC request: a path, and `application/grpc` or `application/grpc+…`.
-pub(crate) fn is_grpc_request(headers: &HeaderMap) -> bool {
+#[must_use]
+pub fn is_grpc_request(headers: &HeaderMap) -> bool {
     let Some(content_type) = headers.get(b"content-type") else { return false };
     let rest = content_type.strip_prefix(b"application/grpc");
     rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'+'))) && headers.contains(b":path")
 }
 
 /// The gRPC status for an HTTP code (gRPC's `http-grpc-status-mapping.md`).
-pub(crate) fn status_from_http(code: u32) -> u32 {
+#[must_use]
+pub fn grpc_status_from_http(code: u32) -> u32 {
     match code {
         400 => 13,
         401 => 16,

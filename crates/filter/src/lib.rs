@@ -21,11 +21,14 @@ mod manager;
 pub mod response_flag;
 mod stream;
 mod stream_info;
+mod upstream_info;
 
 pub use callbacks::FilterCallbacks;
 pub use event::{DecodeEvent, EncodeEvent};
 pub use filter::{HttpFilter, Informational};
+pub use grpc::{grpc_status_from_http, is_grpc_request};
 pub use local_reply::{PreparedLocalReply, RequestKind, prepare_local_reply};
 pub use manager::FilterManager;
 pub use stream::{Stream, StreamOptions};
-pub use stream_info::{ConnectionInfo, ListenerInfo, StreamInfo, UpstreamInfo};
+pub use stream_info::{ConnectionInfo, ListenerInfo, StreamInfo};
+pub use upstream_info::{AttemptedHost, ByteMeter, UpstreamInfo};

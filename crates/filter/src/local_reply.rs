@@ -41,7 +41,7 @@ pub fn prepare_local_reply(reply: &LocalReply, kind: RequestKind) -> PreparedLoc
         headers.set(b":status", b"200");
         headers.set(b"content-type", b"application/grpc");
         if headers.get(b"grpc-status").is_none_or(<[u8]>::is_empty) {
-            let status = reply.grpc_status.unwrap_or_else(|| grpc::status_from_http(reply.status));
+            let status = reply.grpc_status.unwrap_or_else(|| grpc::grpc_status_from_http(reply.status));
             headers.set(b"grpc-status", status.to_string().as_bytes());
         }
         if !reply.body.is_empty() {

@@ -8,9 +8,13 @@ use std::time::{Duration, Instant, SystemTime};
 use bytes::Bytes;
 use sandgate_attributes::ResponseFlags;
 
+use crate::upstream_info::{ByteMeter, UpstreamInfo};
+
 /// What all streams of a listener's filter chain have in common.
 #[derive(Clone, Debug, Default)]
 pub struct ListenerInfo {
+    /// The listener's name; empty if it has none.
+    pub name: Arc<str>,
     /// The filter chain's name; empty if it has none.
     pub filter_chain_name: Arc<str>,
     /// Envoy's `TrafficDirection`: 0 unspecified, 1 inbound, 2 outbound.
@@ -26,39 +30,14 @@ pub struct ListenerInfo {
 pub struct ConnectionInfo {
     /// Unique in the process.
     pub id: u64,
-    /// The client.
+    /// The client, as far as it is to be believed (`x-forwarded-for`).
     pub remote_address: Option<SocketAddr>,
+    /// The peer of the socket.
+    pub direct_remote_address: Option<SocketAddr>,
     /// Our address that the client reached.
     pub local_address: Option<SocketAddr>,
     /// The listener.
     pub listener: Arc<ListenerInfo>,
-}
-
-/// What the router knows of the upstream side; times are of the last attempt.
-#[derive(Clone, Debug, Default)]
-pub struct UpstreamInfo {
-    /// The chosen host.
-    pub address: Option<SocketAddr>,
-    /// Our address towards it.
-    pub local_address: Option<SocketAddr>,
-    /// Requests made, the first included.
-    pub attempt_count: u32,
-    /// How many hosts the cluster has (its `membership_total`).
-    pub cluster_endpoints: Option<u64>,
-    /// When the first byte of the request was written.
-    pub first_tx: Option<Instant>,
-    /// When the last byte of the request was written.
-    pub last_tx: Option<Instant>,
-    /// When the first byte of the response came.
-    pub first_rx: Option<Instant>,
-    /// When the last byte of the response came.
-    pub last_rx: Option<Instant>,
-    /// Serialized metadata of the host; empty if it has none.
-    pub host_metadata: Bytes,
-    /// Serialized metadata of the cluster; empty if it has none.
-    pub cluster_metadata: Bytes,
-    /// Why the connection failed, if the transport said so.
-    pub transport_failure_reason: String,
 }
 
 /// Envoy's `StreamInfo`, as plain fields: the connection manager, the router and the filters write what each knows.
@@ -72,6 +51,8 @@ pub struct StreamInfo {
     pub start: Instant,
     /// When the last byte of the request came.
     pub last_downstream_rx: Option<Instant>,
+    /// When the head of the response was written.
+    pub first_downstream_tx: Option<Instant>,
     /// When the last byte of the response was written.
     pub last_downstream_tx: Option<Instant>,
     /// When the stream was over ([`crate::FilterManager::log`] sets it); nothing until then.
@@ -80,18 +61,28 @@ pub struct StreamInfo {
     pub bytes_received: u64,
     /// Body bytes handed to the codec (after filters).
     pub bytes_sent: u64,
+    /// Bytes of the client's connection that are this stream's.
+    pub bytes: ByteMeter,
     /// The code of the response, as it went to the filters and then to the codec.
     pub response_code: Option<u32>,
     /// `%RESPONSE_CODE_DETAILS%`.
     pub response_code_details: Option<String>,
+    /// `%CONNECTION_TERMINATION_DETAILS%`: why the client's connection was closed, if this stream was the reason.
+    pub connection_termination_details: Option<String>,
+    /// A request of the health check filter's kind, which the `not_health_check_filter` of logs leaves out.
+    pub health_check: bool,
     /// Envoy's legacy flag bits, see [`crate::response_flag`].
     pub response_flags: ResponseFlags,
     /// The route's name.
     pub route_name: Option<Arc<str>>,
     /// The virtual host's name.
     pub virtual_host_name: Option<Arc<str>>,
+    /// The name of the virtual cluster the request belongs to.
+    pub virtual_cluster_name: Option<Arc<str>>,
     /// The name of the cluster the router chose.
     pub cluster_name: Option<Arc<str>>,
+    /// The name the cluster has in stats and logs (`alt_stat_name`), if it is another one.
+    pub cluster_alt_name: Option<Arc<str>>,
     /// Serialized metadata of the route; empty if it has none.
     pub route_metadata: Bytes,
     /// Serialized metadata of the virtual host; empty if it has none.
@@ -115,16 +106,22 @@ impl StreamInfo {
             start_time,
             start,
             last_downstream_rx: None,
+            first_downstream_tx: None,
             last_downstream_tx: None,
             end: None,
             bytes_received: 0,
             bytes_sent: 0,
+            bytes: ByteMeter::default(),
             response_code: None,
             response_code_details: None,
+            connection_termination_details: None,
+            health_check: false,
             response_flags: ResponseFlags::default(),
             route_name: None,
             virtual_host_name: None,
+            virtual_cluster_name: None,
             cluster_name: None,
+            cluster_alt_name: None,
             route_metadata: Bytes::new(),
             virtual_host_metadata: Bytes::new(),
             dynamic_metadata: Bytes::new(),

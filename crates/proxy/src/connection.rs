@@ -69,6 +69,7 @@ impl Connection {
         let info = ConnectionInfo {
             id: worker.next_connection_id(),
             remote_address: Some(peer),
+            direct_remote_address: Some(peer),
             local_address: socket.local_addr(),
             listener: std::sync::Arc::clone(&hcm.listener),
         };

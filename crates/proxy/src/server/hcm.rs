@@ -60,6 +60,7 @@ fn build_one(
         }
     }
     let listener_info = ListenerInfo {
+        name: listener.name.as_str().into(),
         filter_chain_name: chain.name.as_str().into(),
         direction: listener.traffic_direction as i64,
         metadata: listener.metadata.as_deref().map(Bytes::copy_from_slice).unwrap_or_default(),

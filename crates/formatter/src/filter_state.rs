@@ -1,0 +1,51 @@
+//! `%FILTER_STATE(key:PLAIN)%`.
+
+use crate::format::Rendered;
+use crate::operator::text;
+use crate::{FormatContext, FormatError};
+
+/// An object of the filter state. All objects here are bytes that plugins have set.
+#[derive(Clone, Debug)]
+pub(crate) struct FilterState {
+    key: String,
+    style: Style,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Style {
+    Plain,
+    Typed,
+    Field,
+}
+
+// === impl FilterState ===
+
+impl FilterState {
+    pub(crate) fn parse(parameters: &str) -> Result<Self, FormatError> {
+        let refused = |why: &str| FormatError::Parameter(why.to_owned());
+        let mut fields = parameters.split(':');
+        let key = fields.next().unwrap_or_default();
+        let style = fields.next().unwrap_or_default();
+        let field = fields.next().unwrap_or_default();
+        if key.is_empty() {
+            return Err(refused("Invalid filter state configuration, key cannot be empty."));
+        }
+        let style = match style {
+            "" | "TYPED" => Style::Typed,
+            "PLAIN" => Style::Plain,
+            "FIELD" => Style::Field,
+            _ => return Err(refused("Invalid filter state serialize type, only support PLAIN/TYPED/FIELD.")),
+        };
+        if (style == Style::Field) == field.is_empty() {
+            return Err(refused("Invalid filter state serialize type, FIELD should be used with the field name."));
+        }
+        Ok(Self { key: key.to_owned(), style })
+    }
+
+    pub(crate) fn render(&self, context: &FormatContext<'_>, out: &mut Vec<u8>) -> Rendered {
+        match (context.info.filter_state(self.key.as_bytes()), self.style) {
+            (Some(value), Style::Plain) => text(out, value),
+            _ => Rendered::Absent,
+        }
+    }
+}

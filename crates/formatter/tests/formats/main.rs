@@ -1,0 +1,6 @@
+//! What formats are taken and what they render.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed test may panic")]
+
+mod errors;
+mod support;
+mod text;
