@@ -1,15 +1,16 @@
 //! Upstream clusters: where requests may go, how a host is chosen, and the connections to it.
 
 mod dns;
-mod host;
+mod host_sets;
 mod load_balancer;
 mod manager;
 mod resources;
 mod worker_cluster;
 
 pub(crate) use dns::{Resolution, Resolver};
-pub(crate) use host::{Host, HostSet};
+pub(crate) use host_sets::host_sets;
 pub(crate) use load_balancer::LoadBalancer;
 pub(crate) use manager::{ClusterManager, ClusterTable};
 pub(crate) use resources::{ResourceGuard, Resources};
+pub(crate) use sandgate_load_balancing::{Health, Host, HostStats, PrioritySet};
 pub(crate) use worker_cluster::WorkerCluster;

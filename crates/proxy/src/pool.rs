@@ -6,7 +6,6 @@ mod sweeper;
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -23,7 +22,7 @@ use pending::Waiter;
 /// used first, as in Envoy.
 pub(crate) struct HostPool {
     cluster: Weak<WorkerCluster>,
-    host: RefCell<Arc<Host>>,
+    host: Arc<Host>,
     idle: RefCell<Vec<Idle>>,
     /// Requests that may not open a connection now.
     waiters: RefCell<VecDeque<Weak<Waiter>>>,
@@ -53,7 +52,7 @@ impl HostPool {
     pub(crate) fn new(cluster: Weak<WorkerCluster>, host: Arc<Host>) -> Rc<Self> {
         Rc::new(Self {
             cluster,
-            host: RefCell::new(host),
+            host,
             idle: RefCell::default(),
             waiters: RefCell::default(),
             connections: Cell::new(0),
@@ -61,16 +60,8 @@ impl HostPool {
         })
     }
 
-    pub(crate) fn host(&self) -> Arc<Host> {
-        Arc::clone(&self.host.borrow())
-    }
-
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.host.borrow().address
-    }
-
-    pub(crate) fn set_host(&self, host: Arc<Host>) {
-        *self.host.borrow_mut() = host;
+    pub(crate) fn host(&self) -> &Arc<Host> {
+        &self.host
     }
 
     /// The host has left the cluster.

@@ -219,7 +219,7 @@ impl Router {
             let host = pool.host();
             let mut info = self.stream.info_mut();
             info.upstream.attempt_count += 1;
-            info.upstream.address = Some(host.address);
+            info.upstream.address = Some(host.address());
             info.upstream.host_metadata = host.metadata.clone();
         }
         match pool.acquire(cx, now) {

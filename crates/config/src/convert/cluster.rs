@@ -150,9 +150,12 @@ fn lb_endpoint(context: &mut Context<'_>, message: endpoint::LbEndpoint, names: 
         hostname,
         weight: message.load_balancing_weight.unwrap_or(1),
         health_status: match Health::try_from(message.health_status) {
-            Ok(Health::Unhealthy | Health::Draining | Health::Timeout) => HealthStatus::Unhealthy,
+            Ok(Health::Healthy) => HealthStatus::Healthy,
+            Ok(Health::Unhealthy) => HealthStatus::Unhealthy,
+            Ok(Health::Draining) => HealthStatus::Draining,
+            Ok(Health::Timeout) => HealthStatus::Timeout,
             Ok(Health::Degraded) => HealthStatus::Degraded,
-            Ok(Health::Unknown | Health::Healthy) | Err(_) => HealthStatus::Healthy,
+            Ok(Health::Unknown) | Err(_) => HealthStatus::Unknown,
         },
         metadata: message.metadata.map(Into::into),
     })

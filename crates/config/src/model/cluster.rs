@@ -119,16 +119,22 @@ pub enum EndpointAddress {
     },
 }
 
-/// Envoy's `HealthStatus` as load balancing sees it.
+/// Envoy's `envoy.config.core.v3.HealthStatus`: what the configuration says of an endpoint's health.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum HealthStatus {
-    /// `UNKNOWN` or `HEALTHY`: takes requests.
+    /// `UNKNOWN`: takes requests.
     #[default]
+    Unknown,
+    /// `HEALTHY`: takes requests.
     Healthy,
-    /// `DEGRADED`: takes requests only if no healthy one is left.
-    Degraded,
-    /// `UNHEALTHY`, `DRAINING` or `TIMEOUT`: takes none, unless too few healthy ones are left (Envoy's panic threshold, 50 %).
+    /// `UNHEALTHY`: takes requests only in a panic (see the panic threshold).
     Unhealthy,
+    /// `DRAINING`: takes none, and does not count where shares of healthy endpoints are taken.
+    Draining,
+    /// `TIMEOUT`: as `UNHEALTHY`.
+    Timeout,
+    /// `DEGRADED`: takes requests if there are not enough healthy ones.
+    Degraded,
 }
 
 /// Envoy's `envoy.extensions.upstreams.http.v3.HttpProtocolOptions` for HTTP/1.

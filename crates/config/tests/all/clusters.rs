@@ -54,7 +54,7 @@ fn types_and_addresses() {
     assert_eq!(endpoint.address, EndpointAddress::Name { host: "example.test".to_owned(), port: 1 });
     assert_eq!(
         (endpoint.hostname.as_str(), endpoint.weight, endpoint.health_status),
-        ("example.test", 1, HealthStatus::Healthy)
+        ("example.test", 1, HealthStatus::Unknown)
     );
     accepted(&changed("    type: STATIC\n", ""));
 }
@@ -88,7 +88,7 @@ fn endpoint_fields() {
     let cluster =
         accepted(&with("endpoint:", "load_balancing_weight: 2, health_status: DRAINING, endpoint:")).clusters.remove(0);
     let endpoint = &cluster.localities[0].endpoints[0];
-    assert_eq!((endpoint.weight, endpoint.health_status), (2, HealthStatus::Unhealthy));
+    assert_eq!((endpoint.weight, endpoint.health_status), (2, HealthStatus::Draining));
 }
 
 #[test]

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use sandgate_config::model::{Cluster, Discovery, DnsLookupFamily, DnsOptions, EndpointAddress};
 
-use super::HostSet;
 use super::manager::ClusterEntry;
+use super::{PrioritySet, host_sets};
 
 /// What a round of lookups of one cluster gave.
 struct Round {
@@ -30,7 +30,7 @@ pub(crate) struct Resolution {
     /// Whether every name was found.
     pub(crate) succeeded: bool,
     /// The hosts now, if they are others than before.
-    pub(crate) hosts: Option<Arc<HostSet>>,
+    pub(crate) hosts: Option<Arc<PrioritySet>>,
 }
 
 impl Resolver {
@@ -53,11 +53,12 @@ impl Resolver {
                 None => self.known.push((name, addresses)),
             }
         }
-        let hosts = Arc::new(HostSet::build(&self.config, |host, port| {
+        let old = entry.hosts();
+        let hosts = Arc::new(host_sets(&self.config, &old, |host, port| {
             let known = self.known.iter().find(|((name, p), _)| name == host && *p == port);
             known.map(|(_, addresses)| addresses.clone()).unwrap_or_default()
         }));
-        let changed = *entry.hosts() != *hosts;
+        let changed = !hosts.is_same(&old);
         if changed {
             entry.set_hosts(Arc::clone(&hosts));
         }

@@ -3,9 +3,7 @@
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 
-use sandgate_config::model::HealthStatus;
-
-use super::HostSet;
+use super::{Health, PrioritySet};
 
 /// Below this share of available hosts, in percent, health is ignored (Envoy's panic threshold).
 const PANIC_THRESHOLD: usize = 50;
@@ -41,7 +39,7 @@ struct Turn {
 
 impl LoadBalancer {
     /// Turns over `set`, beginning anywhere.
-    pub(crate) fn new(set: &HostSet) -> Self {
+    pub(crate) fn new(set: &PrioritySet) -> Self {
         let usable = usable(set);
         let weight = |index: &usize| set.hosts.get(*index).map_or(1, |host| host.weight);
         let equal = usable.windows(2).all(|pair| pair.iter().map(weight).max() == pair.iter().map(weight).min());
@@ -79,11 +77,12 @@ impl LoadBalancer {
 }
 
 /// Healthy hosts; degraded ones if none is healthy; all if less than half are available.
-fn usable(set: &HostSet) -> Vec<usize> {
-    let with =
-        |health| set.hosts.iter().enumerate().filter(move |(_, host)| host.health == health).map(|(index, _)| index);
-    let healthy: Vec<_> = with(HealthStatus::Healthy).collect();
-    let degraded: Vec<_> = with(HealthStatus::Degraded).collect();
+fn usable(set: &PrioritySet) -> Vec<usize> {
+    let with = |health| {
+        set.hosts.iter().enumerate().filter(move |(_, host)| host.flags.health() == health).map(|(index, _)| index)
+    };
+    let healthy: Vec<_> = with(Health::Healthy).collect();
+    let degraded: Vec<_> = with(Health::Degraded).collect();
     let available = healthy.len() + degraded.len();
     if available * 100 < set.hosts.len() * PANIC_THRESHOLD {
         return (0..set.hosts.len()).collect();
@@ -108,61 +107,5 @@ impl PartialOrd for Turn {
 impl Ord for Turn {
     fn cmp(&self, other: &Self) -> Ordering {
         self.deadline.total_cmp(&other.deadline).then(self.order.cmp(&other.order))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use bytes::Bytes;
-
-    use super::super::Host;
-    use super::*;
-
-    fn set(hosts: &[(u32, HealthStatus)]) -> HostSet {
-        let host = |(index, (weight, health)): (usize, &(u32, HealthStatus))| {
-            let port = u16::try_from(index).unwrap_or_default() + 1;
-            Arc::new(Host {
-                address: ([127, 0, 0, 1], port).into(),
-                weight: *weight,
-                health: *health,
-                metadata: Bytes::new(),
-            })
-        };
-        HostSet { hosts: hosts.iter().enumerate().map(host).collect() }
-    }
-
-    fn counts(set: &HostSet, rounds: usize) -> Vec<usize> {
-        let mut balancer = LoadBalancer::new(set);
-        let mut counts = vec![0; set.hosts.len()];
-        for _ in 0..rounds {
-            if let Some(count) = balancer.choose().and_then(|index| counts.get_mut(index)) {
-                *count += 1;
-            }
-        }
-        counts
-    }
-
-    #[test]
-    fn equal_weights_take_turns() {
-        use HealthStatus::Healthy;
-        assert_eq!(counts(&set(&[(1, Healthy), (1, Healthy), (1, Healthy)]), 9), [3, 3, 3]);
-        assert_eq!(counts(&set(&[]), 3), Vec::<usize>::new());
-    }
-
-    #[test]
-    fn weights_share_in_proportion() {
-        use HealthStatus::Healthy;
-        assert_eq!(counts(&set(&[(1, Healthy), (3, Healthy), (2, Healthy)]), 60), [10, 30, 20]);
-    }
-
-    #[test]
-    fn unhealthy_hosts_are_left_out_until_too_few_are_left() {
-        use HealthStatus::{Degraded, Healthy, Unhealthy};
-        assert_eq!(counts(&set(&[(1, Healthy), (1, Unhealthy)]), 4), [4, 0]);
-        assert_eq!(counts(&set(&[(1, Healthy), (1, Degraded)]), 4), [4, 0]);
-        assert_eq!(counts(&set(&[(1, Unhealthy), (1, Degraded)]), 4), [0, 4]);
-        assert_eq!(counts(&set(&[(1, Healthy), (1, Unhealthy), (1, Unhealthy)]), 6), [2, 2, 2]);
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use sandgate_config::model::Cluster;
 
-use super::{HostSet, Resources, WorkerCluster};
+use super::{PrioritySet, Resources, WorkerCluster};
 use crate::pool::Sweeper;
 use crate::stats::StatsStore;
 
@@ -22,7 +22,7 @@ pub(crate) struct ClusterEntry {
     pub(crate) config: Arc<Cluster>,
     pub(crate) resources: Arc<Resources>,
     /// The latest hosts: what a worker begins with.
-    hosts: Mutex<Arc<HostSet>>,
+    hosts: Mutex<Arc<PrioritySet>>,
 }
 
 /// One worker's clusters.
@@ -43,12 +43,25 @@ impl ClusterTable {
 }
 
 impl ClusterEntry {
-    pub(crate) fn hosts(&self) -> Arc<HostSet> {
+    pub(crate) fn hosts(&self) -> Arc<PrioritySet> {
         Arc::clone(&self.hosts.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    pub(crate) fn set_hosts(&self, hosts: Arc<HostSet>) {
+    pub(crate) fn set_hosts(&self, hosts: Arc<PrioritySet>) {
         *self.hosts.lock().unwrap_or_else(PoisonError::into_inner) = hosts;
+    }
+
+    /// Sorts the hosts anew by the health they have now, for the main thread to push to the workers; nothing if that
+    /// changes nothing.
+    #[allow(dead_code, reason = "health checks and outlier detection call it")]
+    pub(crate) fn reload_healthy_hosts(&self) -> Option<Arc<PrioritySet>> {
+        let old = self.hosts();
+        let new = Arc::new(old.with_health_now());
+        if new.is_same(&old) {
+            return None;
+        }
+        self.set_hosts(Arc::clone(&new));
+        Some(new)
     }
 }
 

@@ -5,10 +5,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use sandgate_config::model::{Cluster, Discovery};
+use sandgate_config::model::Cluster;
 use sandgate_http::h1::ResponseOptions;
 
-use super::{HostSet, LoadBalancer, Resources};
+use super::{LoadBalancer, PrioritySet, Resources};
 use crate::pool::{HostPool, Sweeper};
 use crate::stats::{ClusterStats, CodeCounters, StatsStore};
 
@@ -75,26 +75,13 @@ impl WorkerCluster {
     }
 
     /// Takes over new hosts. Pools of hosts that stay are kept; idle connections of others are closed.
-    pub(crate) fn update(self: &Rc<Self>, set: &HostSet) {
+    pub(crate) fn update(self: &Rc<Self>, set: &PrioritySet) {
         let old = std::mem::take(&mut *self.pools.borrow_mut());
-        let logical = matches!(self.config.discovery, Discovery::LogicalDns(_));
-        let pools: Vec<_> = set
-            .hosts
-            .iter()
-            .enumerate()
-            .map(|(index, host)| {
-                // The one host of a logical cluster keeps its connections when it moves.
-                let kept =
-                    if logical { old.get(index) } else { old.iter().find(|pool| pool.address() == host.address) };
-                match kept {
-                    Some(pool) => {
-                        pool.set_host(Arc::clone(host));
-                        Rc::clone(pool)
-                    }
-                    None => HostPool::new(Rc::downgrade(self), Arc::clone(host)),
-                }
-            })
-            .collect();
+        let pool = |host| match old.iter().find(|pool| Arc::ptr_eq(pool.host(), host)) {
+            Some(pool) => Rc::clone(pool),
+            None => HostPool::new(Rc::downgrade(self), Arc::clone(host)),
+        };
+        let pools: Vec<_> = set.hosts.iter().map(pool).collect();
         for pool in old {
             if !pools.iter().any(|kept| Rc::ptr_eq(kept, &pool)) {
                 pool.retire();

@@ -12,7 +12,7 @@ use sandgate_http::h1::ResponseDecoder;
 use tokio::net::TcpStream;
 
 use super::HostPool;
-use crate::cluster::{ResourceGuard, WorkerCluster};
+use crate::cluster::{HostStats, ResourceGuard, WorkerCluster};
 use crate::socket::Socket;
 use crate::stats::ClusterStats;
 
@@ -52,6 +52,8 @@ impl ConnectionCount {
         stats.upstream_cx_total().inc();
         stats.upstream_cx_http1_total().inc();
         stats.upstream_cx_active().inc();
+        HostStats::inc(&pool.host().stats.cx_total);
+        HostStats::inc(&pool.host().stats.cx_active);
         Self {
             pool: Rc::clone(pool),
             cluster: Rc::clone(cluster),
@@ -66,6 +68,7 @@ impl Drop for ConnectionCount {
     fn drop(&mut self) {
         let stats = &self.cluster.stats;
         stats.upstream_cx_active().dec();
+        HostStats::dec(&self.pool.host().stats.cx_active);
         stats.upstream_cx_destroy().inc();
         match self.close_side {
             CloseSide::Local => stats.upstream_cx_destroy_local().inc(),

@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 
 use super::connection::ConnectionCount;
 use super::{CloseSide, HostPool, UpstreamConnection};
-use crate::cluster::{ResourceGuard, WorkerCluster};
+use crate::cluster::{HostStats, ResourceGuard, WorkerCluster};
 
 type Connect = Pin<Box<dyn Future<Output = io::Result<TcpStream>>>>;
 
@@ -159,6 +159,7 @@ impl PendingConnection {
             (Ok(_), None) => Err(ConnectFailure::Timeout),
             (Err(failure), count) => {
                 stats.upstream_cx_connect_fail().inc();
+                HostStats::inc(&self.pool.host().stats.cx_connect_fail);
                 stats.upstream_rq_pending_failure_eject().inc();
                 if failure == ConnectFailure::Timeout {
                     stats.upstream_cx_connect_timeout().inc();
@@ -174,7 +175,7 @@ impl PendingConnection {
 impl State {
     fn connecting(pool: &Rc<HostPool>, cluster: &Rc<WorkerCluster>, slot: ResourceGuard, now: Instant) -> Self {
         Self::Connecting {
-            connect: Box::pin(TcpStream::connect(pool.address())),
+            connect: Box::pin(TcpStream::connect(pool.host().address())),
             deadline: now + cluster.config.connect_timeout,
             count: Some(ConnectionCount::new(pool, cluster, slot)),
         }

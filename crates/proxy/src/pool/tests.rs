@@ -4,10 +4,12 @@ use std::future::poll_fn;
 use std::net::TcpListener;
 use std::time::Duration;
 
-use sandgate_config::model::{Cluster, Discovery, HealthStatus, LbPolicy, Origin, UpstreamHttpOptions};
+use sandgate_config::model::{
+    Cluster, Discovery, Endpoint, EndpointAddress, HealthStatus, LbPolicy, Origin, UpstreamHttpOptions,
+};
 
 use super::*;
-use crate::cluster::{HostSet, Resources};
+use crate::cluster::{PrioritySet, Resources};
 use crate::stats::StatsStore;
 
 struct Fixture {
@@ -35,13 +37,15 @@ fn fixture(connections: u32, pending: u32) -> Fixture {
     let store = StatsStore::new();
     let resources = Arc::new(Resources::new(connections, pending, 1024));
     let cluster = WorkerCluster::new(&Arc::new(config), &resources, &Rc::default(), &store);
-    let host = Host {
-        address: listener.local_addr().unwrap(),
+    let endpoint = Endpoint {
+        address: EndpointAddress::Ip(listener.local_addr().unwrap()),
+        hostname: String::new(),
         weight: 1,
-        health: HealthStatus::Healthy,
-        metadata: bytes::Bytes::new(),
+        health_status: HealthStatus::Healthy,
+        metadata: None,
     };
-    cluster.update(&HostSet { hosts: vec![Arc::new(host)] });
+    let host = Host::new(&endpoint, listener.local_addr().unwrap(), 0, &Arc::default(), false);
+    cluster.update(&PrioritySet::new(vec![host], Vec::new()));
     let pool = cluster.choose().unwrap();
     Fixture { pool, cluster, store, _listener: listener }
 }
@@ -144,7 +148,7 @@ async fn hosts_that_leave_take_their_idle_connections_with_them() {
     let idle = connected(&mut fixture.pending().await).await;
     let busy = connected(&mut fixture.pending().await).await;
     fixture.pool.release(idle, Instant::now());
-    fixture.cluster.update(&HostSet::default());
+    fixture.cluster.update(&PrioritySet::default());
     assert!(fixture.cluster.choose().is_none());
     assert_eq!(fixture.stat("upstream_cx_active"), 1);
     fixture.pool.release(busy, Instant::now());

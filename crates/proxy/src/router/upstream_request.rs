@@ -3,6 +3,7 @@
 mod response;
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -11,7 +12,7 @@ use sandgate_http::h1::{BodyEncoder, RequestEncodeOptions, encode_request};
 use sandgate_http::{BodyBuffer, Direction, HeaderMap};
 
 use super::ResetReason;
-use crate::cluster::{ResourceGuard, WorkerCluster};
+use crate::cluster::{Host, HostStats, ResourceGuard, WorkerCluster};
 use crate::pool::{CloseSide, ConnectFailure, PendingConnection, UpstreamConnection};
 use response::ResponseReader;
 
@@ -87,20 +88,24 @@ enum RequestEnd {
 /// Counts a request in flight.
 struct ActiveRequest {
     cluster: Rc<WorkerCluster>,
+    host: Arc<Host>,
     _slot: ResourceGuard,
 }
 
 impl ActiveRequest {
-    fn new(cluster: &Rc<WorkerCluster>, slot: ResourceGuard) -> Self {
+    fn new(cluster: &Rc<WorkerCluster>, host: &Arc<Host>, slot: ResourceGuard) -> Self {
         cluster.stats.upstream_rq_total().inc();
         cluster.stats.upstream_rq_active().inc();
-        Self { cluster: Rc::clone(cluster), _slot: slot }
+        HostStats::inc(&host.stats.rq_total);
+        HostStats::inc(&host.stats.rq_active);
+        Self { cluster: Rc::clone(cluster), host: Arc::clone(host), _slot: slot }
     }
 }
 
 impl Drop for ActiveRequest {
     fn drop(&mut self) {
         self.cluster.stats.upstream_rq_active().dec();
+        HostStats::dec(&self.host.stats.rq_active);
     }
 }
 
@@ -264,13 +269,14 @@ impl UpstreamRequest {
         connection.set_active(true);
         self.stream.info_mut().upstream.local_address = connection.local_address();
         self.deadline = self.cluster.config.http.max_stream_duration.map(|max| now + max);
+        let active = ActiveRequest::new(&self.cluster, connection.pool().host(), slot);
         self.state = State::Open(Box::new(Exchange {
             connection,
             encoder: None,
             reader: ResponseReader::default(),
             write_failed: false,
             request_written: false,
-            _active: ActiveRequest::new(&self.cluster, slot),
+            _active: active,
         }));
     }
 

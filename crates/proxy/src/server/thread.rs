@@ -11,7 +11,7 @@ use tokio::task::{JoinHandle, LocalSet};
 
 use super::StartError;
 use super::main_loop::{MainCommand, Shared};
-use crate::cluster::{ClusterManager, HostSet};
+use crate::cluster::{ClusterManager, PrioritySet};
 use crate::hcm::Hcm;
 use crate::listener::accept;
 use crate::pool::Sweeper;
@@ -23,7 +23,7 @@ pub(super) enum WorkerCommand {
     /// Takes connections from these sockets; one for each listener, in the order of the configuration.
     Listen(Vec<std::net::TcpListener>),
     /// A cluster has other hosts.
-    Hosts(usize, Arc<HostSet>),
+    Hosts(usize, Arc<PrioritySet>),
     /// No new connections; the thread ends when the open ones have.
     Drain,
     /// The thread ends now.

@@ -90,6 +90,10 @@ scope!(
         membership_total,
         /// Healthy hosts (written by the main thread alone).
         membership_healthy,
+        /// Degraded hosts (written by the main thread alone).
+        membership_degraded,
+        /// Hosts that do not count in the share of healthy ones (written by the main thread alone).
+        membership_excluded,
     }
     histograms {
         /// How long connections took to be made.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::cluster::{ClusterManager, ClusterTable, HostSet, Resolution, Resolver};
+use crate::cluster::{ClusterManager, ClusterTable, PrioritySet, Resolution, Resolver, WorkerCluster, host_sets};
 use crate::worker::guarded;
 
 /// What a resolution of one cluster gave.
@@ -17,7 +17,7 @@ pub(super) struct HostUpdate {
 /// Puts given addresses in place.
 pub(super) fn set_static_hosts(clusters: &ClusterTable) {
     for entry in &clusters.entries {
-        entry.set_hosts(Arc::new(HostSet::build(&entry.config, |_, _| Vec::new())));
+        entry.set_hosts(Arc::new(host_sets(&entry.config, &PrioritySet::default(), |_, _| Vec::new())));
     }
 }
 
@@ -85,14 +85,22 @@ pub(super) fn count_members(table: &ClusterTable, clusters: &ClusterManager) {
         if !hosts.hosts.is_empty() && Resolver::new(&entry.config).is_none() {
             cluster.stats.membership_change().inc();
         }
-        cluster.stats.membership_total().set(hosts.hosts.len() as u64);
-        cluster.stats.membership_healthy().set(hosts.healthy() as u64);
+        show_membership(cluster, &hosts);
     }
+}
+
+/// Shows how many hosts a cluster has.
+fn show_membership(cluster: &WorkerCluster, hosts: &PrioritySet) {
+    let membership = hosts.membership();
+    cluster.stats.membership_total().set(membership.total as u64);
+    cluster.stats.membership_healthy().set(membership.healthy as u64);
+    cluster.stats.membership_degraded().set(membership.degraded as u64);
+    cluster.stats.membership_excluded().set(membership.excluded as u64);
 }
 
 impl HostUpdate {
     /// Counts it and takes it over on this thread; the hosts, if they have changed.
-    pub(super) fn apply(&self, clusters: &ClusterManager) -> Option<Arc<HostSet>> {
+    pub(super) fn apply(&self, clusters: &ClusterManager) -> Option<Arc<PrioritySet>> {
         let cluster = clusters.at(self.cluster)?;
         let stats = &cluster.stats;
         stats.update_attempt().inc();
@@ -102,8 +110,7 @@ impl HostUpdate {
         }
         let hosts = self.resolution.hosts.clone()?;
         stats.membership_change().inc();
-        stats.membership_total().set(hosts.hosts.len() as u64);
-        stats.membership_healthy().set(hosts.healthy() as u64);
+        show_membership(cluster, &hosts);
         cluster.update(&hosts);
         Some(hosts)
     }

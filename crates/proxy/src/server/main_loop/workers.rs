@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::{MainCommand, Shared, listening};
-use crate::cluster::HostSet;
+use crate::cluster::PrioritySet;
 use crate::listener::BoundListener;
 use crate::server::StartError;
 use crate::server::thread::{self, WorkerCommand};
@@ -66,7 +66,7 @@ impl Workers {
     }
 
     /// Tells every worker of a cluster's hosts.
-    pub(super) fn update(&self, cluster: usize, hosts: &Arc<HostSet>) {
+    pub(super) fn update(&self, cluster: usize, hosts: &Arc<PrioritySet>) {
         for thread in &self.threads {
             let _ = thread.commands.send(WorkerCommand::Hosts(cluster, Arc::clone(hosts)));
         }

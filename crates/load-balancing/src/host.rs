@@ -1,0 +1,128 @@
+//! An upstream host.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use bytes::Bytes;
+use sandgate_config::model::{Endpoint, HealthStatus};
+
+use crate::monitor::NoMonitor;
+use crate::{HealthCheckMonitor, HealthFlags, HostStats, OutlierMonitor};
+
+/// Where a host is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Locality {
+    /// Such as a country.
+    pub region: String,
+    /// Within the region.
+    pub zone: String,
+    /// Within the zone.
+    pub sub_zone: String,
+}
+
+/// An upstream host: one object in the process, shared by all threads and by successive host sets, so that its health
+/// and its numbers outlive changes around it.
+#[derive(Debug)]
+pub struct Host {
+    address: Address,
+    /// What hashing and host rewriting go by: the configured host name, else the name that was resolved; may be empty.
+    pub hostname: String,
+    /// At least 1.
+    pub weight: u32,
+    /// 0 is tried first.
+    pub priority: u32,
+    /// Where it is.
+    pub locality: Arc<Locality>,
+    /// Serialized `envoy.config.core.v3.Metadata`; empty if it has none.
+    pub metadata: Bytes,
+    /// `envoy.lb: {canary: true}` in its metadata.
+    pub canary: bool,
+    /// What the configuration says of its health.
+    pub configured_health: HealthStatus,
+    /// What is known of its health now.
+    pub flags: HealthFlags,
+    /// Its numbers.
+    pub stats: HostStats,
+    outlier: OnceLock<Arc<dyn OutlierMonitor>>,
+    health_checker: OnceLock<Arc<dyn HealthCheckMonitor>>,
+}
+
+/// Only the host of a `LOGICAL_DNS` cluster moves; all others are spared the lock.
+#[derive(Debug)]
+enum Address {
+    Fixed(SocketAddr),
+    Logical(Mutex<SocketAddr>),
+}
+
+// === impl Host ===
+
+impl Host {
+    /// A host of `endpoint` at one of its addresses; `logical` if that address may change.
+    #[must_use]
+    pub fn new(
+        endpoint: &Endpoint,
+        address: SocketAddr,
+        priority: u32,
+        locality: &Arc<Locality>,
+        logical: bool,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            address: if logical { Address::Logical(Mutex::new(address)) } else { Address::Fixed(address) },
+            hostname: endpoint.hostname.clone(),
+            weight: endpoint.weight.max(1),
+            priority,
+            locality: Arc::clone(locality),
+            metadata: endpoint.metadata.clone().unwrap_or_default(),
+            canary: false,
+            configured_health: endpoint.health_status,
+            flags: HealthFlags::of_status(endpoint.health_status),
+            stats: HostStats::default(),
+            outlier: OnceLock::new(),
+            health_checker: OnceLock::new(),
+        })
+    }
+
+    /// Where to connect to.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        match &self.address {
+            Address::Fixed(address) => *address,
+            Address::Logical(address) => *address.lock().unwrap_or_else(PoisonError::into_inner),
+        }
+    }
+
+    /// Moves a logical host; others stay where they are.
+    pub fn move_to(&self, to: SocketAddr) {
+        if let Address::Logical(address) = &self.address {
+            *address.lock().unwrap_or_else(PoisonError::into_inner) = to;
+        }
+    }
+
+    /// The status in short, from flags and configuration.
+    #[must_use]
+    pub fn health_status(&self) -> HealthStatus {
+        self.flags.status(self.configured_health)
+    }
+
+    /// Who is to be told of results. Does nothing where outlier detection is not configured.
+    #[must_use]
+    pub fn outlier(&self) -> &dyn OutlierMonitor {
+        self.outlier.get().map_or(&NoMonitor, |monitor| &**monitor)
+    }
+
+    /// Sets the outlier monitor; once, before the host is used.
+    pub fn set_outlier(&self, monitor: Arc<dyn OutlierMonitor>) {
+        let _ = self.outlier.set(monitor);
+    }
+
+    /// The active health checker, as far as others may tell it something.
+    #[must_use]
+    pub fn health_checker(&self) -> &dyn HealthCheckMonitor {
+        self.health_checker.get().map_or(&NoMonitor, |monitor| &**monitor)
+    }
+
+    /// Sets the health checker; once, before the host is used.
+    pub fn set_health_checker(&self, monitor: Arc<dyn HealthCheckMonitor>) {
+        let _ = self.health_checker.set(monitor);
+    }
+}

@@ -1,0 +1,48 @@
+//! A cluster's configuration and its resolved names to hosts.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use sandgate_config::model::{Cluster, Discovery, EndpointAddress};
+use sandgate_load_balancing::{Host, Locality, PrioritySet};
+
+/// The hosts of `cluster`, `addresses` giving what the name of an endpoint resolved to. Hosts that are in `old` already
+/// stay the objects they are, with their health and their numbers. An address that is there already is not added again,
+/// as in Envoy.
+pub(crate) fn host_sets(
+    cluster: &Cluster,
+    old: &PrioritySet,
+    addresses: impl Fn(&str, u16) -> Vec<SocketAddr>,
+) -> PrioritySet {
+    let logical = matches!(cluster.discovery, Discovery::LogicalDns(_));
+    let mut hosts: Vec<Arc<Host>> = Vec::new();
+    let mut weights = Vec::new();
+    for group in &cluster.localities {
+        let (region, zone, sub_zone) = (group.region.clone(), group.zone.clone(), group.sub_zone.clone());
+        let locality = Arc::new(Locality { region, zone, sub_zone });
+        weights.push((0, Arc::clone(&locality), 0));
+        for endpoint in &group.endpoints {
+            let found = match &endpoint.address {
+                EndpointAddress::Ip(address) => vec![*address],
+                EndpointAddress::Name { host, port } => addresses(host, *port),
+            };
+            if logical {
+                let Some(address) = found.first() else { continue };
+                // The one host of a logical cluster keeps its connections when it moves.
+                let known = old.hosts.first().cloned();
+                let host = known.unwrap_or_else(|| Host::new(endpoint, *address, 0, &locality, true));
+                host.move_to(*address);
+                hosts.push(host);
+                continue;
+            }
+            for address in found {
+                if hosts.iter().any(|host| host.address() == address) {
+                    continue;
+                }
+                let known = old.hosts.iter().find(|host| host.address() == address && host.locality == locality);
+                hosts.push(known.cloned().unwrap_or_else(|| Host::new(endpoint, address, 0, &locality, false)));
+            }
+        }
+    }
+    PrioritySet::new(hosts, weights)
+}
