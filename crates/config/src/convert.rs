@@ -20,10 +20,11 @@ mod http_filters;
 mod listener;
 mod protocol;
 mod route;
+mod runtime;
 mod source;
 mod wasm;
 
-pub(crate) use self::bootstrap::bootstrap;
+pub(crate) use self::{bootstrap::bootstrap, runtime::runtime_value};
 
 /// A time that Envoy does not take, in seconds: nanoseconds since 1970 must fit 64 bits.
 const MAX_SECONDS: i64 = 9_223_372_035;

@@ -17,11 +17,13 @@ mod node;
 mod proto;
 mod read;
 mod report;
+mod runtime_value;
 mod schema;
 mod suggest;
 
 pub use self::{
     diagnostics::{Diagnostic, Diagnostics, Severity},
     load::{Format, LoadOptions, Loaded, Unsupported, load_file, load_str},
+    runtime_value::parse_runtime_value,
     schema::{HarmlessField, harmless_fields},
 };

@@ -10,6 +10,7 @@ mod http_connection_manager;
 mod listener;
 mod origin;
 mod route;
+mod runtime;
 mod wasm;
 
 pub use self::{
@@ -27,6 +28,10 @@ pub use self::{
     route::{
         ClusterNotFoundResponseCode, DirectResponse, Domain, PathMatcher, Route, RouteAction, RouteConfiguration,
         RouteKind, RouteMatch, VirtualHost,
+    },
+    runtime::{
+        FractionalPercent, LayeredRuntime, RuntimeDouble, RuntimeFeatureFlag, RuntimeFractionalPercent, RuntimeLayer,
+        RuntimeLayerKind, RuntimeUInt32, RuntimeValue,
     },
     wasm::{CodeSource, FailurePolicy, ReadCodeError, VmConfig, WasmPlugin},
 };

@@ -78,6 +78,11 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Reads one message that stands alone.
+    pub(crate) fn free(&mut self, node: &Node, message: DynamicMessage) -> Option<DynamicMessage> {
+        self.message(message, node, AnyUse::Extension, "")
+    }
+
     /// Remembers a place, unless it is in a value without a schema, which nobody will ask about.
     fn place(&mut self, path: &str, key: Mark, value: Mark) {
         if self.free_form == 0 {

@@ -2,11 +2,13 @@
 
 mod pages;
 mod query;
+mod runtime;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::lifecycle::Lifecycle;
+use crate::runtime::Runtime;
 use crate::stats::StatsStore;
 
 /// What the pages show.
@@ -15,6 +17,8 @@ pub struct AdminContext {
     pub stats: Arc<StatsStore>,
     /// The process's state.
     pub lifecycle: Arc<Lifecycle>,
+    /// What `/runtime` shows.
+    pub runtime: Arc<Runtime>,
     /// `command_line_options` of `/server_info`.
     pub command_line: serde_json::Value,
     /// The node's id.
@@ -31,6 +35,7 @@ impl AdminContext {
         Self {
             stats,
             lifecycle,
+            runtime: Arc::default(),
             command_line: serde_json::Value::Null,
             node_id: String::new(),
             node_cluster: String::new(),

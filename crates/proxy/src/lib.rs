@@ -14,6 +14,7 @@ mod request_headers;
 mod response_headers;
 mod route_table;
 mod router;
+pub mod runtime;
 mod server;
 mod socket;
 mod terminal;

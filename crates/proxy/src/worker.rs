@@ -18,6 +18,7 @@ use tokio::sync::Notify;
 
 use crate::cluster::ClusterManager;
 use crate::date::DateCache;
+use crate::runtime::Runtime;
 use registry::Registry;
 
 /// What the connections of one thread share.
@@ -26,6 +27,9 @@ pub(crate) struct Worker {
     pub(crate) date: DateCache,
     /// Stands in for a loopback peer in `x-forwarded-for`.
     pub(crate) local_ip: IpAddr,
+    /// Settings that can change while the process runs.
+    #[allow(dead_code, reason = "for those who ask first")]
+    pub(crate) runtime: Arc<Runtime>,
     connection_ids: Arc<AtomicU64>,
     draining: Cell<bool>,
     drained: Notify,
@@ -33,11 +37,17 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    pub(crate) fn new(clusters: Rc<ClusterManager>, local_ip: IpAddr, connection_ids: Arc<AtomicU64>) -> Rc<Self> {
+    pub(crate) fn new(
+        clusters: Rc<ClusterManager>,
+        local_ip: IpAddr,
+        runtime: Arc<Runtime>,
+        connection_ids: Arc<AtomicU64>,
+    ) -> Rc<Self> {
         Rc::new(Self {
             clusters,
             date: DateCache::default(),
             local_ip,
+            runtime,
             connection_ids,
             draining: Cell::new(false),
             drained: Notify::new(),

@@ -7,16 +7,16 @@ use std::{
 
 use prost::Message;
 
-use super::{Context, address, cluster::cluster, listener::listener};
+use super::{Context, address, cluster::cluster, listener::listener, runtime::layered_runtime};
 use crate::{
     diagnostics::Severity,
-    model::{Admin, Bootstrap, Cluster, Listener, Node},
+    model::{Admin, Bootstrap, Cluster, LayeredRuntime, Listener, Node},
     proto::envoy::config::{bootstrap::v3 as proto, core::v3 as core},
 };
 
 /// Converts the root. What it makes is only of use if nothing was reported as an error.
 pub(crate) fn bootstrap(context: &mut Context<'_>, bootstrap: proto::Bootstrap) -> Bootstrap {
-    let proto::Bootstrap { node, static_resources, admin, stats_flush_interval } = bootstrap;
+    let proto::Bootstrap { node, static_resources, admin, layered_runtime: runtime, stats_flush_interval } = bootstrap;
     let resources = static_resources.unwrap_or_default();
     let (clusters, listeners) = context.field("static_resources", |context| {
         let clusters = context.list("clusters", resources.clusters, cluster);
@@ -32,6 +32,9 @@ pub(crate) fn bootstrap(context: &mut Context<'_>, bootstrap: proto::Bootstrap) 
         admin: admin.and_then(|admin| context.field("admin", |context| make_admin(context, admin))),
         listeners,
         clusters,
+        layered_runtime: runtime.map_or_else(LayeredRuntime::default, |runtime| {
+            context.field("layered_runtime", |context| layered_runtime(context, runtime))
+        }),
         stats_flush_interval: stats_flush_interval.unwrap_or(Duration::from_secs(5)),
     }
 }

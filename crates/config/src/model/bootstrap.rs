@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
 
-use super::{Cluster, Listener, Origin};
+use super::{Cluster, LayeredRuntime, Listener, Origin};
 
 /// Envoy's `envoy.config.bootstrap.v3.Bootstrap`.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -17,6 +17,8 @@ pub struct Bootstrap {
     pub listeners: Vec<Listener>,
     /// `static_resources.clusters`, in order; names are unique.
     pub clusters: Vec<Cluster>,
+    /// `layered_runtime`.
+    pub layered_runtime: LayeredRuntime,
     /// `stats_flush_interval`, 5 s: how often histograms are merged.
     pub stats_flush_interval: Duration,
 }

@@ -13,6 +13,7 @@ mod listeners;
 mod overlay;
 mod robustness;
 mod routes;
+mod runtime;
 mod sandbox;
 mod unsupported;
 mod wasm;

@@ -32,7 +32,7 @@ fn some_may_be_ignored_if_the_user_says_so() {
             "load balancing policy RANDOM is not implemented: endpoints are chosen in turn",
         ),
         (Slot::VirtualHost, "retry_policy: {num_retries: 3}", "there are no retries"),
-        (Slot::Top, "layered_runtime: {layers: [{name: x, static_layer: {a: 1}}]}", "no runtime value is read"),
+        (Slot::Top, "flags_path: /x", "no flags are read"),
     ] {
         let text = config(slot, text);
         refused(&text, "is not implemented (--unsupported=warn would go on: ");

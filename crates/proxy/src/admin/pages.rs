@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::{AdminContext, AdminResponse, JSON, TEXT};
+use super::{AdminContext, AdminResponse, JSON, TEXT, runtime};
 use crate::lifecycle::ServerState;
 use crate::stats::{StatsFormat, StatsQuery};
 
-type Parameters = [(String, String)];
+pub(super) type Parameters = [(String, String)];
 
 /// One page.
 pub(super) struct Page {
@@ -28,6 +28,13 @@ const PAGES: &[Page] = &[
         help: "print server state, return 200 if LIVE, otherwise return 503",
         mutates: false,
         handler: ready,
+    },
+    Page { path: "/runtime", help: "print runtime values", mutates: false, handler: runtime::runtime },
+    Page {
+        path: "/runtime_modify",
+        help: "Adds or modifies runtime values as passed in query parameters. To delete a previously added key, use an empty string as the value. Note that deletion only applies to overrides added via this endpoint; values loaded from disk can be modified via override but not deleted. E.g. ?key1=value1&key2=value2...",
+        mutates: true,
+        handler: runtime::modify,
     },
     Page {
         path: "/server_info",
@@ -50,12 +57,12 @@ pub(super) fn help() -> String {
     })
 }
 
-fn text(body: String) -> AdminResponse {
+pub(super) fn text(body: String) -> AdminResponse {
     AdminResponse { status: 200, content_type: TEXT, body }
 }
 
 /// JSON as Envoy writes it: one space a level.
-fn json(value: &Value) -> AdminResponse {
+pub(super) fn json(value: &Value) -> AdminResponse {
     let mut body = Vec::new();
     let formatter = serde_json::ser::PrettyFormatter::with_indent(b" ");
     let written = serde::Serialize::serialize(value, &mut serde_json::Serializer::with_formatter(&mut body, formatter));

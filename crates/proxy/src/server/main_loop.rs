@@ -17,13 +17,14 @@ use tokio::task::LocalSet;
 
 use super::plugins::Plugins;
 use super::signals::Signals;
-use super::stats::{Numbers, add_server_stats, flush};
+use super::stats::{Numbers, add_runtime_stats, add_server_stats, flush};
 use super::thread::{LocalWorker, listen};
 use super::{ListenerAddress, ServerError, ServerOptions, StartError};
 use crate::admin::AdminContext;
 use crate::cluster::ClusterTable;
 use crate::lifecycle::{Lifecycle, ServerState};
 use crate::listener::{BoundListener, ListenerSpec};
+use crate::runtime::Runtime;
 use crate::stats::{Sample, StatKind, StatsStore};
 use crate::worker::WorkerEnvironment;
 use dns::HostUpdate;
@@ -49,6 +50,7 @@ pub(super) struct Shared {
     pub(super) clusters: Arc<ClusterTable>,
     pub(super) host: Arc<Host>,
     pub(super) stats: Arc<StatsStore>,
+    pub(super) runtime: Arc<Runtime>,
     pub(super) local_ip: IpAddr,
     pub(super) connection_ids: Arc<AtomicU64>,
 }
@@ -129,6 +131,7 @@ impl Main {
         let (plugins, handles) = Plugins::load(&bootstrap.listeners, &options.host, &env, &local_host)?;
         let shared = Arc::new(Shared {
             clusters: ClusterTable::new(bootstrap.clusters.clone()),
+            runtime: Arc::new(Runtime::new(&bootstrap.layered_runtime)),
             bootstrap,
             plugins,
             host: Arc::clone(&options.host),
@@ -144,6 +147,7 @@ impl Main {
         let workers = Workers::start(&shared, concurrency, to_main)?;
 
         let mut context = AdminContext::new(Arc::clone(&options.stats), Arc::clone(&lifecycle));
+        context.runtime = Arc::clone(&shared.runtime);
         context.command_line = options.command_line.clone();
         context.node_id = shared.bootstrap.node.id.clone();
         context.node_cluster = shared.bootstrap.node.cluster.clone();
@@ -154,6 +158,7 @@ impl Main {
         workers.listen(bound)?;
         let numbers = Numbers { concurrency, listeners: listeners.len(), clusters: shared.clusters.entries.len() };
         add_server_stats(&options.stats, &lifecycle, numbers);
+        add_runtime_stats(&options.stats, &shared.runtime);
         let admin_address = admin.as_ref().map(|admin| admin.address);
         if let Some(admin) = admin {
             log::info!(target: "admin", "admin address: {}", admin.address);

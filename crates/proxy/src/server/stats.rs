@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::lifecycle::{Lifecycle, ServerState};
+use crate::runtime::Runtime;
 use crate::stats::{Sample, StatKind, StatsStore};
 
 /// What does not change while the server runs.
@@ -55,6 +56,31 @@ pub(super) async fn flush(store: Arc<StatsStore>, interval: Duration) {
         ticks.tick().await;
         store.merge_histograms();
     }
+}
+
+/// Shows `runtime.*`.
+pub(super) fn add_runtime_stats(store: &StatsStore, runtime: &Arc<Runtime>) {
+    let runtime = Arc::clone(runtime);
+    store.add_source(Box::new(move |add| {
+        let view = runtime.view();
+        for (name, value) in [
+            ("runtime.admin_overrides_active", u64::from(view.admin_overrides)),
+            ("runtime.deprecated_feature_seen_since_process_start", 0),
+            ("runtime.num_keys", view.entries.len() as u64),
+            ("runtime.num_layers", view.layers.len() as u64),
+        ] {
+            add(name, Sample { kind: StatKind::Gauge, value, used: true });
+        }
+        for (name, value) in [
+            ("runtime.deprecated_feature_use", 0),
+            ("runtime.load_error", 0),
+            ("runtime.load_success", view.loads),
+            ("runtime.override_dir_exists", 0),
+            ("runtime.override_dir_not_exists", view.loads),
+        ] {
+            add(name, Sample { kind: StatKind::Counter, value, used: value != 0 });
+        }
+    }));
 }
 
 #[cfg(test)]

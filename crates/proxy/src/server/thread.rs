@@ -45,7 +45,12 @@ impl LocalWorker {
     ) -> Self {
         let sweeper = Rc::new(Sweeper::default());
         let clusters = ClusterManager::new(&shared.clusters, &sweeper, &shared.stats);
-        let worker = Worker::new(Rc::clone(&clusters), shared.local_ip, Arc::clone(&shared.connection_ids));
+        let worker = Worker::new(
+            Rc::clone(&clusters),
+            shared.local_ip,
+            Arc::clone(&shared.runtime),
+            Arc::clone(&shared.connection_ids),
+        );
         tokio::task::spawn_local(guarded("connection sweeper", sweeper.run(clusters)));
         let task = HostTask::new(Rc::clone(&host), Rc::clone(environment));
         tokio::task::spawn_local(guarded("Wasm host task", task.run()));
