@@ -33,6 +33,24 @@ pub(crate) fn metadata(message: &[u8], rest: Rest<'_, '_>, take: Take<'_>) -> Fo
     }
 }
 
+/// The value in a serialized `envoy.config.core.v3.Metadata` to which the keys of `path` lead, in `filter_metadata` of `namespace`.
+/// `None` if there is none, or if it is malformed; without a path, the whole struct.
+pub fn metadata_value<'a, 'k>(
+    message: &'a [u8],
+    namespace: &[u8],
+    path: impl IntoIterator<Item = &'k [u8]>,
+) -> Option<Value<'a>> {
+    let mut path = path.into_iter();
+    let root = entry(message, 1, namespace)?;
+    let Some(key) = path.next() else { return whole_structure(root, 0).ok() };
+    let mut value = entry(root, 1, key)?;
+    for key in path {
+        let Some((5, Field::Bytes(structure))) = fields(value).last() else { return None };
+        value = entry(structure, 1, key)?;
+    }
+    whole_value(value, 0).ok()
+}
+
 /// Walks into a serialized `envoy.config.core.v3.Node`.
 pub(crate) fn node(message: &[u8], rest: Rest<'_, '_>, take: Take<'_>) -> Found {
     let text = |number, rest: Rest<'_, '_>, take: Take<'_>| {

@@ -18,6 +18,7 @@ mod cluster;
 mod http_connection_manager;
 mod http_filters;
 mod listener;
+mod matcher;
 mod protocol;
 mod route;
 mod runtime;

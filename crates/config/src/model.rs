@@ -8,7 +8,9 @@ mod bootstrap;
 mod cluster;
 mod http_connection_manager;
 mod listener;
+mod matcher;
 mod origin;
+mod regex;
 mod route;
 mod runtime;
 mod wasm;
@@ -24,7 +26,12 @@ pub use self::{
         Router, ServerHeaderTransformation,
     },
     listener::{FilterChain, Listener, TrafficDirection},
+    matcher::{
+        CookieMatcher, DoubleMatcher, HeaderMatchSpecifier, HeaderMatcher, MetadataMatcher,
+        QueryParameterMatchSpecifier, QueryParameterMatcher, StringMatcher, StringPattern, ValueMatcher,
+    },
     origin::Origin,
+    regex::{Regex, RegexError, RegexRewrite},
     route::{
         ClusterNotFoundResponseCode, DirectResponse, Domain, PathMatcher, Route, RouteAction, RouteConfiguration,
         RouteKind, RouteMatch, VirtualHost,

@@ -357,7 +357,7 @@ impl ActiveStream {
 
     fn choose_route(&mut self) {
         self.route = match self.stream.headers(Direction::Request) {
-            Some(headers) => self.hcm.routes.find(&headers).cloned(),
+            Some(headers) => self.hcm.routes.find(&headers, &self.stream).cloned(),
             None => None,
         };
         let mut info = self.stream.info_mut();

@@ -1,5 +1,7 @@
 //! Routes, compiled for one worker.
 
+mod matcher;
+
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -7,10 +9,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use sandgate_config::model::{
-    ClusterNotFoundResponseCode, DirectResponse, Domain, PathMatcher, Route, RouteConfiguration, RouteKind, RouteMatch,
-    VirtualHost,
+    ClusterNotFoundResponseCode, DirectResponse, Domain, Route, RouteConfiguration, RouteKind, VirtualHost,
 };
+use sandgate_filter::Stream;
 use sandgate_http::HeaderMap;
+
+use self::matcher::{RouteInput, RouteMatcher};
 
 /// A route configuration ready to be searched.
 #[derive(Debug, Default)]
@@ -27,7 +31,7 @@ pub(crate) struct RouteTable {
 
 #[derive(Debug)]
 struct CompiledHost {
-    routes: Vec<(RouteMatch, Rc<RouteEntry>)>,
+    routes: Vec<(RouteMatcher, Rc<RouteEntry>)>,
 }
 
 /// A route and what a stream needs to know of it. Strings are this worker's own, so that counting references to them
@@ -80,13 +84,12 @@ impl RouteTable {
     }
 
     /// The route of a request.
-    pub(crate) fn find(&self, headers: &HeaderMap) -> Option<&Rc<RouteEntry>> {
+    pub(crate) fn find(&self, headers: &HeaderMap, stream: &Stream) -> Option<&Rc<RouteEntry>> {
         // Envoy finds no route for a request without `x-forwarded-proto`, which a filter may have removed.
         headers.get(b"x-forwarded-proto")?;
-        let path = headers.get(b":path")?;
         let host = self.host(headers.get(b":authority").unwrap_or_default())?;
-        let path = path.split(|byte| *byte == b'?').next().unwrap_or_default();
-        host.routes.iter().find(|(matcher, _)| matches(matcher, path)).map(|(_, route)| route)
+        let input = RouteInput::new(headers, stream)?;
+        host.routes.iter().find(|(matcher, _)| matcher.matches(&input)).map(|(_, route)| route)
     }
 
     fn host(&self, authority: &[u8]) -> Option<&CompiledHost> {
@@ -116,7 +119,7 @@ impl CompiledHost {
         let routes = host
             .routes
             .iter()
-            .map(|route| (route.matcher.clone(), Rc::new(RouteEntry::new(route, Arc::clone(&name)))))
+            .map(|route| (RouteMatcher::new(&route.matcher), Rc::new(RouteEntry::new(route, Arc::clone(&name)))))
             .collect();
         Self { routes }
     }
@@ -141,14 +144,6 @@ impl RouteEntry {
     }
 }
 
-fn matches(matcher: &RouteMatch, path: &[u8]) -> bool {
-    let same = |a: &[u8], b: &[u8]| if matcher.case_sensitive { a == b } else { a.eq_ignore_ascii_case(b) };
-    match &matcher.path {
-        PathMatcher::Prefix(prefix) => path.get(..prefix.len()).is_some_and(|start| same(start, prefix.as_bytes())),
-        PathMatcher::Path(whole) => same(path, whole.as_bytes()),
-    }
-}
-
 /// `host` of `host:port`; brackets of an IPv6 address stay.
 fn without_port(authority: &[u8]) -> &[u8] {
     let bracket = authority.iter().rposition(|byte| *byte == b']');
@@ -166,14 +161,17 @@ fn without_port(authority: &[u8]) -> &[u8] {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed test may panic")]
 
-    use sandgate_config::model::Origin;
+    use std::time::{Instant, SystemTime};
+
+    use sandgate_config::model::{Origin, PathMatcher, RouteMatch};
+    use sandgate_filter::{ConnectionInfo, StreamOptions};
 
     use super::*;
 
     fn direct(status: u16, path: PathMatcher, case_sensitive: bool) -> Route {
         Route {
             name: String::new(),
-            matcher: RouteMatch { path, case_sensitive },
+            matcher: RouteMatch { case_sensitive, ..RouteMatch::new(path) },
             kind: RouteKind::DirectResponse(DirectResponse { status, body: Bytes::new() }),
             metadata: None,
             origin: Origin::default(),
@@ -189,7 +187,14 @@ mod tests {
         headers.append(b":authority", host.as_bytes());
         headers.append(b":path", path.as_bytes());
         headers.append(b"x-forwarded-proto", b"http");
-        match table.find(&headers).map(|route| &route.target) {
+        let options = StreamOptions {
+            buffer_limit: 0,
+            protocol: None,
+            start_time: SystemTime::UNIX_EPOCH,
+            start: Instant::now(),
+        };
+        let stream = Stream::new(Rc::new(ConnectionInfo::default()), &options);
+        match table.find(&headers, &stream).map(|route| &route.target) {
             Some(Target::DirectResponse(response)) => response.status,
             Some(Target::Cluster { .. }) => panic!("no cluster here"),
             None => 404,

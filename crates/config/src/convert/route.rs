@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Context, source};
+use super::{Context, matcher, source};
 use crate::{
     model::{
         ClusterNotFoundResponseCode, DirectResponse, Domain, PathMatcher, Route, RouteAction, RouteConfiguration,
@@ -95,10 +95,22 @@ fn route(context: &mut Context<'_>, message: proto::Route, around: &Around<'_>) 
 
 fn route_match(context: &mut Context<'_>, message: proto::RouteMatch) -> Option<RouteMatch> {
     let path = match context.required("a path", message.path_specifier)? {
-        PathSpecifier::Prefix(prefix) => PathMatcher::Prefix(prefix),
-        PathSpecifier::Path(path) => PathMatcher::Path(path),
+        PathSpecifier::Prefix(prefix) => Some(PathMatcher::Prefix(prefix)),
+        PathSpecifier::Path(path) => Some(PathMatcher::Path(path)),
+        PathSpecifier::PathSeparatedPrefix(prefix) => Some(PathMatcher::PathSeparatedPrefix(prefix)),
+        PathSpecifier::SafeRegex(pattern) => {
+            context.field("safe_regex", |context| matcher::regex(context, &pattern)).map(PathMatcher::Regex)
+        }
     };
-    Some(RouteMatch { path, case_sensitive: message.case_sensitive.unwrap_or(true) })
+    Some(RouteMatch {
+        case_sensitive: message.case_sensitive.unwrap_or(true),
+        headers: matcher::headers(context, "headers", message.headers),
+        query_parameters: context.list("query_parameters", message.query_parameters, matcher::query_parameter),
+        cookies: context.list("cookies", message.cookies, matcher::cookie),
+        grpc: message.grpc.is_some(),
+        dynamic_metadata: context.list("dynamic_metadata", message.dynamic_metadata, matcher::metadata),
+        path: path?,
+    })
 }
 
 fn route_action(context: &mut Context<'_>, message: proto::RouteAction, around: &Around<'_>) -> Option<RouteAction> {

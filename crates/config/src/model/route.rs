@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::Origin;
+use super::{CookieMatcher, HeaderMatcher, MetadataMatcher, Origin, QueryParameterMatcher, Regex};
 
 /// Envoy's `envoy.config.route.v3.RouteConfiguration`.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -57,13 +57,23 @@ pub struct Route {
     pub origin: Origin,
 }
 
-/// Envoy's `envoy.config.route.v3.RouteMatch`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Envoy's `envoy.config.route.v3.RouteMatch`: all of it has to match.
+#[derive(Clone, Debug, PartialEq)]
 pub struct RouteMatch {
     /// Of the path before `?`, for a prefix as for an exact path (observed in Envoy 1.40: a prefix with `?` matches nothing).
     pub path: PathMatcher,
-    /// True by default.
+    /// True by default. Without effect on a regular expression.
     pub case_sensitive: bool,
+    /// Of the request.
+    pub headers: Vec<HeaderMatcher>,
+    /// Of the path.
+    pub query_parameters: Vec<QueryParameterMatcher>,
+    /// Of the request.
+    pub cookies: Vec<CookieMatcher>,
+    /// Only requests of gRPC: `content-type` is `application/grpc` or begins with `application/grpc+`.
+    pub grpc: bool,
+    /// Of the stream.
+    pub dynamic_metadata: Vec<MetadataMatcher>,
 }
 
 /// How a path is matched.
@@ -73,6 +83,10 @@ pub enum PathMatcher {
     Prefix(String),
     /// `path`.
     Path(String),
+    /// `safe_regex`: of all of the path before `?`.
+    Regex(Regex),
+    /// `path_separated_prefix`: all of the path, or up to a `/`. Without a slash at its end.
+    PathSeparatedPrefix(String),
 }
 
 /// What a route does.
@@ -134,6 +148,24 @@ impl Domain {
         match text.strip_suffix('*') {
             Some(prefix) => Self::Prefix(prefix.to_owned()),
             None => Self::Exact(text),
+        }
+    }
+}
+
+// === impl RouteMatch ===
+
+impl RouteMatch {
+    /// Of a path alone.
+    #[must_use]
+    pub fn new(path: PathMatcher) -> Self {
+        Self {
+            path,
+            case_sensitive: true,
+            headers: Vec::new(),
+            query_parameters: Vec::new(),
+            cookies: Vec::new(),
+            grpc: false,
+            dynamic_metadata: Vec::new(),
         }
     }
 }

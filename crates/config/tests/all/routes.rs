@@ -38,8 +38,8 @@ fn matches() {
             ("match: {prefix: \"/\", case_sensitive: false}", OK),
             ("match: {}", Some("one of prefix, path")),
             ("name: x", Some("match: value is required")),
-            ("match: {prefix: \"/\", headers: [{name: x}]}", Some("headers is not implemented")),
-            ("match: {safe_regex: {regex: \"/\"}}", Some("safe_regex is not implemented")),
+            ("match: {prefix: \"/\", headers: [{name: x}]}", None),
+            ("match: {safe_regex: {regex: \"/\"}}", None),
             ("match: {safe_regex: {}}", Some("regex: value length must be at least 1 characters")),
         ],
     );

@@ -130,7 +130,7 @@ pub(crate) fn router() -> HttpFilter {
 fn route(prefix: &str, kind: RouteKind) -> Route {
     Route {
         name: String::new(),
-        matcher: RouteMatch { path: PathMatcher::Prefix(prefix.into()), case_sensitive: true },
+        matcher: RouteMatch::new(PathMatcher::Prefix(prefix.into())),
         kind,
         metadata: None,
         origin: Origin::default(),

@@ -1,0 +1,110 @@
+//! Which requests a route takes.
+
+use sandgate_config::model::{PathMatcher, RouteMatch};
+use sandgate_filter::Stream;
+use sandgate_http::HeaderMap;
+use sandgate_matcher::{CookieMatcher, HeaderMatcher, MetadataMatcher, QueryParameterMatcher, all_match};
+
+/// What routes look at.
+pub(super) struct RouteInput<'a> {
+    pub(super) headers: &'a HeaderMap,
+    pub(super) stream: &'a Stream,
+    /// All of `:path`.
+    pub(super) path_and_query: &'a [u8],
+    /// `:path` before `?`.
+    pub(super) path: &'a [u8],
+}
+
+/// A compiled `RouteMatch`.
+#[derive(Debug)]
+pub(super) struct RouteMatcher {
+    path: PathMatcher,
+    case_sensitive: bool,
+    grpc: bool,
+    /// `None` if the path is all that counts, as it mostly is.
+    more: Option<Box<More>>,
+}
+
+#[derive(Debug)]
+struct More {
+    headers: Vec<HeaderMatcher>,
+    query_parameters: Vec<QueryParameterMatcher>,
+    cookies: Vec<CookieMatcher>,
+    dynamic_metadata: Vec<MetadataMatcher>,
+}
+
+// === impl RouteInput ===
+
+impl<'a> RouteInput<'a> {
+    /// Of a request; none without a path.
+    pub(super) fn new(headers: &'a HeaderMap, stream: &'a Stream) -> Option<Self> {
+        let path_and_query = headers.get(b":path")?;
+        let path = path_and_query.split(|byte| *byte == b'?').next().unwrap_or_default();
+        Some(Self { headers, stream, path_and_query, path })
+    }
+}
+
+// === impl RouteMatcher ===
+
+impl RouteMatcher {
+    pub(super) fn new(config: &RouteMatch) -> Self {
+        let more = More {
+            headers: HeaderMatcher::list(&config.headers),
+            query_parameters: config.query_parameters.iter().map(QueryParameterMatcher::new).collect(),
+            cookies: config.cookies.iter().map(CookieMatcher::new).collect(),
+            dynamic_metadata: config.dynamic_metadata.iter().map(MetadataMatcher::new).collect(),
+        };
+        Self {
+            path: config.path.clone(),
+            case_sensitive: config.case_sensitive,
+            grpc: config.grpc,
+            more: (!more.is_empty()).then(|| Box::new(more)),
+        }
+    }
+
+    pub(super) fn matches(&self, input: &RouteInput<'_>) -> bool {
+        self.path_matches(input.path)
+            && (!self.grpc || is_grpc(input.headers))
+            && self.more.as_ref().is_none_or(|more| more.matches(input))
+    }
+
+    fn path_matches(&self, path: &[u8]) -> bool {
+        let same = |a: &[u8], b: &[u8]| if self.case_sensitive { a == b } else { a.eq_ignore_ascii_case(b) };
+        match &self.path {
+            PathMatcher::Prefix(prefix) => path.get(..prefix.len()).is_some_and(|start| same(start, prefix.as_bytes())),
+            PathMatcher::Path(whole) => same(path, whole.as_bytes()),
+            PathMatcher::Regex(regex) => regex.is_full_match(path),
+            PathMatcher::PathSeparatedPrefix(prefix) => {
+                path.get(..prefix.len()).is_some_and(|start| same(start, prefix.as_bytes()))
+                    && path.get(prefix.len()).is_none_or(|next| *next == b'/')
+            }
+        }
+    }
+}
+
+// === impl More ===
+
+impl More {
+    fn is_empty(&self) -> bool {
+        self.headers.is_empty()
+            && self.query_parameters.is_empty()
+            && self.cookies.is_empty()
+            && self.dynamic_metadata.is_empty()
+    }
+
+    fn matches(&self, input: &RouteInput<'_>) -> bool {
+        all_match(&self.headers, input.headers)
+            && self.query_parameters.iter().all(|matcher| matcher.matches(input.path_and_query))
+            && self.cookies.iter().all(|matcher| matcher.matches(input.headers))
+            && (self.dynamic_metadata.is_empty() || {
+                let info = input.stream.info();
+                self.dynamic_metadata.iter().all(|matcher| matcher.matches(&info.dynamic_metadata))
+            })
+    }
+}
+
+/// Whether a message is of gRPC, by its content type.
+pub(super) fn is_grpc(headers: &HeaderMap) -> bool {
+    let rest = headers.get(b"content-type").and_then(|value| value.strip_prefix(b"application/grpc"));
+    rest.is_some_and(|rest| rest.first().is_none_or(|next| *next == b'+'))
+}
