@@ -22,6 +22,7 @@ use crate::active_stream::{ActiveStream, RequestStart};
 use crate::hcm::Hcm;
 use crate::pool::CloseSide;
 use crate::socket::Socket;
+use crate::stats::milliseconds;
 use crate::worker::{ConnectionSlot, Worker};
 use close::{Closing, Drain};
 use request::Message;
@@ -55,6 +56,11 @@ pub(crate) struct Connection {
     /// The first bytes have come, and they are HTTP/1.
     has_codec: bool,
     requests: u64,
+    /// When the request in flight, or the last one, began.
+    request_began: Instant,
+    /// What the stats of buffered bytes hold of this connection.
+    unread: u64,
+    unwritten: u64,
     opened: Instant,
     idle_since: Instant,
     drain_deadline: Option<Instant>,
@@ -77,6 +83,9 @@ impl Connection {
         hcm.stats.downstream_cx_active().inc();
         hcm.listener_stats.downstream_cx_total().inc();
         hcm.listener_stats.downstream_cx_active().inc();
+        hcm.listener_stats.downstream_pre_cx_active().set(0);
+        hcm.thread_stats.downstream_cx_total().inc();
+        hcm.thread_stats.downstream_cx_active().inc();
         log::debug!(target: "conn_handler", "[C{}] new connection from {:?}", info.id, info.remote_address);
         Self {
             worker: Rc::clone(worker),
@@ -95,6 +104,9 @@ impl Connection {
             input_failed: false,
             has_codec: false,
             requests: 0,
+            request_began: now,
+            unread: 0,
+            unwritten: 0,
             opened: now,
             idle_since: now,
             drain_deadline: None,
@@ -137,7 +149,9 @@ impl Connection {
         }
         let before = self.output.len();
         let result = self.socket.poll_write(cx, &mut self.output);
-        self.hcm.stats.downstream_cx_tx_bytes_total().add((before - self.output.len()) as u64);
+        let stats = &self.hcm.stats;
+        stats.downstream_cx_tx_bytes_total().add((before - self.output.len()) as u64);
+        stats.downstream_cx_tx_bytes_buffered().change(&mut self.unwritten, self.output.len());
         if let Poll::Ready(Err(error)) = result {
             log::debug!(target: "connection", "[C{}] write error: {error}", self.info.id);
             self.output.clear();
@@ -182,6 +196,12 @@ impl Drop for Connection {
         let stats = &self.hcm.stats;
         stats.downstream_cx_active().dec();
         self.hcm.listener_stats.downstream_cx_active().dec();
+        self.hcm.thread_stats.downstream_cx_active().dec();
+        let lived = milliseconds(Instant::now().saturating_duration_since(self.opened));
+        stats.downstream_cx_length_ms().record(lived);
+        self.hcm.listener_stats.downstream_cx_length_ms().record(lived);
+        stats.downstream_cx_rx_bytes_buffered().sub(self.unread);
+        stats.downstream_cx_tx_bytes_buffered().sub(self.unwritten);
         stats.downstream_cx_destroy().inc();
         self.hcm.listener_stats.downstream_cx_destroy().inc();
         if self.has_codec {

@@ -9,7 +9,7 @@ use sandgate_http::h1::RequestOptions;
 
 use crate::admin::AdminContext;
 use crate::route_table::RouteTable;
-use crate::stats::{HttpListenerStats, HttpStats, ListenerStats};
+use crate::stats::{Http1CodecStats, HttpListenerStats, HttpStats, ListenerStats, RouterStats, ThreadListenerStats};
 
 /// Makes one filter for each stream.
 pub(crate) type FilterFactory = Box<dyn Fn() -> Box<dyn HttpFilter>>;
@@ -34,8 +34,12 @@ pub(crate) struct Hcm {
     pub(crate) buffer_limit: usize,
     pub(crate) listener: Arc<ListenerInfo>,
     pub(crate) stats: HttpStats,
+    /// Nothing is shown of the admin interface's, which has no router.
+    pub(crate) router_stats: RouterStats,
+    pub(crate) codec_stats: Http1CodecStats,
     pub(crate) listener_http_stats: HttpListenerStats,
     pub(crate) listener_stats: Rc<ListenerStats>,
+    pub(crate) thread_stats: ThreadListenerStats,
 }
 
 /// How `model` wants requests to be read.

@@ -18,6 +18,7 @@ use crate::cluster::WorkerCluster;
 use crate::hcm::{Hcm, TerminalFactory};
 use crate::pool::Acquired;
 use crate::route_table::{RouteEntry, Target};
+use crate::stats::milliseconds;
 use crate::worker::Worker;
 
 /// What the router has for the filter manager.
@@ -169,15 +170,15 @@ impl Router {
 
     /// The request headers have come through: chooses where they go.
     fn begin(&mut self, cx: &mut Context<'_>, route: Option<&Rc<RouteEntry>>, now: Instant) {
-        self.hcm.stats.rq_total().inc();
+        self.hcm.router_stats.rq_total().inc();
         let Some(route) = route else {
-            self.hcm.stats.no_route().inc();
+            self.hcm.router_stats.no_route().inc();
             self.stream.info_mut().set_response_flag(response_flag::NO_ROUTE_FOUND);
             return self.reply(404, "", "route_not_found");
         };
         match &route.target {
             Target::DirectResponse(response) => {
-                self.hcm.stats.rq_direct_response().inc();
+                self.hcm.router_stats.rq_direct_response().inc();
                 let reply = LocalReply {
                     status: response.status.into(),
                     body: response.body.to_vec(),
@@ -189,7 +190,7 @@ impl Router {
             }
             Target::Cluster { name, not_found, timeout, .. } => {
                 let Some(cluster) = self.worker.clusters.get(name).cloned() else {
-                    self.hcm.stats.no_cluster().inc();
+                    self.hcm.router_stats.no_cluster().inc();
                     self.stream.info_mut().set_response_flag(response_flag::NO_CLUSTER_FOUND);
                     return self.reply(not_found.status().into(), "", "cluster_not_found");
                 };
@@ -254,15 +255,15 @@ impl Router {
                 }
                 self.response_started = true;
                 self.stream.info_mut().response_code_details.get_or_insert_with(|| "via_upstream".to_owned());
-                self.end_if(end_stream);
+                self.end_if(end_stream, &cluster, now);
                 Some(RouterEvent::Headers(headers, end_stream))
             }
             UpstreamEvent::Data(data, end_stream) => {
-                self.end_if(end_stream);
+                self.end_if(end_stream, &cluster, now);
                 Some(RouterEvent::Data(data, end_stream))
             }
             UpstreamEvent::Trailers(trailers) => {
-                self.finish();
+                self.end_if(true, &cluster, now);
                 Some(RouterEvent::Trailers(trailers))
             }
             UpstreamEvent::Invalid(message) => {
@@ -283,8 +284,13 @@ impl Router {
         }
     }
 
-    fn end_if(&mut self, end_stream: bool) {
+    /// At the end of the host's response: records how long it took since the request was complete.
+    fn end_if(&mut self, end_stream: bool, cluster: &WorkerCluster, now: Instant) {
         if end_stream {
+            if let Some(complete) = self.request_complete {
+                let took = milliseconds(now.saturating_duration_since(complete));
+                cluster.codes.time(took, self.is_internal(), false);
+            }
             self.finish();
         }
     }
@@ -340,9 +346,12 @@ impl Router {
 
     /// Counts a response of the cluster. Requests are internal if a filter says so: from clients the header is removed.
     fn count(&self, cluster: &WorkerCluster, code: u32) {
+        cluster.count_response(code, self.is_internal());
+    }
+
+    fn is_internal(&self) -> bool {
         let headers = self.stream.headers(Direction::Request);
-        let internal = headers.is_some_and(|headers| headers.get(b"x-envoy-internal") == Some(b"true"));
-        cluster.count_response(code, internal);
+        headers.is_some_and(|headers| headers.get(b"x-envoy-internal") == Some(b"true"))
     }
 
     /// `location` of a direct response: where the status speaks of one, Envoy names the request's own address.

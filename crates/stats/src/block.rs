@@ -13,12 +13,16 @@ pub(crate) struct Names {
     pub(crate) counters: &'static [&'static str],
     pub(crate) gauges: &'static [&'static str],
     pub(crate) histograms: &'static [(&'static str, Unit)],
+    pub(crate) zero_counters: &'static [&'static str],
+    pub(crate) zero_gauges: &'static [&'static str],
 }
 
 /// Names and values of one scope, written by one thread.
 pub(crate) struct Block {
     prefix: String,
     names: &'static Names,
+    /// Not shown yet.
+    hidden: AtomicBool,
     counters: Box<[AtomicU64]>,
     gauges: Box<[GaugeCell]>,
     histograms: Box<[Bins]>,
@@ -48,10 +52,11 @@ pub struct Gauge<'a>(Option<&'a GaugeCell>);
 // === impl Block ===
 
 impl Block {
-    fn new(prefix: String, names: &'static Names) -> Self {
+    fn new(prefix: String, names: &'static Names, hidden: bool) -> Self {
         Self {
             prefix,
             names,
+            hidden: hidden.into(),
             counters: names.counters.iter().map(|_| AtomicU64::default()).collect(),
             gauges: names.gauges.iter().map(|_| GaugeCell::default()).collect(),
             histograms: names.histograms.iter().map(|_| Bins::default()).collect(),
@@ -60,6 +65,9 @@ impl Block {
 
     /// Shows counters and gauges.
     pub(crate) fn read(&self, add: &mut dyn FnMut(&str, Sample)) {
+        if self.hidden.load(Relaxed) {
+            return;
+        }
         let mut name = self.prefix.clone();
         let mut show = |last: &str, kind, value, used| {
             name.truncate(self.prefix.len());
@@ -73,10 +81,17 @@ impl Block {
         for (name, cell) in self.names.gauges.iter().zip(&self.gauges) {
             show(name, StatKind::Gauge, cell.value.load(Relaxed), cell.used.load(Relaxed));
         }
+        for (names, kind) in [(self.names.zero_counters, StatKind::Counter), (self.names.zero_gauges, StatKind::Gauge)]
+        {
+            names.iter().for_each(|name| show(name, kind, 0, false));
+        }
     }
 
     /// Shows histograms with all that was recorded here.
     pub(crate) fn read_histograms(&self, add: &mut dyn FnMut(&str, Unit, Distribution)) {
+        if self.hidden.load(Relaxed) {
+            return;
+        }
         for ((name, unit), bins) in self.names.histograms.iter().zip(&self.histograms) {
             add(&format!("{}{name}", self.prefix), *unit, bins.read());
         }
@@ -86,10 +101,14 @@ impl Block {
 // === impl Writer ===
 
 impl Writer {
-    pub(crate) fn new(store: &StatsStore, prefix: String, names: &'static Names) -> Self {
-        let block = Arc::new(Block::new(prefix, names));
+    pub(crate) fn new(store: &StatsStore, prefix: String, names: &'static Names, hidden: bool) -> Self {
+        let block = Arc::new(Block::new(prefix, names, hidden));
         store.register(&block);
         Self { block, _one_writer: PhantomData }
+    }
+
+    pub(crate) fn show(&self) {
+        self.block.hidden.store(false, Relaxed);
     }
 
     pub(crate) fn counter(&self, index: usize) -> Counter<'_> {
@@ -149,6 +168,15 @@ impl Gauge<'_> {
     /// Takes `count` away.
     pub fn sub(self, count: u64) {
         self.add(count.wrapping_neg());
+    }
+
+    /// Makes `shown`, which is what this gauge holds of something, `now`.
+    pub fn change(self, shown: &mut u64, now: usize) {
+        let now = now as u64;
+        if *shown != now {
+            self.add(now.wrapping_sub(*shown));
+            *shown = now;
+        }
     }
 
     /// Sets this worker's share.

@@ -1,47 +1,126 @@
-//! Responses counted by code, under names that exist once they have counted something.
+//! Responses by code and their times, under names that exist once they have counted something.
 
 use std::cell::Cell;
 use std::marker::PhantomData;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 
-use crate::{Counter, Sample, StatKind, StatsStore};
+use crate::histogram::Bins;
+use crate::{Counter, Distribution, Histogram, Sample, StatKind, StatsStore, Unit};
 
-/// Responses of a cluster by code and by who asked: `upstream_rq_<code>`, and under `external.` or `internal.` the same with
-/// classes (`upstream_rq_2xx`) and their sum (`upstream_rq_completed`).
-pub struct CodeCounters {
+/// The responses of a scope: `upstream_rq_<code>`, `upstream_rq_<n>xx`, `upstream_rq_completed` and `upstream_rq_time`.
+pub struct CodeStats(CodeWriter);
+
+/// The responses of a cluster: as [`CodeStats`], all of them, and again under `external.` or `internal.` and under
+/// `canary.`. `upstream_rq_completed` of all is in [`ClusterStats`](crate::ClusterStats).
+pub struct ClusterCodeStats(CodeWriter);
+
+struct CodeWriter {
     block: Arc<CodeBlock>,
     _one_writer: PhantomData<Cell<()>>,
 }
 
-/// What the one writer of a [`CodeCounters`] has counted.
+/// What one writer has counted.
 pub(crate) struct CodeBlock {
     prefix: String,
-    values: Box<[AtomicU64]>,
+    parts: Box<[Part]>,
 }
 
-/// Who asked, as Envoy tells them apart; the place of its codes in a block is its index here.
-const ORIGINS: [&str; 2] = ["external", "internal"];
-const FIRST_CODE: usize = 100;
-/// Codes from 100 to 599; one more value counts all others.
-const CODES: usize = 500;
+/// The responses under one prefix. Memory is taken when it is first needed: 800 bytes for each class of codes.
+#[derive(Default)]
+struct Part {
+    name: &'static str,
+    /// Whether `upstream_rq_completed` is counted elsewhere.
+    partial: bool,
+    classes: [OnceLock<Box<[AtomicU64; CLASS]>>; CLASSES],
+    /// Codes of no class.
+    others: AtomicU64,
+    time: Bins,
+}
 
-// === impl CodeCounters ===
+const ALL: usize = 0;
+const EXTERNAL: usize = 1;
+const INTERNAL: usize = 2;
+const CANARY: usize = 3;
 
-impl CodeCounters {
-    /// Counters whose names begin with `prefix`; one is listed once it has counted something.
+/// Codes from 100 to 599.
+const CLASSES: usize = 5;
+const CLASS: usize = 100;
+
+// === impl CodeStats ===
+
+impl CodeStats {
+    /// Counters whose names begin with `prefix`.
     #[must_use]
     pub fn new(store: &StatsStore, prefix: String) -> Self {
-        let values = (0..ORIGINS.len() * (CODES + 1)).map(|_| AtomicU64::default()).collect();
-        let block = Arc::new(CodeBlock { prefix, values });
+        Self(CodeWriter::new(store, prefix, [Part::default()]))
+    }
+
+    /// Counts a response; codes below 100 or above 599 only in the sum.
+    pub fn count(&self, code: u32) {
+        self.0.count(ALL, code);
+    }
+
+    /// Records how long a host took, in milliseconds.
+    pub fn time(&self, milliseconds: u64) {
+        self.0.time(ALL, milliseconds);
+    }
+}
+
+// === impl ClusterCodeStats ===
+
+impl ClusterCodeStats {
+    /// Counters whose names begin with `cluster.<cluster>.`.
+    #[must_use]
+    pub fn new(store: &StatsStore, cluster: &str) -> Self {
+        let part = |name, partial| Part { name, partial, ..Part::default() };
+        let parts = [part("", true), part("external.", false), part("internal.", false), part("canary.", false)];
+        Self(CodeWriter::new(store, format!("cluster.{cluster}."), parts))
+    }
+
+    /// Counts a response in the scope of all alone.
+    pub fn count_basic(&self, code: u32) {
+        self.0.count(ALL, code);
+    }
+
+    /// Counts a response; codes below 100 or above 599 only in the sums. `internal` is who asked, `canary` who answered.
+    pub fn count(&self, code: u32, internal: bool, canary: bool) {
+        self.each(internal, canary, |part| self.0.count(part, code));
+    }
+
+    /// Records how long a host took, in milliseconds.
+    pub fn time(&self, milliseconds: u64, internal: bool, canary: bool) {
+        self.each(internal, canary, |part| self.0.time(part, milliseconds));
+    }
+
+    fn each(&self, internal: bool, canary: bool, act: impl Fn(usize)) {
+        act(ALL);
+        act(if internal { INTERNAL } else { EXTERNAL });
+        if canary {
+            act(CANARY);
+        }
+    }
+}
+
+// === impl CodeWriter ===
+
+impl CodeWriter {
+    fn new(store: &StatsStore, prefix: String, parts: impl Into<Box<[Part]>>) -> Self {
+        let block = Arc::new(CodeBlock { prefix, parts: parts.into() });
         store.register_codes(&block);
         Self { block, _one_writer: PhantomData }
     }
 
-    /// Counts a response; codes below 100 or above 599 only in the sum.
-    pub fn inc(&self, code: u32, internal: bool) {
-        let index = (code as usize).checked_sub(FIRST_CODE).filter(|index| *index < CODES).unwrap_or(CODES);
-        Counter::new(self.block.values.get(usize::from(internal) * (CODES + 1) + index)).inc();
+    fn count(&self, part: usize, code: u32) {
+        let Some(part) = self.block.parts.get(part) else { return };
+        let code = code as usize;
+        let class = (code / CLASS).checked_sub(1).and_then(|class| part.classes.get(class));
+        let counts = class.map(|class| class.get_or_init(|| Box::new(std::array::from_fn(|_| AtomicU64::new(0)))));
+        Counter::new(counts.map_or(Some(&part.others), |counts| counts.get(code % CLASS))).inc();
+    }
+
+    fn time(&self, part: usize, milliseconds: u64) {
+        Histogram::new(self.block.parts.get(part).map(|part| &part.time)).record(milliseconds);
     }
 }
 
@@ -49,36 +128,41 @@ impl CodeCounters {
 
 impl CodeBlock {
     pub(crate) fn read(&self, add: &mut dyn FnMut(&str, Sample)) {
-        for (origin, values) in ORIGINS.iter().zip(self.values.chunks(CODES + 1)) {
-            self.read_origin(origin, values, add);
+        for part in &self.parts {
+            self.read_part(part, add);
         }
     }
 
-    /// The codes of one origin, and what follows from them.
-    fn read_origin(&self, origin: &str, values: &[AtomicU64], add: &mut dyn FnMut(&str, Sample)) {
-        let prefix = &self.prefix;
+    pub(crate) fn read_histograms(&self, add: &mut dyn FnMut(&str, Unit, Distribution)) {
+        for part in &self.parts {
+            let times = part.time.read();
+            if !times.is_empty() {
+                add(&format!("{}{}upstream_rq_time", self.prefix, part.name), Unit::Milliseconds, times);
+            }
+        }
+    }
+
+    fn read_part(&self, part: &Part, add: &mut dyn FnMut(&str, Sample)) {
+        let prefix = format_args!("{}{}upstream_rq_", self.prefix, part.name);
         let mut show = |name: std::fmt::Arguments<'_>, value| {
             if value != 0 {
                 add(&name.to_string(), Sample { kind: StatKind::Counter, value, used: true });
             }
         };
-        let mut completed = 0_u64;
-        for (class, values) in values.chunks(100).enumerate() {
+        let mut completed = part.others.load(Relaxed);
+        for (class, counts) in (1..).zip(&part.classes) {
+            let Some(counts) = counts.get() else { continue };
             let mut total = 0_u64;
-            for (index, value) in values.iter().enumerate() {
-                let value = value.load(Relaxed);
-                total = total.wrapping_add(value);
-                if class < CODES / 100 {
-                    let code = FIRST_CODE + class * 100 + index;
-                    show(format_args!("{prefix}upstream_rq_{code}"), value);
-                    show(format_args!("{prefix}{origin}.upstream_rq_{code}"), value);
-                }
+            for (index, count) in counts.iter().enumerate() {
+                let count = count.load(Relaxed);
+                total = total.wrapping_add(count);
+                show(format_args!("{prefix}{class}{index:02}"), count);
             }
+            show(format_args!("{prefix}{class}xx"), total);
             completed = completed.wrapping_add(total);
-            if class < CODES / 100 {
-                show(format_args!("{prefix}{origin}.upstream_rq_{}xx", class + 1), total);
-            }
         }
-        show(format_args!("{prefix}{origin}.upstream_rq_completed"), completed);
+        if !part.partial {
+            show(format_args!("{prefix}completed"), completed);
+        }
     }
 }

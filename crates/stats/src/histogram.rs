@@ -6,6 +6,7 @@
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 
 use crate::Distribution;
 
@@ -22,6 +23,12 @@ pub(crate) struct Bins(OnceLock<Box<[OnceLock<Decade>; DECADES]>>);
 /// Takes values. They are shown after the next merge ([`StatsStore::merge_histograms`](crate::StatsStore::merge_histograms)).
 #[derive(Clone, Copy)]
 pub struct Histogram<'a>(Option<&'a Bins>);
+
+/// Whole milliseconds, as histograms of times have them.
+#[must_use]
+pub fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
 
 /// The place of a value: its power of ten, and which of that power's bins.
 fn place(value: u64) -> (usize, usize) {

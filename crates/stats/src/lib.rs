@@ -15,10 +15,12 @@ mod sample;
 mod store;
 
 pub use block::{Counter, Gauge};
-pub use codes::CodeCounters;
+pub use codes::{ClusterCodeStats, CodeStats};
 pub use distribution::Distribution;
-pub use histogram::Histogram;
-pub use names::{ClusterStats, HttpListenerStats, HttpStats, ListenerStats};
+pub use histogram::{Histogram, milliseconds};
+pub use names::{CircuitBreakerStats, ClusterStats, RemainingStats, TransportSocketMatchStats};
+pub use names::{ConfiguredListenerStats, ListenerStats, ThreadListenerStats};
+pub use names::{Http1CodecStats, HttpListenerStats, HttpStats, RouterStats, TracingStats, VirtualClusterStats};
 pub use render::{StatsFormat, StatsQuery, StatsQueryError};
 pub use sample::{HistogramSample, Sample, StatKind, Unit};
 pub use store::{StatsSource, StatsStore};

@@ -3,19 +3,25 @@
 mod cluster;
 mod http;
 mod listener;
+mod vhost;
 
-pub use cluster::ClusterStats;
-pub use http::{HttpListenerStats, HttpStats};
-pub use listener::ListenerStats;
+pub use cluster::{CircuitBreakerStats, ClusterStats, RemainingStats, TransportSocketMatchStats};
+pub use http::{Http1CodecStats, HttpListenerStats, HttpStats, RouterStats, TracingStats};
+pub use listener::{ConfiguredListenerStats, ListenerStats, ThreadListenerStats};
+pub use vhost::VirtualClusterStats;
 
-/// Defines a scope: a type with one method for each stat, which is also the last part of the stat's name.
+/// Defines a scope: a type with one method for each stat, which is also the last part of the stat's name. `zeros` are stats
+/// that Envoy shows and that nothing here can make anything but zero.
 macro_rules! scope {
     ($(#[$meta:meta])* $name:ident, $prefix:literal,
         counters { $($(#[$cmeta:meta])* $counter:ident,)* }
         gauges { $($(#[$gmeta:meta])* $gauge:ident,)* }
-        histograms { $($(#[$hmeta:meta])* $histogram:ident: $unit:ident,)* }) => {
+        histograms { $($(#[$hmeta:meta])* $histogram:ident: $unit:ident,)* }
+        $(zeros { counters { $($zero_counter:ident,)* } gauges { $($zero_gauge:ident,)* } })?) => {
         $(#[$meta])*
-        pub struct $name($crate::block::Writer);
+        pub struct $name(
+            #[allow(dead_code, reason = "a scope may have nothing but zeros")] $crate::block::Writer,
+        );
 
         const _: () = {
             #[allow(non_camel_case_types, unused, reason = "named as the stats are, and some scopes have none of a kind")]
@@ -29,13 +35,27 @@ macro_rules! scope {
                 counters: &[$(stringify!($counter),)*],
                 gauges: &[$(stringify!($gauge),)*],
                 histograms: &[$((stringify!($histogram), $crate::Unit::$unit),)*],
+                zero_counters: &[$($(stringify!($zero_counter),)*)?],
+                zero_gauges: &[$($(stringify!($zero_gauge),)*)?],
             };
 
             impl $name {
                 /// This worker's values of the scope with this name, registered in `store`.
                 #[must_use]
                 pub fn new(store: &$crate::StatsStore, name: &str) -> Self {
-                    Self($crate::block::Writer::new(store, format!($prefix, name), &NAMES))
+                    Self($crate::block::Writer::new(store, format!($prefix, name), &NAMES, false))
+                }
+
+                /// As `new`, but nothing is shown before [`show`](Self::show): Envoy makes some scopes when they are
+                /// first used.
+                #[must_use]
+                pub fn hidden(store: &$crate::StatsStore, name: &str) -> Self {
+                    Self($crate::block::Writer::new(store, format!($prefix, name), &NAMES, true))
+                }
+
+                /// Shows the scope from now on.
+                pub fn show(&self) {
+                    self.0.show();
                 }
 
                 $($(#[$cmeta])*

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::block::Block;
 use crate::codes::CodeBlock;
-use crate::{HistogramSample, Sample};
+use crate::{Distribution, HistogramSample, Sample, Unit};
 
 /// Something outside the store that has stats to show, such as the Wasm host.
 pub type StatsSource = Box<dyn Fn(&mut dyn FnMut(&str, Sample)) + Send + Sync>;
@@ -65,27 +65,32 @@ impl StatsStore {
     pub fn histograms(&self) -> BTreeMap<String, HistogramSample> {
         let mut all = locked(&self.histograms).clone();
         // Histograms made since then have no values yet.
-        for block in locked(&self.blocks).iter() {
-            block.read_histograms(&mut |name, unit, _| {
-                if !all.contains_key(name) {
-                    all.insert(name.to_owned(), HistogramSample { unit, ..HistogramSample::default() });
-                }
-            });
-        }
+        self.read_histograms(&mut |name, unit, _| {
+            if !all.contains_key(name) {
+                all.insert(name.to_owned(), HistogramSample { unit, ..HistogramSample::default() });
+            }
+        });
         all
+    }
+
+    fn read_histograms(&self, add: &mut dyn FnMut(&str, Unit, Distribution)) {
+        for block in locked(&self.blocks).iter() {
+            block.read_histograms(add);
+        }
+        for block in locked(&self.codes).iter() {
+            block.read_histograms(add);
+        }
     }
 
     /// Takes over what workers have recorded. The server calls it once in `stats_flush_interval`, which makes the interval
     /// that histograms show; until the first call they show nothing (as in Envoy).
     pub fn merge_histograms(&self) {
         let mut now = BTreeMap::<String, HistogramSample>::new();
-        for block in locked(&self.blocks).iter() {
-            block.read_histograms(&mut |name, unit, recorded| {
-                let sample = now.entry(name.to_owned()).or_default();
-                sample.unit = unit;
-                sample.cumulative.add(&recorded);
-            });
-        }
+        self.read_histograms(&mut |name, unit, recorded| {
+            let sample = now.entry(name.to_owned()).or_default();
+            sample.unit = unit;
+            sample.cumulative.add(&recorded);
+        });
         let mut before = locked(&self.histograms);
         for (name, sample) in &mut now {
             let old = before.get(name);

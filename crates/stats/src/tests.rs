@@ -47,35 +47,58 @@ fn a_gauge_may_go_down_on_another_worker() {
 fn each_name_has_its_own_value() {
     let store = StatsStore::new();
     let stats = ClusterStats::new(&store, "c");
-    stats.upstream_rq_2xx().add(2);
+    stats.upstream_rq_total().add(2);
     stats.membership_healthy().set(7);
     let used: Vec<_> =
         store.snapshot().into_iter().filter(|(_, sample)| sample.used).map(|(name, s)| (name, s.value)).collect();
-    assert_eq!(used, [("cluster.c.membership_healthy".into(), 7), ("cluster.c.upstream_rq_2xx".into(), 2)]);
+    assert_eq!(used, [("cluster.c.membership_healthy".into(), 7), ("cluster.c.upstream_rq_total".into(), 2)]);
 }
 
 #[test]
 fn codes_are_listed_once_counted() {
     let store = StatsStore::new();
-    let codes = CodeCounters::new(&store, "c.".into());
+    let codes = CodeStats::new(&store, "c.".into());
     assert_eq!(query(&store, &[]), "");
     for code in [503, 200, 599, 503, 99, 600, 0, u32::MAX] {
-        codes.inc(code, false);
+        codes.count(code);
     }
-    codes.inc(200, true);
+    codes.time(7);
+    store.merge_histograms();
     let wanted = [
-        "c.external.upstream_rq_200: 1",
-        "c.external.upstream_rq_2xx: 1",
-        "c.external.upstream_rq_503: 2",
-        "c.external.upstream_rq_599: 1",
-        "c.external.upstream_rq_5xx: 3",
-        "c.external.upstream_rq_completed: 8",
-        "c.internal.upstream_rq_200: 1",
-        "c.internal.upstream_rq_2xx: 1",
-        "c.internal.upstream_rq_completed: 1",
-        "c.upstream_rq_200: 2",
+        "c.upstream_rq_200: 1",
+        "c.upstream_rq_2xx: 1",
         "c.upstream_rq_503: 2",
         "c.upstream_rq_599: 1",
+        "c.upstream_rq_5xx: 3",
+        "c.upstream_rq_completed: 8",
+    ];
+    let shown = query(&store, &[]);
+    assert_eq!(shown.lines().take(6).collect::<Vec<_>>(), wanted);
+    assert!(shown.lines().nth(6).unwrap().starts_with("c.upstream_rq_time: P0(7.05,7.05)"), "{shown}");
+}
+
+#[test]
+fn clusters_tell_who_asked_and_who_answered() {
+    let store = StatsStore::new();
+    let codes = ClusterCodeStats::new(&store, "c");
+    codes.count_basic(503);
+    codes.count(200, false, false);
+    codes.count(204, true, true);
+    let wanted = [
+        "cluster.c.canary.upstream_rq_204: 1",
+        "cluster.c.canary.upstream_rq_2xx: 1",
+        "cluster.c.canary.upstream_rq_completed: 1",
+        "cluster.c.external.upstream_rq_200: 1",
+        "cluster.c.external.upstream_rq_2xx: 1",
+        "cluster.c.external.upstream_rq_completed: 1",
+        "cluster.c.internal.upstream_rq_204: 1",
+        "cluster.c.internal.upstream_rq_2xx: 1",
+        "cluster.c.internal.upstream_rq_completed: 1",
+        "cluster.c.upstream_rq_200: 1",
+        "cluster.c.upstream_rq_204: 1",
+        "cluster.c.upstream_rq_2xx: 2",
+        "cluster.c.upstream_rq_503: 1",
+        "cluster.c.upstream_rq_5xx: 1",
     ];
     assert_eq!(query(&store, &[]).lines().collect::<Vec<_>>(), wanted);
 }

@@ -10,7 +10,7 @@ use sandgate_http::h1::ResponseOptions;
 
 use super::{LoadBalancer, PrioritySet, Resources};
 use crate::pool::{HostPool, Sweeper};
-use crate::stats::{ClusterStats, CodeCounters, StatsStore};
+use crate::stats::{ClusterCodeStats, ClusterStats, Http1CodecStats, StatsStore, TransportSocketMatchStats};
 
 /// A cluster's hosts with this worker's connections to them, its turns, and its stats.
 pub(crate) struct WorkerCluster {
@@ -21,7 +21,10 @@ pub(crate) struct WorkerCluster {
     pub(crate) metadata: Bytes,
     pub(crate) resources: Arc<Resources>,
     pub(crate) stats: ClusterStats,
-    pub(crate) codes: CodeCounters,
+    pub(crate) codes: ClusterCodeStats,
+    pub(crate) codec_stats: Http1CodecStats,
+    /// Hosts ever made, which all use the one transport socket there is; written by the main thread alone.
+    pub(crate) transport_stats: TransportSocketMatchStats,
     pub(crate) response_options: ResponseOptions,
     pools: RefCell<Vec<Rc<HostPool>>>,
     balancer: RefCell<LoadBalancer>,
@@ -43,7 +46,9 @@ impl WorkerCluster {
             metadata: config.metadata.as_deref().map(Bytes::copy_from_slice).unwrap_or_default(),
             resources: Arc::clone(resources),
             stats: ClusterStats::new(store, stat_name),
-            codes: CodeCounters::new(store, format!("cluster.{stat_name}.")),
+            transport_stats: TransportSocketMatchStats::new(store, stat_name),
+            codes: ClusterCodeStats::new(store, stat_name),
+            codec_stats: Http1CodecStats::hidden(store, &format!("cluster.{stat_name}.")),
             response_options: ResponseOptions {
                 max_head_bytes: http.max_response_headers_kb as usize * 1024,
                 max_headers: http.max_headers_count as usize,
@@ -102,14 +107,6 @@ impl WorkerCluster {
     /// Counts a response, also one made here for want of one. `internal` is who asked.
     pub(crate) fn count_response(&self, code: u32, internal: bool) {
         self.stats.upstream_rq_completed().inc();
-        match code / 100 {
-            1 => self.stats.upstream_rq_1xx().inc(),
-            2 => self.stats.upstream_rq_2xx().inc(),
-            3 => self.stats.upstream_rq_3xx().inc(),
-            4 => self.stats.upstream_rq_4xx().inc(),
-            5 => self.stats.upstream_rq_5xx().inc(),
-            _ => {}
-        }
-        self.codes.inc(code, internal);
+        self.codes.count(code, internal, false);
     }
 }

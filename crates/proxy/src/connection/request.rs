@@ -63,7 +63,9 @@ impl Connection {
                 Poll::Pending => break,
                 Poll::Ready(Ok(ReadOutcome::More(count) | ReadOutcome::Drained(count))) => {
                     progress = true;
-                    self.hcm.stats.downstream_cx_rx_bytes_total().add(count as u64);
+                    let stats = &self.hcm.stats;
+                    stats.downstream_cx_rx_bytes_total().add(count as u64);
+                    stats.downstream_cx_rx_bytes_buffered().change(&mut self.unread, self.input.len());
                 }
                 Poll::Ready(Ok(ReadOutcome::Closed)) => self.remote_closed = true,
                 Poll::Ready(Err(error)) => {
@@ -110,6 +112,7 @@ impl Connection {
         self.has_codec = true;
         self.hcm.stats.downstream_cx_http1_total().inc();
         self.hcm.stats.downstream_cx_http1_active().inc();
+        self.hcm.codec_stats.show();
         true
     }
 
@@ -167,6 +170,7 @@ impl Connection {
         self.hcm.stats.downstream_rq_total().inc();
         self.hcm.stats.downstream_rq_http1_total().inc();
         self.hcm.stats.downstream_rq_active().inc();
+        self.request_began = now;
         RequestStart::now(now)
     }
 
@@ -226,10 +230,15 @@ impl Connection {
             |headers: &HeaderMap| headers.iter().find(|(name, _)| name.contains(&b'_')).map(|(name, _)| name.to_vec());
         match action {
             HeadersWithUnderscoresAction::Allow => true,
-            HeadersWithUnderscoresAction::RejectRequest => odd(headers).is_none(),
+            HeadersWithUnderscoresAction::RejectRequest if odd(headers).is_some() => {
+                self.hcm.codec_stats.requests_rejected_with_underscores_in_headers().inc();
+                false
+            }
+            HeadersWithUnderscoresAction::RejectRequest => true,
             HeadersWithUnderscoresAction::DropHeader => {
                 while let Some(name) = odd(headers) {
                     headers.remove(&name);
+                    self.hcm.codec_stats.dropped_headers_with_underscores().inc();
                 }
                 true
             }

@@ -11,6 +11,7 @@ use super::Connection;
 use super::close::Drain;
 use crate::active_stream::ResponseEvent;
 use crate::response_headers;
+use crate::stats::milliseconds;
 
 impl Connection {
     /// Lets the stream run and encodes what it answers.
@@ -148,6 +149,8 @@ impl Connection {
         stream.finish(now);
         drop(stream);
         self.end_request_count();
+        let took = Instant::now().saturating_duration_since(self.request_began);
+        self.hcm.stats.downstream_rq_time().record(milliseconds(took));
         // A client that was promised more would take the next response for the rest of this one.
         let short = self.message.encoder.as_ref().is_some_and(|encoder| !encoder.is_complete());
         if short {

@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use super::HostPool;
 use crate::cluster::{HostStats, ResourceGuard, WorkerCluster};
 use crate::socket::Socket;
-use crate::stats::ClusterStats;
+use crate::stats::{ClusterStats, milliseconds};
 
 /// Who ended a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +30,7 @@ pub(super) struct ConnectionCount {
     pub(super) close_side: CloseSide,
     /// A request is on it.
     pub(super) active: bool,
+    began: Instant,
     _slot: ResourceGuard,
 }
 
@@ -42,6 +43,9 @@ pub(crate) struct UpstreamConnection {
     local_address: Option<SocketAddr>,
     requests: u32,
     opened: Instant,
+    /// What the stats of buffered bytes hold of this connection.
+    unread: u64,
+    unwritten: u64,
     count: ConnectionCount,
 }
 
@@ -54,11 +58,13 @@ impl ConnectionCount {
         stats.upstream_cx_active().inc();
         HostStats::inc(&pool.host().stats.cx_total);
         HostStats::inc(&pool.host().stats.cx_active);
+        cluster.codec_stats.show();
         Self {
             pool: Rc::clone(pool),
             cluster: Rc::clone(cluster),
             close_side: CloseSide::Local,
             active: false,
+            began: Instant::now(),
             _slot: slot,
         }
     }
@@ -69,6 +75,7 @@ impl Drop for ConnectionCount {
         let stats = &self.cluster.stats;
         stats.upstream_cx_active().dec();
         HostStats::dec(&self.pool.host().stats.cx_active);
+        stats.upstream_cx_length_ms().record(milliseconds(self.began.elapsed()));
         stats.upstream_cx_destroy().inc();
         match self.close_side {
             CloseSide::Local => stats.upstream_cx_destroy_local().inc(),
@@ -87,7 +94,8 @@ impl Drop for ConnectionCount {
 
 impl UpstreamConnection {
     pub(super) fn new(stream: TcpStream, count: ConnectionCount, now: Instant) -> Self {
-        count.cluster.stats.upstream_cx_http1_active().inc();
+        let took = now.saturating_duration_since(count.began);
+        count.cluster.stats.upstream_cx_connect_ms().record(milliseconds(took));
         Self {
             local_address: stream.local_addr().ok(),
             socket: Socket::new(stream),
@@ -96,6 +104,8 @@ impl UpstreamConnection {
             output: WriteBuffer::new(),
             requests: 0,
             opened: now,
+            unread: 0,
+            unwritten: 0,
             count,
         }
     }
@@ -114,12 +124,16 @@ impl UpstreamConnection {
         self.requests = self.requests.saturating_add(u32::from(active));
     }
 
-    pub(crate) fn count_sent(&self, bytes: usize) {
-        self.count.cluster.stats.upstream_cx_tx_bytes_total().add(bytes as u64);
+    pub(crate) fn count_sent(&mut self, bytes: usize) {
+        let stats = &self.count.cluster.stats;
+        stats.upstream_cx_tx_bytes_total().add(bytes as u64);
+        stats.upstream_cx_tx_bytes_buffered().change(&mut self.unwritten, self.output.len());
     }
 
-    pub(crate) fn count_received(&self, bytes: usize) {
-        self.count.cluster.stats.upstream_cx_rx_bytes_total().add(bytes as u64);
+    pub(crate) fn count_received(&mut self, bytes: usize) {
+        let stats = &self.count.cluster.stats;
+        stats.upstream_cx_rx_bytes_total().add(bytes as u64);
+        stats.upstream_cx_rx_bytes_buffered().change(&mut self.unread, self.input.len());
     }
 
     /// Who closed, for the stats of its end; us, unless somebody says otherwise.
@@ -148,6 +162,9 @@ impl UpstreamConnection {
 
 impl Drop for UpstreamConnection {
     fn drop(&mut self) {
-        self.count.cluster.stats.upstream_cx_http1_active().dec();
+        let stats = &self.count.cluster.stats;
+        stats.upstream_rq_per_cx().record(self.requests.into());
+        stats.upstream_cx_rx_bytes_buffered().sub(self.unread);
+        stats.upstream_cx_tx_bytes_buffered().sub(self.unwritten);
     }
 }

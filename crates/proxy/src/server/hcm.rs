@@ -13,7 +13,10 @@ use super::plugins::Plugins;
 use crate::admin::AdminContext;
 use crate::hcm::{FilterFactory, Hcm, TerminalFactory, request_options};
 use crate::route_table::RouteTable;
-use crate::stats::{HttpListenerStats, HttpStats, ListenerStats, StatsStore};
+use crate::stats::{
+    ConfiguredListenerStats, Http1CodecStats, HttpListenerStats, HttpStats, ListenerStats, RouterStats, StatsStore,
+    ThreadListenerStats, TracingStats,
+};
 use crate::wasm_filter::WasmFilter;
 
 /// The connection manager of every listener, in the order of the configuration.
@@ -22,9 +25,10 @@ pub(super) fn build(
     plugins: &Plugins,
     host: &Rc<WorkerHost>,
     store: &StatsStore,
+    thread: &str,
 ) -> Result<Vec<Rc<Hcm>>, StartError> {
     let listeners = bootstrap.listeners.iter().enumerate();
-    listeners.map(|(index, listener)| build_one(index, listener, bootstrap, plugins, host, store)).collect()
+    listeners.map(|(index, listener)| build_one(index, listener, bootstrap, plugins, host, (store, thread))).collect()
 }
 
 fn build_one(
@@ -33,7 +37,7 @@ fn build_one(
     bootstrap: &Bootstrap,
     plugins: &Plugins,
     host: &Rc<WorkerHost>,
-    store: &StatsStore,
+    (store, thread): (&StatsStore, &str),
 ) -> Result<Rc<Hcm>, StartError> {
     let Some(chain) = listener.filter_chains.first() else {
         return Err(StartError::Unsupported {
@@ -71,15 +75,20 @@ fn build_one(
     } else {
         listener.stat_prefix.clone()
     };
-    Ok(assemble(Parts {
+    let hcm = assemble(Parts {
         config,
         filters,
         terminal: TerminalFactory::Router(router),
         buffer_limit: listener.per_connection_buffer_limit_bytes as usize,
         listener_info,
         stat_name: &stat_name,
+        thread,
         store,
-    }))
+    });
+    hcm.router_stats.show();
+    // Every worker has these; they are zero.
+    let _ = (TracingStats::new(store, &hcm.config.stat_prefix), ConfiguredListenerStats::new(store, &stat_name));
+    Ok(hcm)
 }
 
 /// The connection manager of the admin interface.
@@ -96,6 +105,7 @@ pub(super) fn build_admin(context: &Arc<AdminContext>, store: &StatsStore) -> Rc
         buffer_limit: 1024 * 1024,
         listener_info: ListenerInfo::default(),
         stat_name: "admin",
+        thread: "main_thread",
         store,
     })
 }
@@ -107,11 +117,12 @@ struct Parts<'a> {
     buffer_limit: usize,
     listener_info: ListenerInfo,
     stat_name: &'a str,
+    thread: &'a str,
     store: &'a StatsStore,
 }
 
 fn assemble(parts: Parts<'_>) -> Rc<Hcm> {
-    let Parts { config, filters, terminal, buffer_limit, listener_info, stat_name, store } = parts;
+    let Parts { config, filters, terminal, buffer_limit, listener_info, stat_name, thread, store } = parts;
     let http_name = format!("{stat_name}.http.{}", config.stat_prefix);
     Rc::new(Hcm {
         routes: RouteTable::new(&config.route_config),
@@ -121,8 +132,11 @@ fn assemble(parts: Parts<'_>) -> Rc<Hcm> {
         buffer_limit,
         listener: Arc::new(listener_info),
         stats: HttpStats::new(store, &config.stat_prefix),
+        router_stats: RouterStats::hidden(store, &config.stat_prefix),
+        codec_stats: Http1CodecStats::hidden(store, ""),
         listener_http_stats: HttpListenerStats::new(store, &http_name),
         listener_stats: Rc::new(ListenerStats::new(store, stat_name)),
+        thread_stats: ThreadListenerStats::new(store, &format!("{stat_name}.{thread}")),
         config,
     })
 }

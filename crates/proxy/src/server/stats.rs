@@ -1,4 +1,4 @@
-//! Stats of the process as a whole, named as Envoy 1.40 names them; of those only what is true here.
+//! Stats of the process as a whole, named as Envoy 1.40 names them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,36 +15,122 @@ pub(super) struct Numbers {
     pub(super) clusters: usize,
 }
 
-/// Shows `server.*`, `listener_manager.*` and `cluster_manager.*`. For a server whose listeners listen: there is no way to
-/// add or remove any later.
+/// Shows the stats of the process: `server.*`, `listener_manager.*`, `cluster_manager.*`, and those of parts of Envoy that
+/// have nothing to count here. For a server whose listeners listen: there is no way to add or remove any later.
 pub(super) fn add_server_stats(store: &StatsStore, lifecycle: &Arc<Lifecycle>, numbers: Numbers) {
     let lifecycle = Arc::clone(lifecycle);
     store.add_source(Box::new(move |add| {
-        let state = lifecycle.state();
+        let mut gauge = |name: &str, value| add(name, Sample { kind: StatKind::Gauge, value, used: true });
+        server_gauges(&lifecycle, numbers, &mut gauge);
         let Numbers { concurrency, listeners, clusters } = numbers;
-        let active = if state == ServerState::Draining { 0 } else { listeners };
-        for (name, value) in [
-            ("server.concurrency", concurrency as u64),
-            ("server.live", u64::from(state == ServerState::Live)),
-            ("server.state", state as u64),
-            ("server.uptime", lifecycle.uptime().as_secs()),
-            ("listener_manager.total_listeners_active", active as u64),
-            ("listener_manager.workers_started", 1),
-            ("cluster_manager.active_clusters", clusters as u64),
-            ("cluster_manager.warming_clusters", 0),
-        ] {
-            add(name, Sample { kind: StatKind::Gauge, value, used: true });
+        for thread in threads(concurrency) {
+            gauge(&format!("thread_local_cluster_manager.{thread}.clusters_inflated"), clusters as u64);
         }
-        for (name, value) in [
-            ("listener_manager.listener_added", listeners as u64),
-            // One listener on one worker is one.
-            ("listener_manager.listener_create_success", (listeners * concurrency) as u64),
-            ("cluster_manager.cluster_added", clusters as u64),
-        ] {
-            add(name, Sample { kind: StatKind::Counter, value, used: value != 0 });
+        let mut counter = |name: &str, value| add(name, Sample { kind: StatKind::Counter, value, used: value != 0 });
+        counter("listener_manager.listener_added", listeners as u64);
+        // One listener on one worker is one.
+        counter("listener_manager.listener_create_success", (listeners * concurrency) as u64);
+        counter("cluster_manager.cluster_added", clusters as u64);
+        for name in ZERO_COUNTERS {
+            counter(name, 0);
+        }
+        let groups = ["main_thread".to_owned(), "workers".to_owned()];
+        let each = threads(concurrency).map(|thread| format!("server.{thread}"));
+        for who in groups.into_iter().chain(each) {
+            counter(&format!("{who}.watchdog_miss"), 0);
+            counter(&format!("{who}.watchdog_mega_miss"), 0);
+        }
+        for name in ["dynamic_unknown_fields", "static_unknown_fields", "wip_protos"] {
+            add(&format!("server.{name}"), Sample { kind: StatKind::Counter, value: 0, used: true });
+        }
+        for name in ZERO_GAUGES {
+            add(name, Sample { kind: StatKind::Gauge, value: 0, used: false });
         }
     }));
 }
+
+fn threads(concurrency: usize) -> impl Iterator<Item = String> {
+    std::iter::once("main_thread".to_owned()).chain((0..concurrency).map(|index| format!("worker_{index}")))
+}
+
+fn server_gauges(lifecycle: &Lifecycle, numbers: Numbers, gauge: &mut dyn FnMut(&str, u64)) {
+    let state = lifecycle.state();
+    let memory = resident_memory();
+    for (name, value) in [
+        ("server.compilation_settings.fips_mode", 0),
+        ("server.concurrency", numbers.concurrency as u64),
+        // There are no certificates: what Envoy shows then.
+        ("server.days_until_first_cert_expiring", u32::MAX.into()),
+        ("server.seconds_until_first_ocsp_response_expiring", 0),
+        ("server.hot_restart_epoch", 0),
+        ("server.hot_restart_generation", 1),
+        ("server.live", u64::from(state == ServerState::Live)),
+        ("server.memory_allocated", memory),
+        ("server.memory_heap_size", memory),
+        ("server.memory_physical_size", memory),
+        ("server.parent_connections", 0),
+        ("server.state", state as u64),
+        ("server.stats_recent_lookups", 0),
+        ("server.uptime", lifecycle.uptime().as_secs()),
+        ("server.version", 0),
+        (
+            "listener_manager.total_listeners_active",
+            if state == ServerState::Draining { 0 } else { numbers.listeners as u64 },
+        ),
+        ("listener_manager.total_listeners_warming", 0),
+        ("listener_manager.workers_started", 1),
+        ("cluster_manager.active_clusters", numbers.clusters as u64),
+        ("cluster_manager.warming_clusters", 0),
+    ] {
+        gauge(name, value);
+    }
+}
+
+/// Bytes of memory that the process holds; 0 if the system does not say.
+fn resident_memory() -> u64 {
+    let pages = std::fs::read_to_string("/proc/self/statm").ok();
+    let pages = pages.and_then(|text| text.split_ascii_whitespace().nth(1)?.parse::<u64>().ok());
+    pages.unwrap_or_default() * rustix::param::page_size() as u64
+}
+
+/// Counters that Envoy has from the start and that nothing here counts.
+const ZERO_COUNTERS: &[&str] = &[
+    "cluster_manager.cluster_modified",
+    "cluster_manager.cluster_removed",
+    "cluster_manager.cluster_updated",
+    "cluster_manager.cluster_updated_via_merge",
+    "cluster_manager.update_merge_cancelled",
+    "cluster_manager.update_out_of_merge_window",
+    "envoy.overload_actions.reset_high_memory_stream.count",
+    "http.async-client.no_cluster",
+    "http.async-client.no_route",
+    "http.async-client.passthrough_internal_redirect_bad_location",
+    "http.async-client.passthrough_internal_redirect_no_route",
+    "http.async-client.passthrough_internal_redirect_predicate",
+    "http.async-client.passthrough_internal_redirect_too_many_redirects",
+    "http.async-client.passthrough_internal_redirect_unsafe_scheme",
+    "http.async-client.rq_direct_response",
+    "http.async-client.rq_overload_local_reply",
+    "http.async-client.rq_redirect",
+    "http.async-client.rq_reset_after_downstream_response_started",
+    "http.async-client.rq_total",
+    "listener_manager.listener_create_failure",
+    "listener_manager.listener_in_place_updated",
+    "listener_manager.listener_modified",
+    "listener_manager.listener_removed",
+    "listener_manager.listener_stopped",
+    "server.debug_assertion_failures",
+    "server.dropped_stat_flushes",
+    "server.envoy_bug_failures",
+    "server.envoy_notifications",
+];
+
+/// The same of gauges.
+const ZERO_GAUGES: &[&str] = &[
+    "listener_manager.total_filter_chains_draining",
+    "listener_manager.total_listeners_draining",
+    "listener_manager.workers_pinned",
+];
 
 /// Merges histograms every `interval`, as long as the thread's tasks run.
 pub(super) async fn flush(store: Arc<StatsStore>, interval: Duration) {

@@ -81,7 +81,7 @@ pub(super) fn run(
     ready: Sender<Result<(), StartError>>,
     main: &UnboundedSender<MainCommand>,
 ) {
-    let body = AssertUnwindSafe(|| run_inner(&shared, commands, ready));
+    let body = AssertUnwindSafe(|| run_inner(&name, &shared, commands, ready));
     let end = match catch_unwind(body) {
         Ok(()) => MainCommand::WorkerDone(name),
         Err(payload) => MainCommand::WorkerDied { name, message: panic_message(&*payload).to_owned() },
@@ -90,7 +90,12 @@ pub(super) fn run(
     let _ = main.send(end);
 }
 
-fn run_inner(shared: &Arc<Shared>, commands: UnboundedReceiver<WorkerCommand>, ready: Sender<Result<(), StartError>>) {
+fn run_inner(
+    name: &str,
+    shared: &Arc<Shared>,
+    commands: UnboundedReceiver<WorkerCommand>,
+    ready: Sender<Result<(), StartError>>,
+) {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -100,7 +105,7 @@ fn run_inner(shared: &Arc<Shared>, commands: UnboundedReceiver<WorkerCommand>, r
     };
     let local = LocalSet::new();
     let host = RefCell::new(None);
-    local.block_on(&runtime, serve(shared, commands, ready, &host));
+    local.block_on(&runtime, serve(name, shared, commands, ready, &host));
     // Connections go before the plugins they use.
     drop(local);
     if let Some(host) = host.take() {
@@ -110,6 +115,7 @@ fn run_inner(shared: &Arc<Shared>, commands: UnboundedReceiver<WorkerCommand>, r
 }
 
 async fn serve(
+    name: &str,
     shared: &Arc<Shared>,
     mut commands: UnboundedReceiver<WorkerCommand>,
     ready: Sender<Result<(), StartError>>,
@@ -120,7 +126,8 @@ async fn serve(
     let worker_host = sandgate_host::WorkerHost::new(Arc::clone(&shared.host), env);
     let local = LocalWorker::new(shared, &environment, worker_host);
     *host.borrow_mut() = Some(Rc::clone(&local.host));
-    let hcms = match super::hcm::build(&shared.bootstrap, &shared.plugins, &local.host, &shared.stats) {
+    let thread = name.strip_prefix("wrk:").unwrap_or(name);
+    let hcms = match super::hcm::build(&shared.bootstrap, &shared.plugins, &local.host, &shared.stats, thread) {
         Ok(hcms) => hcms,
         Err(error) => {
             let _ = ready.send(Err(error));

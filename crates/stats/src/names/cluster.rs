@@ -44,16 +44,6 @@ scope!(
         upstream_rq_total,
         /// Requests answered.
         upstream_rq_completed,
-        /// Answered with 1xx.
-        upstream_rq_1xx,
-        /// Answered with 2xx.
-        upstream_rq_2xx,
-        /// Answered with 3xx.
-        upstream_rq_3xx,
-        /// Answered with 4xx.
-        upstream_rq_4xx,
-        /// Answered with 5xx.
-        upstream_rq_5xx,
         /// Requests that waited for a connection.
         upstream_rq_pending_total,
         /// Requests refused by the circuit breaker.
@@ -76,12 +66,86 @@ scope!(
         update_success,
         /// Name resolutions that failed.
         update_failure,
+        /// Source addresses that could not be bound.
+        bind_errors,
+        /// Hosts chosen among all, since too few are healthy.
+        lb_healthy_panic,
+        /// Times that locality routing was calculated.
+        lb_recalculate_zone_structures,
+        /// No locality routing, since there are too few hosts.
+        lb_zone_cluster_too_small,
+        /// Other localities had no capacity left.
+        lb_zone_no_capacity_left,
+        /// Requests routed to this locality, which can take all.
+        lb_zone_routing_all_directly,
+        /// Requests routed to another locality.
+        lb_zone_routing_cross_zone,
+        /// Requests routed to this locality while others get a part.
+        lb_zone_routing_sampled,
+        /// No locality routing, since the local cluster is in panic.
+        lb_local_cluster_not_ok,
+        /// Subsets made.
+        lb_subsets_created,
+        /// Subsets removed.
+        lb_subsets_removed,
+        /// Hosts chosen from a subset.
+        lb_subsets_selected,
+        /// Hosts chosen by the fallback policy.
+        lb_subsets_fallback,
+        /// Hosts chosen by the panic mode of subsets.
+        lb_subsets_fallback_panic,
+        /// Bodies too large to be kept for a retry or a mirror.
+        retry_or_shadow_abandoned,
+        /// Updates without hosts.
+        update_empty,
+        /// Updates that changed nothing.
+        update_no_rebuild,
+        /// Connections that the host said it would close.
+        upstream_cx_close_notify,
+        /// Requests that gave up connecting.
+        upstream_cx_connect_attempts_exceeded,
+        /// Connections that reached their largest age.
+        upstream_cx_max_duration_reached,
+        /// Pools refused by the circuit breaker.
+        upstream_cx_pool_overflow,
+        /// Times that a connection to a host was full.
+        upstream_flow_control_backed_up_total,
+        /// Times that it had room again.
+        upstream_flow_control_drained_total,
+        /// Times that reading from a host was paused.
+        upstream_flow_control_paused_reading_total,
+        /// Times that it was resumed.
+        upstream_flow_control_resumed_reading_total,
+        /// Redirects not followed internally.
+        upstream_internal_redirect_failed_total,
+        /// Redirects followed internally.
+        upstream_internal_redirect_succeeded_total,
+        /// Requests refused by the circuit breaker on requests.
+        upstream_rq_active_overflow,
+        /// Requests refused in maintenance mode.
+        upstream_rq_maintenance_mode,
+        /// Requests that reached `max_stream_duration`.
+        upstream_rq_max_duration_reached,
+        /// Tries that were idle for too long.
+        upstream_rq_per_try_idle_timeout,
+        /// Tries that took too long.
+        upstream_rq_per_try_timeout,
+        /// Retries.
+        upstream_rq_retry,
+        /// Retries after an exponential back-off.
+        upstream_rq_retry_backoff_exponential,
+        /// Retries after the time that a host asked for.
+        upstream_rq_retry_backoff_ratelimited,
+        /// Requests not retried, since there were enough retries.
+        upstream_rq_retry_limit_exceeded,
+        /// Requests not retried for the circuit breaker or the budget.
+        upstream_rq_retry_overflow,
+        /// Retries that ended well.
+        upstream_rq_retry_success,
     }
     gauges {
         /// Connections open.
         upstream_cx_active,
-        /// The same, speaking HTTP/1.
-        upstream_cx_http1_active,
         /// Requests in flight.
         upstream_rq_active,
         /// Requests waiting for a connection.
@@ -92,8 +156,20 @@ scope!(
         membership_healthy,
         /// Degraded hosts (written by the main thread alone).
         membership_degraded,
-        /// Hosts that do not count in the share of healthy ones (written by the main thread alone).
+        /// Excluded hosts (written by the main thread alone).
         membership_excluded,
+        /// The largest weight of a host.
+        max_host_weight,
+        /// Subsets.
+        lb_subsets_active,
+        /// Bytes that the last reads found.
+        upstream_cx_rx_bytes_buffered,
+        /// Bytes not written yet.
+        upstream_cx_tx_bytes_buffered,
+        /// A hash of the configuration's version.
+        version,
+        /// Whether the cluster waits for its first hosts.
+        warming_state,
     }
     histograms {
         /// How long connections took to be made.
@@ -103,4 +179,73 @@ scope!(
         /// Requests that a connection served.
         upstream_rq_per_cx: Unspecified,
     }
+    zeros {
+        counters {
+            assignment_stale,
+            assignment_timeout_received,
+            assignment_use_cached,
+            original_dst_host_invalid,
+            upstream_cx_connect_with_0_rtt,
+            upstream_cx_http2_total,
+            upstream_cx_http3_total,
+            upstream_cx_preconnect_skipped,
+            upstream_http3_broken,
+            upstream_rq_0rtt,
+            upstream_rq_rx_reset_no_error,
+        }
+        gauges {
+            upstream_queue_overloaded,
+        }
+    }
+);
+
+scope!(
+    /// `cluster.<name>.circuit_breakers.<priority>.`: which limits of a priority are reached; the name is
+    /// `<name>.circuit_breakers.<priority>`.
+    CircuitBreakerStats, "cluster.{}.",
+    counters {}
+    gauges {
+        /// Connections.
+        cx_open,
+        /// Pools.
+        cx_pool_open,
+        /// Requests.
+        rq_open,
+        /// Waiting requests.
+        rq_pending_open,
+        /// Retries.
+        rq_retry_open,
+    }
+    histograms {}
+);
+
+scope!(
+    /// `cluster.<name>.circuit_breakers.<priority>.`: how much is left to a limit, with `track_remaining`; the name is as with
+    /// [`CircuitBreakerStats`].
+    RemainingStats, "cluster.{}.",
+    counters {}
+    gauges {
+        /// Connections.
+        remaining_cx,
+        /// Pools.
+        remaining_cx_pools,
+        /// Waiting requests.
+        remaining_pending,
+        /// Retries.
+        remaining_retries,
+        /// Requests.
+        remaining_rq,
+    }
+    histograms {}
+);
+
+scope!(
+    /// `cluster.<name>.default.`: the one transport socket of a cluster.
+    TransportSocketMatchStats, "cluster.{}.default.",
+    counters {
+        /// Hosts that use it.
+        total_match_count,
+    }
+    gauges {}
+    histograms {}
 );

@@ -1,4 +1,4 @@
-//! Stats of HTTP connection managers.
+//! Stats of HTTP connection managers and what belongs to them.
 
 use super::scope;
 
@@ -72,14 +72,22 @@ scope!(
         downstream_rq_non_relative_path,
         /// Upgrades on a route that has none.
         downstream_rq_ws_on_non_ws_route,
-        /// Requests that no route matched (written by the router).
-        no_route,
-        /// Requests whose route names a cluster that does not exist.
-        no_cluster,
-        /// Requests answered by `direct_response`.
-        rq_direct_response,
-        /// Requests that the router handled.
-        rq_total,
+        /// Connections closed before the client had read all.
+        downstream_cx_delayed_close_timeout,
+        /// Connections upgraded.
+        downstream_cx_upgrades_total,
+        /// Times that reading from a client was paused.
+        downstream_flow_control_paused_reading_total,
+        /// Times that it was resumed.
+        downstream_flow_control_resumed_reading_total,
+        /// Requests whose path could not be normalized.
+        downstream_rq_failed_path_normalization,
+        /// Requests redirected to their normalized path.
+        downstream_rq_redirected_with_normalized_path,
+        /// Requests refused by the detection of the client's address.
+        downstream_rq_rejected_via_ip_detection,
+        /// Responses too large for a filter's buffer.
+        rs_too_large,
     }
     gauges {
         /// Connections open.
@@ -88,12 +96,112 @@ scope!(
         downstream_cx_http1_active,
         /// Requests in flight.
         downstream_rq_active,
+        /// Bytes that the last reads found.
+        downstream_cx_rx_bytes_buffered,
+        /// Bytes not written yet.
+        downstream_cx_tx_bytes_buffered,
+        /// Upgraded connections open.
+        downstream_cx_upgrades_active,
     }
     histograms {
-        /// Request times: from the first byte of the head to the end of the stream.
-        downstream_rq_time: Milliseconds,
         /// How long connections lived.
         downstream_cx_length_ms: Milliseconds,
+        /// How long requests took, to the end of the stream.
+        downstream_rq_time: Milliseconds,
+    }
+    zeros {
+        counters {
+            downstream_cx_http2_total,
+            downstream_cx_http3_total,
+            downstream_cx_overload_disable_keepalive,
+            downstream_cx_ssl_total,
+            downstream_rq_http2_total,
+            downstream_rq_http3_total,
+            downstream_rq_overload_close,
+            downstream_rq_too_many_premature_resets,
+        }
+        gauges {
+            downstream_cx_http1_soft_drain,
+            downstream_cx_http2_active,
+            downstream_cx_http3_active,
+            downstream_cx_ssl_active,
+        }
+    }
+);
+
+scope!(
+    /// `http.<stat_prefix>.`: the router of a connection manager.
+    RouterStats, "http.{}.",
+    counters {
+        /// Requests that no route matched.
+        no_route,
+        /// Requests whose route names a cluster that does not exist.
+        no_cluster,
+        /// Requests answered by `direct_response`.
+        rq_direct_response,
+        /// Requests that the router handled.
+        rq_total,
+        /// Requests answered by `redirect`.
+        rq_redirect,
+        /// Requests that the host reset after its response had begun.
+        rq_reset_after_downstream_response_started,
+        /// Redirects passed on, since their location is no URL.
+        passthrough_internal_redirect_bad_location,
+        /// Redirects passed on, since no route matches their location.
+        passthrough_internal_redirect_no_route,
+        /// Redirects passed on by a predicate.
+        passthrough_internal_redirect_predicate,
+        /// Redirects passed on, since there were enough.
+        passthrough_internal_redirect_too_many_redirects,
+        /// Redirects passed on for their scheme.
+        passthrough_internal_redirect_unsafe_scheme,
+    }
+    gauges {}
+    histograms {}
+    zeros {
+        counters {
+            rq_overload_local_reply,
+        }
+        gauges {}
+    }
+);
+
+scope!(
+    /// `http.<stat_prefix>.tracing.`: which requests are traced. Nothing traces yet.
+    TracingStats, "http.{}.tracing.",
+    counters {}
+    gauges {}
+    histograms {}
+    zeros {
+        counters {
+            client_enabled,
+            health_check,
+            not_traceable,
+            random_sampling,
+            service_forced,
+        }
+        gauges {}
+    }
+);
+
+scope!(
+    /// `http1.` of all clients, or `cluster.<name>.http1.` of one cluster's hosts, made with the first HTTP/1 connection; the
+    /// name is what comes before `http1.`.
+    Http1CodecStats, "{}http1.",
+    counters {
+        /// Headers dropped for their name.
+        dropped_headers_with_underscores,
+        /// Requests refused for a header's name.
+        requests_rejected_with_underscores_in_headers,
+    }
+    gauges {}
+    histograms {}
+    zeros {
+        counters {
+            metadata_not_supported_error,
+            response_flood,
+        }
+        gauges {}
     }
 );
 

@@ -10,10 +10,16 @@ scope!(
         downstream_cx_total,
         /// Connections gone.
         downstream_cx_destroy,
+        /// Connections refused, since the listener had enough.
+        downstream_cx_overflow,
+        /// Connections that no filter chain matched.
+        no_filter_chain_match,
     }
     gauges {
         /// Connections open.
         downstream_cx_active,
+        /// Connections that listener filters look at: always none.
+        downstream_pre_cx_active,
     }
     histograms {
         /// How long connections lived.
@@ -21,4 +27,45 @@ scope!(
         /// Connections taken each time that the socket was ready.
         connections_accepted_per_socket_event: Unspecified,
     }
+    zeros {
+        counters {
+            downstream_cx_overload_reject,
+            downstream_cx_transport_socket_connect_timeout,
+            downstream_global_cx_overflow,
+            downstream_listener_filter_error,
+            downstream_listener_filter_remote_close,
+            downstream_pre_cx_timeout,
+        }
+        gauges {}
+    }
+);
+
+scope!(
+    /// `listener.<address>.`: what only listeners of the configuration have, not the admin's.
+    ConfiguredListenerStats, "listener.{}.",
+    counters {}
+    gauges {}
+    histograms {}
+    zeros {
+        counters {
+            extension_config_missing,
+            network_extension_config_missing,
+        }
+        gauges {}
+    }
+);
+
+scope!(
+    /// `listener.<address>.<thread>.`: one listener on one thread; the name is `<address>.worker_<index>`, or of the admin's
+    /// `admin.main_thread`.
+    ThreadListenerStats, "listener.{}.",
+    counters {
+        /// Connections accepted.
+        downstream_cx_total,
+    }
+    gauges {
+        /// Connections open.
+        downstream_cx_active,
+    }
+    histograms {}
 );

@@ -82,10 +82,12 @@ pub(super) async fn first_round(
 pub(super) fn count_members(table: &ClusterTable, clusters: &ClusterManager) {
     for (entry, cluster) in table.entries.iter().zip(clusters.iter()) {
         let hosts = entry.hosts();
+        cluster.transport_stats.total_match_count().add(hosts.hosts.len() as u64);
         if !hosts.hosts.is_empty() && Resolver::new(&entry.config).is_none() {
             cluster.stats.membership_change().inc();
         }
         show_membership(cluster, &hosts);
+        cluster.stats.warming_state().set(0);
     }
 }
 
