@@ -2,9 +2,10 @@
 
 import hashlib
 import json
+import re
 
 from . import pieces
-from .case import guest_path, merge
+from .case import MAIN, guest_path, merge
 
 _TYPE = "type.googleapis.com/"
 _HCM = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
@@ -13,17 +14,23 @@ _ROUTER = "envoy.extensions.filters.http.router.v3.Router"
 
 
 class Ports:
-    """The ports of one case."""
+    """The ports of one case, `upstreams` by name, and its files."""
 
-    def __init__(self, listener, upstream):
+    def __init__(self, listener, upstreams, files=None):
         self.listener = listener
-        self.upstream = upstream
+        self.upstreams = upstreams
+        self.files = files
+
+    @property
+    def upstream(self):
+        """The port of the main upstream."""
+        return self.upstreams[MAIN]
 
 
 def of_group(cases, ports, admin_port, folder):
     """The bootstrap, as text, of `cases`. `ports`: by case id. `folder`: where guests made on the fly are put."""
     if len(cases) == 1 and cases[0].get("text") is not None:
-        return _substitute(cases[0], cases[0].get("text"), ports[cases[0].id], admin_port)
+        return substitute(cases[0], cases[0].get("text"), ports[cases[0].id], admin_port)
     bootstrap = {
         "node": {"id": "conformance", "cluster": "conformance"},
         "admin": {"address": _address(admin_port)},
@@ -33,7 +40,10 @@ def of_group(cases, ports, admin_port, folder):
         resources = bootstrap["static_resources"]
         at = ports[case.id]
         resources["listeners"].append(_named(case, _listener(case, at, folder), at, admin_port))
-        resources["clusters"].append(_named(case, _cluster(case, at), at, admin_port))
+        for cluster in _clusters(case, at):
+            resources["clusters"].append(_named(case, cluster, at, admin_port))
+    if any(case.get("histograms") for case in cases):
+        bootstrap["stats_flush_interval"] = "0.5s"
     if len(cases) == 1:
         extra = (cases[0].get("config") or {}).get("bootstrap")
         if extra:
@@ -70,15 +80,34 @@ def _virtual_hosts(config):
     return [{"name": "local", "domains": ["*"], "routes": routes}]
 
 
-def _cluster(case, ports):
-    endpoint = {"endpoint": {"address": _address(ports.upstream)}}
+def _clusters(case, ports):
+    config = case.get("config") or {}
+    return [_cluster(over, ports) for over in [{"name": "{cluster}", **config.get("cluster", {})}, *config.get("clusters", [])]]
+
+
+def _cluster(over, ports):
+    """A cluster: `over` laid on one of the main upstream, or of those that its `endpoints` names."""
+    over = dict(over)
+    groups = over.pop("endpoints", [MAIN])
+    groups = groups if any(isinstance(group, list) for group in groups) else [groups]
+    localities = [
+        {**({"priority": priority} if priority else {}), "lb_endpoints": [_endpoint(item, ports) for item in group]}
+        for priority, group in enumerate(groups)
+    ]
     cluster = {
-        "name": "{cluster}",
+        "name": over["name"],
         "type": "STATIC",
         "connect_timeout": "2s",
-        "load_assignment": {"cluster_name": "{cluster}", "endpoints": [{"lb_endpoints": [endpoint]}]},
+        "load_assignment": {"cluster_name": over["name"], "endpoints": localities},
     }
-    return merge(cluster, (case.get("config") or {}).get("cluster", {}))
+    return merge(cluster, over)
+
+
+def _endpoint(item, ports):
+    """An upstream's name, or {upstream: NAME} with more of the LbEndpoint message."""
+    over = {"upstream": item} if isinstance(item, str) else dict(item)
+    address = _address(ports.upstreams[over.pop("upstream")])
+    return merge({"endpoint": {"address": address}}, over)
 
 
 def _wasm_filter(case, plugin, folder):
@@ -124,12 +153,15 @@ def _named(case, value, ports, admin_port):
     if isinstance(value, list):
         return [_named(case, v, ports, admin_port) for v in value]
     if isinstance(value, str):
-        text = _substitute(case, value, ports, admin_port)
+        text = substitute(case, value, ports, admin_port)
         return int(text) if text != value and text.isdigit() else text
     return value
 
 
-def _substitute(case, text, ports, admin_port):
+def substitute(case, text, ports, admin_port):
+    """`text` with its placeholders filled in."""
+    if ports.files is not None:
+        text = re.sub(r"\{file\.([\w.-]+)\}", lambda found: str(ports.files.path(found[1])), text)
     for key, value in placeholders(case, ports, admin_port).items():
         text = text.replace(key, value)
     return text
@@ -143,6 +175,7 @@ def placeholders(case, ports, admin_port):
         "{id}": case.id,
         "{listener_port}": str(ports.listener),
         "{upstream_port}": str(ports.upstream),
+        **{f"{{port.{name}}}": str(port) for name, port in ports.upstreams.items()},
         "{admin_port}": str(admin_port),
         "{probe}": str(guest_path("probe")),
     }

@@ -10,6 +10,7 @@ import yaml
 from .environment import REPOSITORY, ROOT
 
 CASES = ROOT / "cases"
+MAIN = "main"
 
 _KEYS = {
     "title",
@@ -17,13 +18,20 @@ _KEYS = {
     "client",
     "timeout",
     "upstream",
+    "upstreams",
     "script",
     "plugins",
     "config",
     "text",
     "alone",
     "stats",
+    "stats_of",
+    "stats_except",
+    "histograms",
     "pages",
+    "files",
+    "launch",
+    "exit",
     "ignore",
     "drop_log",
     "normalise",
@@ -34,7 +42,22 @@ _KEYS = {
     "environment",
     "stop",
 }
-_CLIENT_STEPS = {
+PROCESS_STEPS = {
+    "admin",
+    "kill",
+    "restart",
+    "upstream",
+    "wait_stat",
+    "wait_file",
+    "wait_received",
+    "signal",
+    "wait_exit",
+    "load",
+    "start_load",
+    "end_load",
+}
+_CLIENT_STEPS = PROCESS_STEPS | {
+    "took",
     "request",
     "send",
     "receive",
@@ -47,9 +70,24 @@ _CLIENT_STEPS = {
     "reset",
     "connection",
 }
-_UPSTREAM_KEYS = {"mode", "when", "responses", "addresses"}
+_UPSTREAM_KEYS = {"mode", "when", "responses", "addresses", "checks", "only"}
+_CHECK_KEYS = {"path", "responses", "record"}
 _UPSTREAM_STEPS = {"send", "pause", "wait_log", "wait_request", "wait_close", "close", "reset", "respond"}
-_PARTS = {"client", "upstream", "log", "log.main", "log.worker", "stats", "pages", "exit"}
+_PARTS = {
+    "client",
+    "upstream",
+    "upstreams",
+    "log",
+    "log.main",
+    "log.worker",
+    "stats",
+    "stats_of",
+    "pages",
+    "steps",
+    "files",
+    "exit",
+}
+_LAUNCH = {"file", "yaml", "none"}
 
 
 class CaseError(Exception):
@@ -77,7 +115,17 @@ class Case:
     @property
     def alone(self):
         """Whether the case needs a process of its own."""
-        return bool(self.get("alone") or self.get("config_error") or self.get("envoy") or self.get("text"))
+        return any(self.get(key) for key in ("alone", "config_error", "envoy", "text", "exit", "launch"))
+
+    @property
+    def upstreams(self):
+        """What each upstream does, by name; there is always one named main."""
+        return {MAIN: self.get("upstream") or {}, **(self.get("upstreams") or {})}
+
+    @property
+    def restarts(self):
+        """Whether an upstream is killed or restarted, so that its port must stay its own meanwhile."""
+        return any({"kill", "restart", "upstream"} & set(step) for step in self.steps)
 
     @property
     def steps(self):
@@ -109,11 +157,18 @@ class Case:
             raise CaseError(f"{self.id}: both client and requests")
         for step in self.steps:
             self._only(step, _CLIENT_STEPS, "client")
-        upstream = self.get("upstream") or {}
-        self._only(upstream, _UPSTREAM_KEYS, "upstream")
-        for answer in upstream.get("responses", []):
-            for step in answer if is_steps(answer) else []:
-                self._only(step, _UPSTREAM_STEPS, "upstream.responses")
+        for spec in self.upstreams.values():
+            self._check_upstream(spec)
+        for step in self.steps:
+            for name, spec in (step.get("upstream") or {}).items():
+                self._known(name)
+                self._check_upstream(spec)
+            for key in ("kill", "restart"):
+                names = step.get(key, [])
+                for name in names if isinstance(names, list) else [names]:
+                    self._known(name)
+        if self.get("launch", "file") not in _LAUNCH:
+            raise CaseError(f"{self.id}: launch: must be one of {sorted(_LAUNCH)}")
         for part in self.get("ignore", []):
             if part not in _PARTS:
                 raise CaseError(f"{self.id}: ignore: no part named {part}")
@@ -121,6 +176,17 @@ class Case:
             raise CaseError(f"{self.id}: envoy: must be crashes or hangs")
         if self.get("envoy") and not self.get("expect"):
             raise CaseError(f"{self.id}: a case that Envoy does not survive needs expect")
+
+    def _check_upstream(self, spec):
+        self._only(spec, _UPSTREAM_KEYS, "upstream")
+        self._only(spec.get("checks") or {}, _CHECK_KEYS, "upstream.checks")
+        for answer in [*(spec.get("responses") or []), *((spec.get("checks") or {}).get("responses") or [])]:
+            for step in answer if is_steps(answer) else []:
+                self._only(step, _UPSTREAM_STEPS, "upstream.responses")
+
+    def _known(self, name):
+        if name not in self.upstreams:
+            raise CaseError(f"{self.id}: no upstream named {name!r}")
 
     def _only(self, mapping, allowed, where):
         if not isinstance(mapping, dict):

@@ -4,6 +4,7 @@ import asyncio
 import re
 
 from . import pieces, wire
+from .case import PROCESS_STEPS
 
 # After the last step: how long a connection may take to be closed by the peer when its last response announced
 # it or was incomplete, and how long it must stay open to be called open.
@@ -14,13 +15,16 @@ _OPEN_WAIT = 0.12
 class Client:
     """Runs the steps of a case against one port."""
 
-    def __init__(self, case, port, upstream, wait_log):
+    def __init__(self, case, port, upstream, wait_log, steps):
         self._case = case
         self._port = port
         self._upstream = upstream
         self._wait_log = wait_log
+        self._steps = steps
+        self._may_be_refused = any(PROCESS_STEPS & set(step) for step in case.steps)
         self._timeout = case.get("timeout", 6.0)
         self._connections = {}
+        self._refused = []
         self._current = "a"
         self.local_ports = []
 
@@ -35,7 +39,10 @@ class Client:
         for connection in self._connections.values():
             await connection.settle()
             connection.peer.close()
-        return {name: connection.events for name, connection in self._connections.items()}
+        events = {name: connection.events for name, connection in self._connections.items()}
+        for name in self._refused:
+            events.setdefault(name, []).append("refused")
+        return events
 
     def _connection_spent(self):
         connection = self._connections.get(self._current)
@@ -45,11 +52,26 @@ class Client:
         if "connection" in step:
             self._current = step["connection"]
             return True
-        connection = await self._open()
+        if PROCESS_STEPS & set(step):
+            return await self._steps.run(step)
+        if "pause" in step and set(step) == {"pause"} and not self._connections:
+            await asyncio.sleep(step["pause"])
+            return True
+        try:
+            connection = await self._open()
+        except ConnectionRefusedError:
+            if not self._may_be_refused:
+                raise
+            self._refused.append(self._current)
+            return True
         if "request" in step:
             data = pieces.request(step["request"])
+            started = asyncio.get_running_loop().time()
             await connection.peer.send(data)
-            return await connection.receive(pieces.method_of(data), self._timeout)
+            answered = await connection.receive(pieces.method_of(data), self._timeout)
+            if "took" in step:
+                connection.took(step["took"], asyncio.get_running_loop().time() - started)
+            return answered
         if "send" in step:
             await connection.peer.send(pieces.request(step["send"]))
         if "receive" in step:
@@ -108,6 +130,12 @@ class _Connection:
     def end(self, how):
         self.events.append(how)
         self.ended = self.spent = True
+
+    def took(self, limits, seconds):
+        """Notes whether the last answer took as long as it should."""
+        least, most = limits
+        inside = least <= seconds <= most
+        self.events.append(f"took {least} to {most} s" if inside else f"took {seconds:.3f} s")
 
     async def receive(self, method, timeout, interim=False):
         """Reads messages up to a final response (with `interim`, one message). False if there will be no more."""

@@ -8,6 +8,11 @@ _MAIN_LOGGERS = {"main", "config", "admin"}
 _FAILED = re.compile(r"^(Function: \S+ failed:)")
 
 
+def is_record(text):
+    """Whether a line is the beginning of a log record."""
+    return bool(_LINE.match(text))
+
+
 class Line:
     """One log record; `message` may hold newlines."""
 

@@ -55,10 +55,11 @@ class Proxy:
         self.log = None
 
     async def start(self, config):
-        """Starts on the file `config` and returns when it is ready. Raises `StartFailed`."""
+        """Starts with `config`, the arguments that give the configuration, and returns when it is ready. Raises
+        `StartFailed`."""
         arguments = [
             *self._command,
-            *("-c", str(config)),
+            *config,
             *("--base-id", str(random.randint(1, 1 << 24))),
             *("--concurrency", "1"),
             *("-l", "info"),
@@ -66,16 +67,17 @@ class Proxy:
             *self._arguments,
         ]
         path = self._folder / "log"
-        with path.open("wb") as output:
+        with path.open("wb") as log, (self._folder / "stdout").open("wb") as output:
             self._process = subprocess.Popen(
-                arguments, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=self._environment
+                arguments, stdin=subprocess.DEVNULL, stdout=output, stderr=log, env=self._environment
             )
         self.log = logs.Log(path, self._process.pid)
         end = asyncio.get_running_loop().time() + _START_WAIT
         while True:
             if self._process.poll() is not None:
                 self.log.poll()
-                raise StartFailed(self._process.returncode, self.log.text())
+                output = (self._folder / "stdout").read_text("latin-1")
+                raise StartFailed(self._process.returncode, output + self.log.text())
             if await self._ready():
                 return
             if asyncio.get_running_loop().time() > end:
@@ -114,14 +116,18 @@ class Proxy:
         return int(head.split(b" ")[1]), body.decode("latin-1")
 
     async def stats(self):
-        """All stats with a number, by name."""
+        """All stats by name: numbers, and text as it is."""
         _, text = await self.admin("/stats")
         found = {}
         for line in text.splitlines():
             name, _, value = line.partition(": ")
-            if value.isdigit():
-                found[name] = int(value)
+            found[name] = int(value) if value.isdigit() else value
         return found
+
+    def signal(self, number):
+        """Sends a signal; a process that is gone is not an error."""
+        if self.alive():
+            self._process.send_signal(number)
 
     async def settle(self):
         """Waits until no downstream connection is open and the log is quiet."""

@@ -5,9 +5,13 @@ import re
 import tempfile
 from pathlib import Path
 
-from . import bootstrap, normalise
+from . import asked, bootstrap, normalise, unsteady
 from .client import Client
+from .files import Files
+from .case import MAIN
 from .process import Proxy, StartFailed, free_port
+from .sink import Sink, is_sink
+from .steps import Steps
 from .upstream import Upstream
 
 _GROUP = 40
@@ -54,7 +58,7 @@ class _Group:
             except _Halve:
                 pass
             finally:
-                await asyncio.gather(*(u.stop() for u in self._upstreams.values()))
+                await asyncio.gather(*(u.stop() for by_name in self._upstreams.values() for u in by_name.values()))
         middle = len(self._cases) // 2
         halves = [_Group(self._command, part) for part in (self._cases[:middle], self._cases[middle:])]
         results = {}
@@ -63,36 +67,40 @@ class _Group:
         return results
 
     async def _run(self, folder):
-        await self._reserve()
+        await self._reserve(folder)
+        text = bootstrap.of_group(self._cases, self._ports, self._admin, folder)
         config = folder / "bootstrap.yaml"
-        config.write_text(bootstrap.of_group(self._cases, self._ports, self._admin, folder))
+        config.write_text(text)
+        launch = self._cases[0].get("launch", "file")
         first = self._cases[0]
         proxy = Proxy(
             self._command,
             folder,
             self._admin,
-            self._substituted(first.get("arguments", [])) if first.alone else (),
+            self._arguments(first) if first.alone else (),
             first.get("environment") if first.alone else None,
         )
         try:
             try:
-                await proxy.start(config)
+                await proxy.start({"file": ["-c", str(config)], "yaml": ["--config-yaml", text], "none": []}[launch])
             except StartFailed as error:
                 return self._not_started(error, proxy, folder)
             return await self._traffic(proxy, folder)
         finally:
             await proxy.stop()
 
-    def _substituted(self, arguments):
-        values = bootstrap.placeholders(self._cases[0], self._ports[self._cases[0].id], self._admin)
-        return [_filled(argument, values) for argument in arguments]
+    def _arguments(self, case):
+        ports = self._ports[case.id]
+        return [bootstrap.substitute(case, argument, ports, self._admin) for argument in case.get("arguments", [])]
 
-    async def _reserve(self):
+    async def _reserve(self, folder):
         for case in self._cases:
-            upstream = Upstream(case)
-            self._upstreams[case.id] = upstream
-            await upstream.start()
-            self._ports[case.id] = bootstrap.Ports(free_port(), upstream.port)
+            made = {n: Sink(s, n) if is_sink(s) else Upstream(s, n, case.restarts) for n, s in case.upstreams.items()}
+            self._upstreams[case.id] = made
+            for upstream in made.values():
+                await upstream.start()
+            ports = {name: upstream.port for name, upstream in made.items()}
+            self._ports[case.id] = bootstrap.Ports(free_port(), ports, Files(folder, case))
 
     def _not_started(self, error, proxy, folder):
         if len(self._cases) > 1:
@@ -102,6 +110,7 @@ class _Group:
         if case.plugins:
             found = proxy.log.of_case(case, True, host=False)
             result["log"] = {"main": found["main"] + found["worker"], "worker": []}
+        self._add_files(case, result)
         return {case.id: normalise.result(case, result, self._known(case, folder, ()))}
 
     async def _traffic(self, proxy, folder):
@@ -118,29 +127,48 @@ class _Group:
         if not proxy.alive() and len(self._cases) > 1:
             raise _Halve
         for case in self._cases:
-            results[case.id] = {"client": clients[case.id][0], "upstream": self._upstreams[case.id].record()}
+            record, client, steps = clients[case.id]
+            results[case.id] = {"client": record, **self._received(case)}
+            if steps.record:
+                results[case.id]["steps"] = steps.record
             await self._asked(case, proxy, results[case.id])
+            proxy.log.poll()
         died = not proxy.alive()
-        if any(case.get("stop") for case in self._cases):
+        logs = {case.id: proxy.log.of_case(case, case.alone) for case in self._cases if not case.get("stop")}
+        if any(case.get("stop") or case.get("exit") or case.get("files") for case in self._cases):
             await proxy.stop()
         proxy.log.poll()
         for case in self._cases:
             result = results[case.id]
             if case.plugins or case.get("text"):
-                result["log"] = proxy.log.of_case(case, case.alone)
-            if died:
+                result["log"] = logs.get(case.id) or proxy.log.of_case(case, case.alone)
+            if died or case.get("exit"):
                 result["exit"] = {"code": proxy.exit_code}
-            known = self._known(case, folder, clients[case.id][1])
+            self._add_files(case, result)
+            known = self._known(case, folder, clients[case.id][1].local_ports)
             results[case.id] = normalise.result(case, result, known)
         return results
+
+    def _received(self, case):
+        made = self._upstreams[case.id]
+        others = {name: upstream.record() for name, upstream in made.items() if name != MAIN}
+        return {"upstream": made[MAIN].record(), **({"upstreams": others} if others else {})}
+
+    def _add_files(self, case, result):
+        if case.get("files"):
+            result["files"] = self._ports[case.id].files.record(case.get("files"))
 
     async def _client(self, case, proxy):
         async def wait_log(pattern):
             await _line(proxy, case, pattern)
 
-        upstream = self._upstreams[case.id]
-        upstream.use_log(wait_log)
-        client = Client(case, self._ports[case.id].listener, upstream, wait_log)
+        made = self._upstreams[case.id]
+        for upstream in made.values():
+            upstream.use_log(wait_log)
+        ports = self._ports[case.id]
+        values = bootstrap.placeholders(case, ports, self._admin)
+        steps = Steps(case, proxy, made, values, ports.files)
+        client = Client(case, ports.listener, made[MAIN], wait_log, steps)
         try:
             async with asyncio.timeout(_CASE_WAIT):
                 record = await client.run()
@@ -148,33 +176,33 @@ class _Group:
             record = {"error": ["the case did not end"]}
         except OSError as error:
             record = {"error": [f"no connection: {error.strerror}"]}
-        return record, client.local_ports
+        return record, client, steps
 
     async def _asked(self, case, proxy, result):
         """The stats and admin pages that the case names."""
+        if not proxy.alive():
+            return
         values = bootstrap.placeholders(case, self._ports[case.id], self._admin)
-        if case.get("stats") and proxy.alive():
-            now = await proxy.stats()
-            result["stats"] = {name: now.get(_filled(name, values), "absent") for name in case.get("stats")}
-        if case.get("pages") and proxy.alive():
-            result["pages"] = {}
-            for page in case.get("pages"):
-                method, _, path = _filled(page, values).rpartition(" ")
-                status, body = await proxy.admin(path, method or "GET")
-                result["pages"][page] = {"status": status, "body": body}
+        if case.get("histograms"):
+            result["histograms"] = await asked.histograms(proxy, case.get("histograms"), values)
+        if case.get("stats"):
+            result["stats"] = await asked.stats(proxy, case.get("stats"), values)
+        if case.get("stats_of"):
+            excepted = case.get("stats_except", [])
+            result["stats_of"] = await asked.scopes(proxy, case.get("stats_of"), excepted, unsteady.is_unsteady, values)
+        if case.get("pages"):
+            pages = [await asked.page(proxy, page, values) for page in case.get("pages")]
+            result["pages"] = {page.pop("page"): page for page in pages}
 
     def _known(self, case, folder, client_ports):
         ports = self._ports[case.id]
         known = {str(ports.listener): "<listener port>", str(ports.upstream): "<upstream port>"}
+        known |= {str(port): f"<{name} port>" for name, port in ports.upstreams.items() if name != MAIN}
         known |= {str(self._admin): "<admin port>"}
+        for upstream in self._upstreams[case.id].values():
+            known |= {str(port): "<proxy port>" for port in upstream.proxy_ports()}
         known |= {str(port): "<client port>" for port in client_ports}
         return normalise.Known(known, folder)
-
-
-def _filled(text, values):
-    for key, value in values.items():
-        text = text.replace(key, value)
-    return text
 
 
 class _Halve(Exception):

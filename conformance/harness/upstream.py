@@ -1,59 +1,89 @@
-"""The upstream of one case: a TCP server that records what it receives and answers as the case says."""
+"""One upstream of a case: a TCP server that records what it receives and answers as the case says."""
 
 import asyncio
 import re
 import socket
 
 from . import pieces, wire
-from .case import is_steps
-
-_DEFAULT = {"status": 200, "headers": [["content-type", "text/plain"]], "body": "ok"}
+from .case import MAIN, is_steps
 
 
 class Upstream:
-    """Listens from `start` to `stop`; `requests` grows as they arrive."""
+    """Listens from `start` to `stop`, or from `restart` to `kill`; `requests` grows as they arrive."""
 
-    def __init__(self, case):
-        spec = case.get("upstream") or {}
-        self._mode = spec.get("mode", "serve")
-        self._when = spec.get("when", "complete")
-        self._answers = spec.get("responses") or [_DEFAULT]
+    def __init__(self, spec, name=MAIN, restarts=False):
+        self.name = name
+        self._restarts = restarts
+        self._mode = self._when = self._answers = self._checks = None
+        self._default = {"status": 200, "headers": [["content-type", "text/plain"]], "body": "ok" if name == MAIN else name}
         self._addresses = spec.get("addresses") or ["127.0.0.1"]
+        self.change({"mode": "serve", "when": "complete", "responses": None, "checks": None, **spec})
         self._wait_log = None
         self._servers = []
         self._socket = None
         self._tasks = set()
         self._peers = []
+        self._open = set()
+        self._numbers = {}
+        self._late_numbers = "checks" in spec
         self.requests = []
         self.port = 0
 
+    def change(self, spec):
+        """Lays the keys of `spec` over what the upstream does. New responses are counted from the first."""
+        self._mode = spec.get("mode", self._mode)
+        self._when = spec.get("when", self._when)
+        if "responses" in spec:
+            self._answers = _Answers(spec["responses"] or [self._default])
+        if "checks" in spec:
+            self._checks = _Checks(spec["checks"]) if spec["checks"] else None
+
     async def start(self):
-        """Binds. In mode refuse the port stays reserved, and nobody listens."""
-        if self._mode == "refuse":
+        """Binds. In mode refuse the port stays reserved, and nobody listens; so it does while a server that is to be
+        restarted is dead."""
+        if self._mode == "refuse" or self._restarts:
             self._socket = socket.socket()
-            self._socket.bind(("127.0.0.1", 0))
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            self._socket.bind((self._addresses[0], 0))
             self.port = self._socket.getsockname()[1]
+        if self._mode != "refuse":
+            await self._listen()
+
+    async def restart(self):
+        """Listens, if it does not, at the port that it had."""
+        if self._servers:
             return
+        if self._mode == "refuse":
+            self._mode = "serve"
+        await self._listen()
+
+    async def _listen(self):
         for address in self._addresses:
-            server = await wire.listen(self._serve, address, self.port)
+            server = await wire.listen(self._serve, address, self.port, shared=self._socket is not None)
             self._servers.append(server)
             self.port = server.sockets[0].getsockname()[1]
+
+    async def kill(self):
+        """What the end of an upstream's process does: nobody listens, and all connections are closed."""
+        for server in self._servers:
+            server.close()
+        self._servers = []
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for peer in self._open:
+            peer.close()
+        self._open.clear()
 
     def use_log(self, wait_log):
         """`wait_log(pattern)`: awaits a line of the case's log."""
         self._wait_log = wait_log
 
     async def stop(self):
-        """Closes the listener and all connections."""
+        """Closes the listener and all connections, and gives the port back."""
+        await self.kill()
         if self._socket:
             self._socket.close()
-        for server in self._servers:
-            server.close()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        for peer in self._peers:
-            peer.close()
 
     def received(self):
         """All bytes received so far."""
@@ -76,20 +106,31 @@ class Upstream:
                 found.append({"connection": number, "rest": bytes(peer.buffer)})
         return found
 
+    def proxy_ports(self):
+        """The ports from which the proxy has connected."""
+        return [peer.port for peer in self._peers if peer.port]
+
     async def _serve(self, reader, writer):
         task = asyncio.current_task()
         self._tasks.add(task)
         peer = wire.Peer(reader, writer)
-        number = len(self._peers)
         self._peers.append(peer)
+        self._open.add(peer)
+        if not self._late_numbers:
+            self._number(peer)
         try:
-            await self._connection(number, peer)
+            await self._connection(peer)
         except (wire.Gone, wire.Malformed, asyncio.CancelledError):
             pass
         finally:
             self._tasks.discard(task)
 
-    async def _connection(self, number, peer):
+    def _number(self, peer):
+        """The number of a connection: they are numbered as they come, or, where health checks come in between, by
+        their first request."""
+        return self._numbers.setdefault(peer, len(self._numbers))
+
+    async def _connection(self, peer):
         if self._mode == "close":
             peer.close()
             return
@@ -98,16 +139,19 @@ class Upstream:
             return
         while True:
             message = wire.Message(await peer.head())
-            index = len(self.requests)
-            self.requests.append((number, message))
-            if self._mode == "silent":
+            checked = self._checks is not None and self._checks.take(message)
+            answers = self._checks.answers if checked else self._answers
+            answer = answers.next()
+            if not checked or self._checks.recorded():
+                self.requests.append((self._number(peer), message))
+            if self._mode == "silent" and not checked:
                 await self._read_body(peer, message)
                 continue
             complete = asyncio.ensure_future(self._read_body(peer, message))
             try:
                 if self._when == "complete":
                     await asyncio.shield(complete)
-                await self._answer(peer, complete, index)
+                await self._answer(peer, complete, answer)
                 await complete
             finally:
                 complete.cancel()
@@ -117,8 +161,7 @@ class Upstream:
         await peer.body(message, message.headers, "request")
         message.complete = True
 
-    async def _answer(self, peer, complete, index):
-        answer = self._answers[min(index, len(self._answers) - 1)]
+    async def _answer(self, peer, complete, answer):
         if not is_steps(answer):
             extra = answer if isinstance(answer, dict) else {}
             await peer.send(pieces.response({k: v for k, v in extra.items() if k not in ("close", "reset")} or answer))
@@ -153,3 +196,33 @@ class Upstream:
             peer.close()
         if "reset" in step:
             peer.reset()
+
+
+class _Answers:
+    """The nth request gets the nth, the last one repeats."""
+
+    def __init__(self, answers):
+        self._answers = answers
+        self._count = 0
+
+    def next(self):
+        self._count += 1
+        return self._answers[min(self._count, len(self._answers)) - 1]
+
+
+class _Checks:
+    """Health checks: requests of one path, with responses of their own. How many come depends on the time, so only
+    the first `record` of them (none by default) are recorded."""
+
+    def __init__(self, spec):
+        self._path = spec["path"]
+        self._left = spec.get("record", 0)
+        self.answers = _Answers(spec.get("responses") or [{"status": 200, "body": ""}])
+
+    def take(self, message):
+        parts = message.start.split(" ")
+        return len(parts) > 1 and parts[1].split("?")[0] == self._path
+
+    def recorded(self):
+        self._left -= 1
+        return self._left >= 0

@@ -22,6 +22,7 @@ class Peer:
         self.buffer = bytearray()
         self.received = bytearray()
         self.ended = False
+        self.port = (writer.get_extra_info("peername") or (None, 0))[1] if writer else 0
 
     async def fill(self):
         """Reads once. Raises `Gone` at the end of the stream."""
@@ -160,6 +161,7 @@ def _number(text, base):
         raise Malformed(f"bad length {text!r}") from None
 
 
-async def listen(serve, address="127.0.0.1", port=0):
-    """A loopback server, by default on a free port; `serve(reader, writer)` per connection."""
-    return await asyncio.start_server(serve, address, port, limit=1 << 20)
+async def listen(serve, address="127.0.0.1", port=0, shared=False):
+    """A loopback server, by default on a free port; `serve(reader, writer)` per connection. `shared`: another socket
+    holds the port."""
+    return await asyncio.start_server(serve, address, port, limit=1 << 20, reuse_port=shared or None)

@@ -74,7 +74,7 @@ class Cases(unittest.TestCase):
 
     def test_a_group_has_a_listener_and_a_cluster_for_each_case(self):
         cases = [Case(f"area/{n}", {"title": "t", "script": "trace"}) for n in ("one", "two")]
-        ports = {c.id: bootstrap.Ports(1, 2) for c in cases}
+        ports = {c.id: bootstrap.Ports(1, {"main": 2}) for c in cases}
         text = bootstrap.of_group(cases, ports, 3, Path("/nowhere"))
         self.assertEqual(text.count('"name": "area_'), 2)
         self.assertEqual(text.count('"name": "up_area_'), 2)
