@@ -20,6 +20,7 @@ mod http_filters;
 mod listener;
 mod matcher;
 mod protocol;
+mod retry;
 mod route;
 mod runtime;
 mod source;

@@ -11,6 +11,7 @@ mod listener;
 mod matcher;
 mod origin;
 mod regex;
+mod retry;
 mod route;
 mod runtime;
 mod wasm;
@@ -32,6 +33,10 @@ pub use self::{
     },
     origin::Origin,
     regex::{Regex, RegexError, RegexRewrite},
+    retry::{
+        BackOff, HedgePolicy, RateLimitedBackOff, ResetHeader, ResetHeaderFormat, RetryHostPredicate, RetryOn,
+        RetryPolicy, RetryPriority,
+    },
     route::{
         ClusterNotFoundResponseCode, DirectResponse, Domain, PathMatcher, Route, RouteAction, RouteConfiguration,
         RouteKind, RouteMatch, VirtualHost,

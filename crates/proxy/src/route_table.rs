@@ -15,6 +15,7 @@ use sandgate_filter::Stream;
 use sandgate_http::HeaderMap;
 
 use self::matcher::{RouteInput, RouteMatcher};
+use crate::router::ForwardPolicy;
 
 /// A route configuration ready to be searched.
 #[derive(Debug, Default)]
@@ -51,7 +52,8 @@ pub(crate) enum Target {
     Cluster {
         name: String,
         not_found: ClusterNotFoundResponseCode,
-        timeout: Option<Duration>,
+        /// How requests are forwarded.
+        policy: ForwardPolicy,
         /// Replaces the stream idle timeout if set; zero turns it off.
         idle_timeout: Option<Duration>,
     },
@@ -135,7 +137,7 @@ impl RouteEntry {
                 RouteKind::Route(action) => Target::Cluster {
                     name: action.cluster.clone(),
                     not_found: action.cluster_not_found_response_code,
-                    timeout: action.timeout,
+                    policy: ForwardPolicy::new(action),
                     idle_timeout: action.idle_timeout,
                 },
                 RouteKind::DirectResponse(response) => Target::DirectResponse(response.clone()),

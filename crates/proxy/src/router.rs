@@ -1,25 +1,34 @@
 //! The router: what stands at the end of the decoder chain and forwards to a cluster.
 
+mod attempt;
 mod headers;
+mod outcome;
+mod policy;
+mod replay;
 mod reset;
+mod retry;
+mod timeouts;
 mod upstream_request;
 
 use std::rc::Rc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use sandgate_filter::{DecodeEvent, Stream, response_flag};
 use sandgate_http::{BodyBuffer, Direction, HeaderMap, LocalReply};
+use smallvec::SmallVec;
 
+pub(crate) use policy::ForwardPolicy;
 pub(crate) use reset::ResetReason;
 pub(crate) use upstream_request::{UpstreamEvent, UpstreamRequest};
 
 use crate::cluster::WorkerCluster;
 use crate::hcm::{Hcm, TerminalFactory};
-use crate::pool::Acquired;
 use crate::route_table::{RouteEntry, Target};
-use crate::stats::milliseconds;
 use crate::worker::Worker;
+use replay::Replay;
+use retry::Retry;
+use timeouts::Timeouts;
 
 /// What the router has for the filter manager.
 #[derive(Debug)]
@@ -36,24 +45,44 @@ pub(crate) enum RouterEvent {
 }
 
 /// One stream's router.
-///
-/// It owns at most one [`UpstreamRequest`] now; retries, hedges and mirrors are more of them.
 pub(crate) struct Router {
     worker: Rc<Worker>,
     hcm: Rc<Hcm>,
     stream: Rc<Stream>,
-    upstream: Option<UpstreamRequest>,
+    /// Where the request goes; chosen when its headers have come through.
+    forward: Option<Forward>,
+    /// In flight, the oldest first. None while a retry is waited for; more than one only while hedging.
+    upstreams: SmallVec<[UpstreamRequest; 1]>,
+    /// Until a response is passed on, if the request may be tried again.
+    retry: Option<Box<Retry>>,
+    /// The body so far, if the request may be tried again.
+    replay: Option<Box<Replay>>,
     /// What is to be said without asking anybody.
     answer: Option<RouterEvent>,
     /// When the request was complete.
     request_complete: Option<Instant>,
-    timeout: Option<Duration>,
+    timeouts: Timeouts,
     /// When the route's timeout ends.
     deadline: Option<Instant>,
+    /// Attempts so far.
+    attempts: u32,
+    /// Attempts that run into their time go on beside the next one.
+    hedging: bool,
+    /// A timeout is answered with 204.
+    alt_response: bool,
     proxy_100_continue: bool,
     suppress_envoy_headers: bool,
+    /// Something was passed on, if only a 1xx.
     response_started: bool,
+    /// The response's headers were.
+    headers_sent: bool,
     done: bool,
+}
+
+/// A route and the cluster it leads to.
+struct Forward {
+    route: Rc<RouteEntry>,
+    cluster: Rc<WorkerCluster>,
 }
 
 impl Router {
@@ -63,27 +92,35 @@ impl Router {
             worker: Rc::clone(worker),
             hcm: Rc::clone(hcm),
             stream: Rc::clone(stream),
-            upstream: None,
+            forward: None,
+            upstreams: SmallVec::new(),
+            retry: None,
+            replay: None,
             answer: None,
             request_complete: None,
-            timeout: None,
+            timeouts: Timeouts::default(),
             deadline: None,
+            attempts: 0,
+            hedging: false,
+            alt_response: false,
             proxy_100_continue: hcm.config.proxy_100_continue,
             suppress_envoy_headers: suppress,
             response_started: false,
+            headers_sent: false,
             done: false,
         }
     }
 
     /// Whether it can take more of the request.
     pub(crate) fn can_take(&self) -> bool {
-        self.upstream.as_ref().is_none_or(UpstreamRequest::can_take)
+        self.upstreams.iter().all(UpstreamRequest::can_take)
     }
 
     /// The earliest moment at which [`Router::poll`] has something to do by itself.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        let upstream = self.upstream.as_ref().and_then(UpstreamRequest::deadline);
-        self.deadline.into_iter().chain(upstream).min()
+        let upstreams = self.upstreams.iter().filter_map(UpstreamRequest::deadline);
+        let retry = self.retry.as_ref().and_then(|retry| retry.due());
+        self.deadline.into_iter().chain(retry).chain(upstreams).min()
     }
 
     /// Takes what the decoder filters let through.
@@ -99,28 +136,33 @@ impl Router {
         }
         let end = match event {
             DecodeEvent::Headers { end_stream } => {
-                self.begin(cx, route, now);
-                if end_stream && let Some(upstream) = &mut self.upstream {
-                    upstream.end_request();
-                }
+                self.begin(cx, route, end_stream, now);
                 end_stream
             }
             DecodeEvent::Data { data, end_stream } => {
-                if let Some(upstream) = &mut self.upstream {
-                    upstream.push_data(data, end_stream);
-                }
+                self.on_data(data, end_stream);
                 end_stream
             }
             DecodeEvent::Trailers => {
-                if let Some(upstream) = &mut self.upstream {
-                    upstream.push_trailers();
-                }
+                self.upstreams.iter_mut().for_each(UpstreamRequest::push_trailers);
                 true
             }
         };
         if end && self.request_complete.is_none() {
             self.request_complete = Some(now);
-            self.deadline = self.timeout.map(|timeout| now + timeout);
+            self.deadline = self.timeouts.global.map(|timeout| now + timeout);
+            self.upstreams.iter_mut().for_each(|upstream| upstream.on_request_complete(now));
+        }
+    }
+
+    fn on_data(&mut self, data: BodyBuffer, end_stream: bool) {
+        if let Some(replay) = &mut self.replay
+            && !replay.push(&data)
+        {
+            self.abandon_retries();
+        }
+        if let Some(upstream) = self.upstreams.last_mut() {
+            upstream.push_data(data, end_stream);
         }
     }
 
@@ -135,16 +177,22 @@ impl Router {
         if self.deadline.is_some_and(|deadline| deadline <= now) {
             return Poll::Ready(self.on_timeout());
         }
-        loop {
-            let Some(upstream) = &mut self.upstream else { return Poll::Pending };
-            let event = match upstream.poll(cx, now, may_read) {
-                Poll::Ready(event) => event,
-                Poll::Pending => return Poll::Pending,
+        if let Some(for_timeout) = self.retry.as_mut().and_then(|retry| retry.take_due(now)) {
+            self.try_again(cx, for_timeout, now);
+        }
+        let mut index = 0;
+        while let Some(upstream) = self.upstreams.get_mut(index) {
+            let Poll::Ready(event) = upstream.poll(cx, now, may_read) else {
+                index += 1;
+                continue;
             };
-            if let Some(event) = self.on_upstream_event(event, now) {
+            if let Some(event) = self.on_upstream_event(index, event, now) {
                 return Poll::Ready(event);
             }
+            // Whatever it was, the list may have changed.
+            index = 0;
         }
+        self.take_answer().map_or(Poll::Pending, Poll::Ready)
     }
 
     /// An answer that needs no upstream, if the request got one.
@@ -165,11 +213,12 @@ impl Router {
     fn finish(&mut self) {
         self.done = true;
         self.deadline = None;
-        self.upstream = None;
+        (self.retry, self.replay) = (None, None);
+        self.upstreams.clear();
     }
 
     /// The request headers have come through: chooses where they go.
-    fn begin(&mut self, cx: &mut Context<'_>, route: Option<&Rc<RouteEntry>>, now: Instant) {
+    fn begin(&mut self, cx: &mut Context<'_>, route: Option<&Rc<RouteEntry>>, end_stream: bool, now: Instant) {
         self.hcm.router_stats.rq_total().inc();
         let Some(route) = route else {
             self.hcm.router_stats.no_route().inc();
@@ -188,170 +237,16 @@ impl Router {
                 };
                 self.answer = Some(RouterEvent::LocalReply(reply));
             }
-            Target::Cluster { name, not_found, timeout, .. } => {
+            Target::Cluster { name, not_found, policy, .. } => {
                 let Some(cluster) = self.worker.clusters.get(name).cloned() else {
                     self.hcm.router_stats.no_cluster().inc();
                     self.stream.info_mut().set_response_flag(response_flag::NO_CLUSTER_FOUND);
                     return self.reply(not_found.status().into(), "", "cluster_not_found");
                 };
-                self.forward(cx, &cluster, *timeout, now);
+                self.forward = Some(Forward { route: Rc::clone(route), cluster: Rc::clone(&cluster) });
+                self.first_attempt(cx, &cluster, policy, end_stream, now);
             }
         }
-    }
-
-    fn forward(&mut self, cx: &mut Context<'_>, cluster: &Rc<WorkerCluster>, timeout: Option<Duration>, now: Instant) {
-        {
-            let mut info = self.stream.info_mut();
-            info.cluster_name = Some(std::sync::Arc::clone(&cluster.name));
-            info.upstream.cluster_metadata = cluster.metadata.clone();
-            info.upstream.cluster_endpoints = Some(cluster.host_count() as u64);
-        }
-        let Some(pool) = cluster.choose() else {
-            cluster.stats.upstream_cx_none_healthy().inc();
-            self.count(cluster, 503);
-            self.stream.info_mut().set_response_flag(response_flag::NO_HEALTHY_UPSTREAM);
-            return self.reply(503, "no healthy upstream", "no_healthy_upstream");
-        };
-        self.timeout = match self.stream.headers_mut(Direction::Request) {
-            Some(mut headers) => headers::finish(&mut headers, timeout, self.suppress_envoy_headers),
-            None => timeout,
-        };
-        {
-            let host = pool.host();
-            let mut info = self.stream.info_mut();
-            info.upstream.attempt_count += 1;
-            info.upstream.address = Some(host.address());
-            info.upstream.host_metadata = host.metadata.clone();
-        }
-        match pool.acquire(cx, now) {
-            Acquired::Overflow => {
-                let event = self.failed(cluster, &ResetReason::Overflow);
-                self.answer = Some(event);
-            }
-            Acquired::Ready(connection) => {
-                self.upstream = Some(UpstreamRequest::ready(cluster, &self.stream, connection, now));
-            }
-            Acquired::Pending(pending) => {
-                self.upstream = Some(UpstreamRequest::pending(cluster, &self.stream, pending));
-            }
-        }
-    }
-
-    fn on_upstream_event(&mut self, event: UpstreamEvent, now: Instant) -> Option<RouterEvent> {
-        let cluster = Rc::clone(self.upstream.as_ref()?.cluster());
-        match event {
-            UpstreamEvent::Informational { status, headers } => {
-                self.count(&cluster, status.into());
-                (status == 100 && self.proxy_100_continue).then_some(RouterEvent::Informational(headers))
-            }
-            UpstreamEvent::Headers { status, mut headers, end_stream } => {
-                self.count(&cluster, status.into());
-                // The only header of the connection that filters do not see (observed in Envoy 1.40).
-                headers.remove(b"keep-alive");
-                if let Some(complete) = self.request_complete
-                    && !self.suppress_envoy_headers
-                {
-                    headers::set_service_time(&mut headers, now.saturating_duration_since(complete));
-                }
-                self.response_started = true;
-                self.stream.info_mut().response_code_details.get_or_insert_with(|| "via_upstream".to_owned());
-                self.end_if(end_stream, &cluster, now);
-                Some(RouterEvent::Headers(headers, end_stream))
-            }
-            UpstreamEvent::Data(data, end_stream) => {
-                self.end_if(end_stream, &cluster, now);
-                Some(RouterEvent::Data(data, end_stream))
-            }
-            UpstreamEvent::Trailers(trailers) => {
-                self.end_if(true, &cluster, now);
-                Some(RouterEvent::Trailers(trailers))
-            }
-            UpstreamEvent::Invalid(message) => {
-                self.stream.info_mut().set_response_flag(response_flag::DOWNSTREAM_PROTOCOL_ERROR);
-                self.finish();
-                Some(RouterEvent::LocalReply(LocalReply {
-                    status: 503,
-                    details: format!("filter_removed_required_request_headers{{{message}}}").replace(' ', "_"),
-                    body: message.into_bytes(),
-                    ..LocalReply::default()
-                }))
-            }
-            UpstreamEvent::Reset(reason) => {
-                let event = self.failed(&cluster, &reason);
-                self.finish();
-                Some(event)
-            }
-        }
-    }
-
-    /// At the end of the host's response: records how long it took since the request was complete.
-    fn end_if(&mut self, end_stream: bool, cluster: &WorkerCluster, now: Instant) {
-        if end_stream {
-            if let Some(complete) = self.request_complete {
-                let took = milliseconds(now.saturating_duration_since(complete));
-                cluster.codes.time(took, self.is_internal(), false);
-            }
-            self.finish();
-        }
-    }
-
-    /// The upstream side failed: a reply, or a reset if the response had begun.
-    fn failed(&mut self, cluster: &WorkerCluster, reason: &ResetReason) -> RouterEvent {
-        let mut info = self.stream.info_mut();
-        info.set_response_flag(reason.flag());
-        if let ResetReason::ConnectionFailure(why) = reason {
-            why.clone_into(&mut info.upstream.transport_failure_reason);
-        }
-        if self.response_started {
-            let details = format!("upstream_reset_after_response_started{{{}}}", reason.details());
-            info.response_code_details = Some(details.clone());
-            return RouterEvent::Reset(details);
-        }
-        drop(info);
-        let status = reason.status();
-        self.count(cluster, status);
-        log::debug!(target: "router", "upstream reset: {}", reason.text());
-        RouterEvent::LocalReply(LocalReply {
-            status,
-            body: format!("upstream connect error or disconnect/reset before headers. reset reason: {}", reason.text())
-                .into_bytes(),
-            headers: reason.headers(),
-            details: format!("upstream_reset_before_response_started{{{}}}", reason.details()),
-            ..LocalReply::default()
-        })
-    }
-
-    /// The route's timeout has passed.
-    fn on_timeout(&mut self) -> RouterEvent {
-        self.stream.info_mut().set_response_flag(response_flag::UPSTREAM_REQUEST_TIMEOUT);
-        let cluster = self.upstream.as_ref().map(|upstream| Rc::clone(upstream.cluster()));
-        if let Some(cluster) = &cluster {
-            cluster.stats.upstream_rq_timeout().inc();
-        }
-        self.finish();
-        if self.response_started {
-            self.stream.info_mut().response_code_details = Some("response_timeout".to_owned());
-            return RouterEvent::Reset("response_timeout".to_owned());
-        }
-        if let Some(cluster) = &cluster {
-            self.count(cluster, 504);
-        }
-        RouterEvent::LocalReply(LocalReply {
-            status: 504,
-            body: b"upstream request timeout".to_vec(),
-            details: "response_timeout".to_owned(),
-            ..LocalReply::default()
-        })
-    }
-
-    /// Counts a response of the cluster. Requests are internal if a filter says so: from clients the header is removed.
-    fn count(&self, cluster: &WorkerCluster, code: u32) {
-        cluster.count_response(code, self.is_internal());
-    }
-
-    fn is_internal(&self) -> bool {
-        let headers = self.stream.headers(Direction::Request);
-        headers.is_some_and(|headers| headers.get(b"x-envoy-internal") == Some(b"true"))
     }
 
     /// `location` of a direct response: where the status speaks of one, Envoy names the request's own address.

@@ -12,7 +12,7 @@ use crate::{Counter, Distribution, Histogram, Sample, StatKind, StatsStore, Unit
 pub struct CodeStats(CodeWriter);
 
 /// The responses of a cluster: as [`CodeStats`], all of them, and again under `external.` or `internal.` and under
-/// `canary.`. `upstream_rq_completed` of all is in [`ClusterStats`](crate::ClusterStats).
+/// `canary.`; those not passed on, because the router tried again, under `retry.`. `upstream_rq_completed` of all is in [`ClusterStats`](crate::ClusterStats).
 pub struct ClusterCodeStats(CodeWriter);
 
 struct CodeWriter {
@@ -42,6 +42,7 @@ const ALL: usize = 0;
 const EXTERNAL: usize = 1;
 const INTERNAL: usize = 2;
 const CANARY: usize = 3;
+const RETRY: usize = 4;
 
 /// Codes from 100 to 599.
 const CLASSES: usize = 5;
@@ -74,13 +75,24 @@ impl ClusterCodeStats {
     #[must_use]
     pub fn new(store: &StatsStore, cluster: &str) -> Self {
         let part = |name, partial| Part { name, partial, ..Part::default() };
-        let parts = [part("", true), part("external.", false), part("internal.", false), part("canary.", false)];
+        let parts = [
+            part("", true),
+            part("external.", false),
+            part("internal.", false),
+            part("canary.", false),
+            part("retry.", false),
+        ];
         Self(CodeWriter::new(store, format!("cluster.{cluster}."), parts))
     }
 
     /// Counts a response in the scope of all alone.
     pub fn count_basic(&self, code: u32) {
         self.0.count(ALL, code);
+    }
+
+    /// Counts a response that made the router try again, under `retry.` alone.
+    pub fn count_retried(&self, code: u32) {
+        self.0.count(RETRY, code);
     }
 
     /// Counts a response; codes below 100 or above 599 only in the sums. `internal` is who asked, `canary` who answered.

@@ -5,11 +5,11 @@ use std::{
     time::Duration,
 };
 
-use super::{Context, matcher, source};
+use super::{Context, matcher, retry, source};
 use crate::{
     model::{
-        ClusterNotFoundResponseCode, DirectResponse, Domain, PathMatcher, Route, RouteAction, RouteConfiguration,
-        RouteKind, RouteMatch, VirtualHost,
+        ClusterNotFoundResponseCode, DirectResponse, Domain, HedgePolicy, PathMatcher, RetryPolicy, Route, RouteAction,
+        RouteConfiguration, RouteKind, RouteMatch, VirtualHost,
     },
     proto::envoy::config::route::v3::{
         self as proto,
@@ -24,6 +24,13 @@ struct Around<'a> {
     /// The clusters that exist, if routes must lead to one of them.
     clusters: Option<&'a HashSet<String>>,
     max_direct_response_body_size: usize,
+}
+
+/// What a virtual host says for those of its routes that say nothing.
+struct HostPolicies {
+    retry: Option<RetryPolicy>,
+    hedge: Option<HedgePolicy>,
+    include_is_timeout_retry_header: bool,
 }
 
 /// Converts a route configuration.
@@ -69,16 +76,26 @@ fn virtual_host(
         }
         Some(domain)
     });
-    let routes = context.list("routes", message.routes, |context, message| route(context, message, around));
+    let policies = HostPolicies {
+        retry: retry::retry_policy(context, message.retry_policy),
+        hedge: retry::hedge_policy(message.hedge_policy.as_ref()),
+        include_is_timeout_retry_header: message.include_is_timeout_retry_header,
+    };
+    let routes = context.list("routes", message.routes, |context, message| route(context, message, around, &policies));
     Some(VirtualHost { name: message.name, domains, routes })
 }
 
-fn route(context: &mut Context<'_>, message: proto::Route, around: &Around<'_>) -> Option<Route> {
+fn route(
+    context: &mut Context<'_>,
+    message: proto::Route,
+    around: &Around<'_>,
+    policies: &HostPolicies,
+) -> Option<Route> {
     let matcher = context.required("match", message.r#match);
     let matcher = matcher.and_then(|matcher| context.field("match", |context| route_match(context, matcher)));
     let kind = match context.required("an action", message.action)? {
         Action::Route(action) => {
-            context.field("route", |context| route_action(context, action, around)).map(RouteKind::Route)
+            context.field("route", |context| route_action(context, action, around, policies)).map(RouteKind::Route)
         }
         Action::DirectResponse(response) => context
             .field("direct_response", |context| direct_response(context, response, around))
@@ -113,7 +130,12 @@ fn route_match(context: &mut Context<'_>, message: proto::RouteMatch) -> Option<
     })
 }
 
-fn route_action(context: &mut Context<'_>, message: proto::RouteAction, around: &Around<'_>) -> Option<RouteAction> {
+fn route_action(
+    context: &mut Context<'_>,
+    message: proto::RouteAction,
+    around: &Around<'_>,
+    policies: &HostPolicies,
+) -> Option<RouteAction> {
     let ClusterSpecifier::Cluster(cluster) = context.required("a cluster", message.cluster_specifier)?;
     if around.clusters.is_some_and(|clusters| !clusters.contains(&cluster)) {
         let known = around.clusters.into_iter().flatten().cloned();
@@ -131,6 +153,9 @@ fn route_action(context: &mut Context<'_>, message: proto::RouteAction, around: 
         },
         timeout: context.limit("timeout", message.timeout, Some(Duration::from_secs(15))),
         idle_timeout: context.duration("idle_timeout", message.idle_timeout),
+        retry_policy: retry::retry_policy(context, message.retry_policy).or_else(|| policies.retry.clone()),
+        hedge_policy: retry::hedge_policy(message.hedge_policy.as_ref()).or(policies.hedge).unwrap_or_default(),
+        include_is_timeout_retry_header: policies.include_is_timeout_retry_header,
     })
 }
 

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{CookieMatcher, HeaderMatcher, MetadataMatcher, Origin, QueryParameterMatcher, Regex};
+use super::{
+    CookieMatcher, HeaderMatcher, HedgePolicy, MetadataMatcher, Origin, QueryParameterMatcher, Regex, RetryPolicy,
+};
 
 /// Envoy's `envoy.config.route.v3.RouteConfiguration`.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -109,6 +111,12 @@ pub struct RouteAction {
     pub timeout: Option<Duration>,
     /// Replaces the connection manager's `stream_idle_timeout` if set; `Some(Duration::ZERO)` turns it off.
     pub idle_timeout: Option<Duration>,
+    /// Its own, or else the virtual host's.
+    pub retry_policy: Option<RetryPolicy>,
+    /// Its own, or else the virtual host's.
+    pub hedge_policy: HedgePolicy,
+    /// The virtual host's `include_is_timeout_retry_header`: retries carry `x-envoy-is-timeout-retry`.
+    pub include_is_timeout_retry_header: bool,
 }
 
 /// Envoy's `ClusterNotFoundResponseCode`.
@@ -181,6 +189,9 @@ impl RouteAction {
             cluster_not_found_response_code: ClusterNotFoundResponseCode::default(),
             timeout: Some(Duration::from_secs(15)),
             idle_timeout: None,
+            retry_policy: None,
+            hedge_policy: HedgePolicy::default(),
+            include_is_timeout_retry_header: false,
         }
     }
 }

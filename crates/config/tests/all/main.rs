@@ -11,6 +11,7 @@ mod diagnostics;
 mod dialect;
 mod listeners;
 mod overlay;
+mod retries;
 mod robustness;
 mod routes;
 mod runtime;

@@ -31,7 +31,6 @@ fn some_may_be_ignored_if_the_user_says_so() {
             "lb_policy: RANDOM",
             "load balancing policy RANDOM is not implemented: endpoints are chosen in turn",
         ),
-        (Slot::VirtualHost, "retry_policy: {num_retries: 3}", "there are no retries"),
         (Slot::Top, "flags_path: /x", "no flags are read"),
     ] {
         let text = config(slot, text);

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 /// Envoy's default for every limit of a cluster (`circuit_breakers.thresholds`).
 const DEFAULT_LIMIT: u32 = 1024;
+/// Envoy's default for `max_retries`.
+const DEFAULT_RETRIES: u32 = 3;
 
 /// What a cluster uses over all workers. Counts are of the moment: two workers that ask at once may go over a limit by
 /// one each, as in Envoy.
@@ -13,6 +15,8 @@ pub(crate) struct Resources {
     pub(crate) connections: Arc<Resource>,
     pub(crate) pending_requests: Arc<Resource>,
     pub(crate) requests: Arc<Resource>,
+    /// Retries waited for or in flight.
+    pub(crate) retries: Arc<Resource>,
 }
 
 /// One counted thing.
@@ -38,6 +42,7 @@ impl Resources {
             connections: Resource::new(connections),
             pending_requests: Resource::new(pending_requests),
             requests: Resource::new(requests),
+            retries: Resource::new(DEFAULT_RETRIES),
         }
     }
 }

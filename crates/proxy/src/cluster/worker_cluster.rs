@@ -109,4 +109,8 @@ impl WorkerCluster {
         self.stats.upstream_rq_completed().inc();
         self.codes.count(code, internal, false);
     }
+    /// Counts a response that was not passed on: the request is tried again.
+    pub(crate) fn count_retried(&self, code: u32) {
+        self.codes.count_retried(code);
+    }
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use sandgate_http::HeaderMap;
 
-/// Headers that steer retries: consumed here, whoever set them.
-const RETRY_HEADERS: &[&[u8]] = &[
+/// Headers that steer the router: consumed here, whoever set them.
+const CONSUMED: &[&[u8]] = &[
     b"x-envoy-retry-on",
     b"x-envoy-retry-grpc-on",
     b"x-envoy-max-retries",
@@ -14,29 +14,17 @@ const RETRY_HEADERS: &[&[u8]] = &[
     b"x-envoy-retriable-status-codes",
     b"x-envoy-upstream-rq-per-try-timeout-ms",
     b"x-envoy-upstream-rq-timeout-alt-response",
+    b"x-envoy-upstream-stream-duration-ms",
 ];
 
-/// Makes request headers ready for the upstream: consumes what steers the router and adds
-/// `x-envoy-expected-rq-timeout-ms`. Returns the timeout, which a header (a filter's, since a client may not set it) may
-/// have changed.
-pub(super) fn finish(headers: &mut HeaderMap, timeout: Option<Duration>, suppress: bool) -> Option<Duration> {
-    let mut timeout = timeout;
-    if headers.iter().any(|(name, _)| name.starts_with(b"x-envoy-")) {
-        let millis = headers.get(b"x-envoy-upstream-rq-timeout-ms").map(parse_millis);
-        if let Some(millis) = millis {
-            if let Some(millis) = millis {
-                timeout = (millis > 0).then(|| Duration::from_millis(millis));
-            }
-            headers.remove(b"x-envoy-upstream-rq-timeout-ms");
-        }
-        RETRY_HEADERS.iter().for_each(|name| _ = headers.remove(name));
-    }
-    if let Some(timeout) = timeout
-        && !suppress
-    {
-        set_millis(headers, b"x-envoy-expected-rq-timeout-ms", timeout);
-    }
-    timeout
+/// Whether any header could steer the router: clients may not set one, so most requests have none.
+pub(super) fn may_steer(headers: &HeaderMap) -> bool {
+    headers.iter().any(|(name, _)| name.starts_with(b"x-envoy-"))
+}
+
+/// Removes what steers the router.
+pub(super) fn consume(headers: &mut HeaderMap) {
+    CONSUMED.iter().for_each(|name| _ = headers.remove(name));
 }
 
 /// Sets `x-envoy-upstream-service-time`.
@@ -51,11 +39,12 @@ pub(super) fn own_url(headers: &HeaderMap) -> Option<Vec<u8>> {
     Some([part(b":scheme"), b"://", part(b":authority"), path].concat())
 }
 
-fn parse_millis(value: &[u8]) -> Option<u64> {
-    std::str::from_utf8(value).ok()?.parse().ok()
+/// A number as Envoy reads it from a header: blanks around it do not matter.
+pub(super) fn parse_number(value: &[u8]) -> Option<u64> {
+    std::str::from_utf8(value.trim_ascii()).ok()?.parse().ok()
 }
 
-fn set_millis(headers: &mut HeaderMap, name: &[u8], time: Duration) {
+pub(super) fn set_millis(headers: &mut HeaderMap, name: &[u8], time: Duration) {
     let millis = time.as_millis();
     let mut digits = [0; 20];
     let mut rest = u64::try_from(millis).unwrap_or(u64::MAX);
@@ -76,25 +65,6 @@ fn set_millis(headers: &mut HeaderMap, name: &[u8], time: Duration) {
 mod tests {
     use super::*;
 
-    fn finished(lines: &[(&str, &str)], timeout: u64) -> (Option<Duration>, Vec<String>) {
-        let mut headers = HeaderMap::new();
-        for (name, value) in lines {
-            headers.append(name.as_bytes(), value.as_bytes());
-        }
-        let timeout = finish(&mut headers, (timeout > 0).then(|| Duration::from_millis(timeout)), false);
-        let line = |(n, v): (&[u8], &[u8])| format!("{}: {}", String::from_utf8_lossy(n), String::from_utf8_lossy(v));
-        (timeout, headers.iter().map(line).collect())
-    }
-
-    #[test]
-    fn expected_timeout_is_told() {
-        assert_eq!(
-            finished(&[("a", "1")], 15_000),
-            (Some(Duration::from_secs(15)), vec!["a: 1".into(), "x-envoy-expected-rq-timeout-ms: 15000".into()])
-        );
-        assert_eq!(finished(&[("a", "1")], 0), (None, vec!["a: 1".into()]));
-    }
-
     #[test]
     fn own_url_needs_a_path() {
         let mut headers = HeaderMap::new();
@@ -106,15 +76,18 @@ mod tests {
     }
 
     #[test]
-    fn a_header_changes_the_timeout() {
-        let lines = [("x-envoy-upstream-rq-timeout-ms", "77"), ("x-envoy-retry-on", "5xx"), ("x-envoy-foo", "1")];
-        assert_eq!(
-            finished(&lines, 15_000),
-            (
-                Some(Duration::from_millis(77)),
-                vec!["x-envoy-foo: 1".into(), "x-envoy-expected-rq-timeout-ms: 77".into()]
-            )
-        );
-        assert_eq!(finished(&[("x-envoy-upstream-rq-timeout-ms", "0")], 15_000), (None, Vec::new()));
+    fn numbers_are_read_as_in_envoy() {
+        assert_eq!((parse_number(b" 77 "), parse_number(b"+7"), parse_number(b"-7")), (Some(77), Some(7), None));
+        assert_eq!((parse_number(b""), parse_number(b"1 2")), (None, None));
+    }
+
+    #[test]
+    fn what_steers_the_router_goes_no_further() {
+        let mut headers = HeaderMap::new();
+        headers.append(b"x-envoy-retry-on", b"5xx");
+        headers.append(b"x-envoy-foo", b"1");
+        assert!(may_steer(&headers));
+        consume(&mut headers);
+        assert_eq!(headers.iter().collect::<Vec<_>>(), [(&b"x-envoy-foo"[..], &b"1"[..])]);
     }
 }

@@ -15,6 +15,8 @@ pub(crate) enum ResetReason {
     ProtocolError,
     /// A circuit breaker is open.
     Overflow,
+    /// We gave it up.
+    LocalReset,
     /// The cluster's `max_stream_duration` has passed.
     MaxStreamDuration,
 }
@@ -28,7 +30,7 @@ impl ResetReason {
             Self::ConnectionTermination => "connection termination",
             Self::ProtocolError => "protocol error",
             Self::Overflow => "overflow",
-            Self::MaxStreamDuration => "local reset",
+            Self::LocalReset | Self::MaxStreamDuration => "local reset",
         }
     }
 
@@ -57,6 +59,7 @@ impl ResetReason {
             Self::ConnectionTermination => response_flag::UPSTREAM_CONNECTION_TERMINATION,
             Self::ProtocolError => response_flag::UPSTREAM_PROTOCOL_ERROR,
             Self::Overflow => response_flag::UPSTREAM_OVERFLOW,
+            Self::LocalReset => response_flag::LOCAL_RESET,
             Self::MaxStreamDuration => response_flag::UPSTREAM_MAX_STREAM_DURATION_REACHED,
         }
     }

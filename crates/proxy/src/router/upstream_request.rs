@@ -5,15 +5,15 @@ mod response;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use sandgate_filter::Stream;
+use sandgate_filter::{Stream, UpstreamInfo};
 use sandgate_http::h1::{BodyEncoder, RequestEncodeOptions, encode_request};
 use sandgate_http::{BodyBuffer, Direction, HeaderMap};
 
 use super::ResetReason;
 use crate::cluster::{Host, HostStats, ResourceGuard, WorkerCluster};
-use crate::pool::{CloseSide, ConnectFailure, PendingConnection, UpstreamConnection};
+use crate::pool::{Acquired, CloseSide, ConnectFailure, PendingConnection, UpstreamConnection};
 use response::ResponseReader;
 
 /// What an upstream request has for the router.
@@ -33,7 +33,18 @@ pub(crate) enum UpstreamEvent {
     Trailers(HeaderMap),
     /// The request cannot be written, for this reason.
     Invalid(String),
+    /// `per_try_timeout` has passed.
+    PerTryTimeout,
+    /// `per_try_idle_timeout` has passed.
+    PerTryIdleTimeout,
     Reset(ResetReason),
+}
+
+/// Times that one attempt may take, from when both the request is complete and the connection is there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct PerTry {
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) idle_timeout: Option<Duration>,
 }
 
 /// A request on its way to a host, and the response on its way back. Headers and trailers are read from the stream when
@@ -52,8 +63,19 @@ pub(crate) struct UpstreamRequest {
     buffer_limit: usize,
     /// The cluster's `max_stream_duration`, once there is a connection.
     deadline: Option<Instant>,
-    /// There was a connection, but the circuit breaker had no room for the request.
+    /// There was no room for the request: the circuit breaker is open.
     overflow: bool,
+    /// No response headers yet.
+    awaiting_headers: bool,
+    /// It has been tried again elsewhere and goes on beside that.
+    retried: bool,
+    /// The client's request is complete.
+    request_complete: bool,
+    per_try: PerTry,
+    per_try_deadline: Option<Instant>,
+    per_try_idle_deadline: Option<Instant>,
+    /// What is known of this attempt while the stream's info tells of a later one.
+    aside: Option<Box<UpstreamInfo>>,
 }
 
 enum State {
@@ -110,45 +132,113 @@ impl Drop for ActiveRequest {
 }
 
 impl UpstreamRequest {
-    fn new(cluster: &Rc<WorkerCluster>, stream: &Rc<Stream>, state: State) -> Self {
+    fn new(cluster: &Rc<WorkerCluster>, stream: &Rc<Stream>, per_try: PerTry) -> Self {
         Self {
             cluster: Rc::clone(cluster),
             stream: Rc::clone(stream),
-            state,
+            state: State::Done,
             body: BodyBuffer::new(),
             end: RequestEnd::NotYet,
             headers_only: false,
             buffer_limit: cluster.config.per_connection_buffer_limit_bytes as usize,
             deadline: None,
             overflow: false,
+            awaiting_headers: true,
+            retried: false,
+            request_complete: false,
+            per_try,
+            per_try_deadline: None,
+            per_try_idle_deadline: None,
+            aside: None,
         }
     }
 
-    /// A request on a connection that is there.
-    pub(crate) fn ready(
+    /// A request with what the pool has for it.
+    pub(crate) fn start(
         cluster: &Rc<WorkerCluster>,
         stream: &Rc<Stream>,
-        connection: UpstreamConnection,
+        per_try: PerTry,
+        acquired: Acquired,
         now: Instant,
     ) -> Self {
-        let mut request = Self::new(cluster, stream, State::Done);
-        request.open(connection, now);
+        let mut request = Self::new(cluster, stream, per_try);
+        match acquired {
+            Acquired::Overflow => request.overflow = true,
+            Acquired::Pending(pending) => request.state = State::Pending(pending),
+            Acquired::Ready(connection) => request.open(connection, now),
+        }
         request
     }
 
-    /// A request that waits for its connection.
-    pub(crate) fn pending(cluster: &Rc<WorkerCluster>, stream: &Rc<Stream>, pending: PendingConnection) -> Self {
-        Self::new(cluster, stream, State::Pending(pending))
+    /// Whether it has failed before it began.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.overflow
+    }
+
+    /// Whether no response headers have come yet.
+    pub(crate) fn awaits_headers(&self) -> bool {
+        self.awaiting_headers
+    }
+
+    /// Whether it has been tried again elsewhere.
+    pub(crate) fn is_retried(&self) -> bool {
+        self.retried
+    }
+
+    /// It has been tried again elsewhere.
+    pub(crate) fn set_retried(&mut self) {
+        self.retried = true;
+    }
+
+    /// Whether something of the request was handed to a connection.
+    pub(crate) fn has_begun(&self) -> bool {
+        matches!(&self.state, State::Open(exchange) if exchange.encoder.is_some())
     }
 
     pub(crate) fn cluster(&self) -> &Rc<WorkerCluster> {
         &self.cluster
     }
 
+    /// From now on the stream's info tells of another attempt.
+    pub(crate) fn put_aside(&mut self) {
+        if self.aside.is_none() {
+            self.aside = Some(Box::new(std::mem::take(&mut self.stream.info_mut().upstream)));
+        }
+    }
+
+    /// The stream's info is to tell of this attempt, and of how many there were.
+    pub(crate) fn put_back(&mut self) {
+        if let Some(aside) = self.aside.take() {
+            let mut info = self.stream.info_mut();
+            let attempt_count = info.upstream.attempt_count;
+            info.upstream = UpstreamInfo { attempt_count, ..*aside };
+        }
+    }
+
+    fn with_info(&mut self, note: impl FnOnce(&mut UpstreamInfo)) {
+        match &mut self.aside {
+            Some(aside) => note(aside),
+            None => note(&mut self.stream.info_mut().upstream),
+        }
+    }
+
+    /// The client's request has come whole.
+    pub(crate) fn on_request_complete(&mut self, now: Instant) {
+        self.request_complete = true;
+        if matches!(self.state, State::Open(_)) {
+            self.arm_per_try(now);
+        }
+    }
+
+    fn arm_per_try(&mut self, now: Instant) {
+        self.per_try_deadline = self.per_try.timeout.map(|timeout| now + timeout);
+        self.per_try_idle_deadline = self.per_try.idle_timeout.map(|timeout| now + timeout);
+    }
+
     /// When to poll at the latest.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let connect = if let State::Pending(pending) = &self.state { pending.deadline() } else { None };
-        self.deadline.into_iter().chain(connect).min()
+        [self.deadline, self.per_try_deadline, self.per_try_idle_deadline, connect].into_iter().flatten().min()
     }
 
     /// Whether the request may go on: not too much waits to be written.
@@ -201,16 +291,32 @@ impl UpstreamRequest {
             return Poll::Ready(UpstreamEvent::Invalid(message));
         }
         let State::Open(exchange) = &mut self.state else { return Poll::Pending };
-        exchange.write(cx, self.end == RequestEnd::Encoded, &self.stream, now);
+        if exchange.write(cx, self.end == RequestEnd::Encoded) {
+            self.with_info(|info| info.last_tx = Some(now));
+        }
+        let State::Open(exchange) = &mut self.state else { return Poll::Pending };
         let event = match exchange.reader.poll(cx, &mut exchange.connection, may_read, self.buffer_limit) {
             Poll::Ready(event) => event,
             Poll::Pending if exchange.write_failed && may_read => {
                 UpstreamEvent::Reset(ResetReason::ConnectionTermination)
             }
-            Poll::Pending => return Poll::Pending,
+            Poll::Pending => return self.per_try_timeout(now),
         };
         self.note(&event, now);
         Poll::Ready(event)
+    }
+
+    /// One of the attempt's own times has passed; each is told once, and one ends the other.
+    fn per_try_timeout(&mut self, now: Instant) -> Poll<UpstreamEvent> {
+        if self.per_try_deadline.take_if(|deadline| *deadline <= now).is_some() {
+            self.per_try_idle_deadline = None;
+            return Poll::Ready(UpstreamEvent::PerTryTimeout);
+        }
+        if self.per_try_idle_deadline.take_if(|deadline| *deadline <= now).is_some() {
+            self.per_try_deadline = None;
+            return Poll::Ready(UpstreamEvent::PerTryIdleTimeout);
+        }
+        Poll::Pending
     }
 
     /// What an event means for the connection and the stream info.
@@ -219,12 +325,13 @@ impl UpstreamRequest {
         let end = match event {
             UpstreamEvent::Informational { .. } => return,
             UpstreamEvent::Headers { end_stream, .. } => {
-                self.stream.info_mut().upstream.first_rx = Some(now);
+                self.awaiting_headers = false;
+                self.with_info(|info| info.first_rx = Some(now));
                 *end_stream
             }
             UpstreamEvent::Data(_, end_stream) => *end_stream,
             UpstreamEvent::Trailers(_) => true,
-            UpstreamEvent::Invalid(_) => false,
+            UpstreamEvent::Invalid(_) | UpstreamEvent::PerTryTimeout | UpstreamEvent::PerTryIdleTimeout => return,
             UpstreamEvent::Reset(reason) => {
                 match reason {
                     ResetReason::ConnectionTermination => exchange.connection.closed_by(CloseSide::Remote),
@@ -235,8 +342,12 @@ impl UpstreamRequest {
                 return;
             }
         };
+        if self.per_try_idle_deadline.is_some() {
+            self.per_try_idle_deadline = self.per_try.idle_timeout.map(|timeout| now + timeout);
+        }
         if end {
-            self.stream.info_mut().upstream.last_rx = Some(now);
+            (self.per_try_deadline, self.per_try_idle_deadline) = (None, None);
+            self.with_info(|info| info.last_rx = Some(now));
             self.release(now);
         }
     }
@@ -267,7 +378,11 @@ impl UpstreamRequest {
             return;
         };
         connection.set_active(true);
-        self.stream.info_mut().upstream.local_address = connection.local_address();
+        let local_address = connection.local_address();
+        self.with_info(|info| info.local_address = local_address);
+        if self.request_complete {
+            self.arm_per_try(now);
+        }
         self.deadline = self.cluster.config.http.max_stream_duration.map(|max| now + max);
         let active = ActiveRequest::new(&self.cluster, connection.pool().host(), slot);
         self.state = State::Open(Box::new(Exchange {
@@ -298,7 +413,10 @@ impl UpstreamRequest {
             *encoder = Some(body);
             let method = headers.get(b":method").unwrap_or_default();
             connection.decoder.expect_response(method, false);
-            self.stream.info_mut().upstream.first_tx = Some(now);
+            match &mut self.aside {
+                Some(aside) => aside.first_tx = Some(now),
+                None => self.stream.info_mut().upstream.first_tx = Some(now),
+            }
             if end_stream {
                 self.end = RequestEnd::Encoded;
                 return Ok(());
@@ -322,9 +440,10 @@ impl UpstreamRequest {
 }
 
 impl Exchange {
-    fn write(&mut self, cx: &mut Context<'_>, encoded: bool, stream: &Stream, now: Instant) {
+    /// Writes what is encoded; whether that was the last of the request.
+    fn write(&mut self, cx: &mut Context<'_>, encoded: bool) -> bool {
         if self.write_failed || self.request_written {
-            return;
+            return false;
         }
         let connection = &mut self.connection;
         let before = connection.output.len();
@@ -332,18 +451,14 @@ impl Exchange {
         connection.count_sent(before - connection.output.len());
         match result {
             Poll::Pending => {}
-            Poll::Ready(Ok(())) => {
-                self.request_written = encoded;
-                if encoded {
-                    stream.info_mut().upstream.last_tx = Some(now);
-                }
-            }
+            Poll::Ready(Ok(())) => self.request_written = encoded,
             Poll::Ready(Err(error)) => {
                 log::debug!(target: "upstream", "writing to the upstream failed: {error}");
                 connection.output.clear();
                 self.write_failed = true;
             }
         }
+        self.request_written
     }
 }
 

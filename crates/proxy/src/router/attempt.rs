@@ -1,0 +1,212 @@
+//! Attempts: the first, and those after it.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Context;
+use std::time::{Duration, Instant};
+
+use sandgate_filter::{UpstreamInfo, response_flag};
+use sandgate_http::Direction;
+
+use super::replay::Replay;
+use super::retry::{Retry, RetryStatus};
+use super::{ForwardPolicy, ResetReason, Router, UpstreamEvent, UpstreamRequest, headers};
+use crate::cluster::WorkerCluster;
+use crate::pool::HostPool;
+use crate::route_table::Target;
+
+impl Router {
+    pub(super) fn first_attempt(
+        &mut self,
+        cx: &mut Context<'_>,
+        cluster: &Rc<WorkerCluster>,
+        policy: &ForwardPolicy,
+        end_stream: bool,
+        now: Instant,
+    ) {
+        {
+            let mut info = self.stream.info_mut();
+            info.cluster_name = Some(Arc::clone(&cluster.name));
+            info.upstream.cluster_metadata = cluster.metadata.clone();
+            info.upstream.cluster_endpoints = Some(cluster.host_count() as u64);
+        }
+        let Some(pool) = cluster.choose() else { return self.no_healthy_upstream(cluster) };
+        self.steer(policy);
+        if self.retry.is_some() && !end_stream {
+            self.replay = Some(Replay::new(self.stream.buffer_limit()));
+        }
+        self.attempt(cx, cluster, &pool, now);
+        if end_stream && let Some(upstream) = self.upstreams.last_mut() {
+            upstream.end_request();
+        }
+    }
+
+    /// What the route and the request's headers say of timeouts, retries and hedges; these headers go no further.
+    fn steer(&mut self, policy: &ForwardPolicy) {
+        self.timeouts = policy.timeouts;
+        self.hedging = policy.hedge_on_per_try_timeout;
+        let Some(mut headers) = self.stream.headers_mut(Direction::Request) else { return };
+        let steered = headers::may_steer(&headers);
+        if steered {
+            match headers.get(b"x-envoy-hedge-on-per-try-timeout") {
+                Some(b"true") => self.hedging = true,
+                Some(b"false") => self.hedging = false,
+                _ => {}
+            }
+            self.timeouts = self.timeouts.take(&mut headers, false);
+            self.alt_response = headers.contains(b"x-envoy-upstream-rq-timeout-alt-response");
+        }
+        self.timeouts = self.timeouts.checked();
+        if !self.suppress_envoy_headers {
+            self.timeouts.tell(&mut headers, Duration::ZERO, self.hedging);
+        }
+        if steered || policy.retry.is_some() {
+            self.retry = Retry::new(policy.retry.as_ref(), &headers);
+        }
+        if steered {
+            headers::consume(&mut headers);
+        }
+    }
+
+    /// Sends what there is of the request to a host.
+    fn attempt(&mut self, cx: &mut Context<'_>, cluster: &Rc<WorkerCluster>, pool: &Rc<HostPool>, now: Instant) {
+        self.attempts += 1;
+        {
+            let host = pool.host();
+            let mut info = self.stream.info_mut();
+            info.upstream.attempt_count = self.attempts;
+            info.upstream.address = Some(host.address());
+            info.upstream.host_metadata = host.metadata.clone();
+        }
+        let acquired = pool.acquire(cx, now);
+        let upstream = UpstreamRequest::start(cluster, &self.stream, self.timeouts.per_try, acquired, now);
+        let failed = upstream.has_failed();
+        self.upstreams.push(upstream);
+        if failed {
+            let event = UpstreamEvent::Reset(ResetReason::Overflow);
+            self.answer = self.on_upstream_event(self.upstreams.len() - 1, event, now);
+        }
+    }
+
+    /// The time has come for another attempt.
+    pub(super) fn try_again(&mut self, cx: &mut Context<'_>, for_timeout: bool, now: Instant) {
+        let Some(forward) = &self.forward else { return };
+        let (route, cluster) = (Rc::clone(&forward.route), Rc::clone(&forward.cluster));
+        let Some(pool) = cluster.choose() else {
+            self.attempts += 1;
+            self.stream.info_mut().upstream.attempt_count = self.attempts;
+            return self.no_healthy_upstream(&cluster);
+        };
+        self.renew_info(&cluster);
+        self.renew_headers(&route.target, for_timeout, now);
+        self.attempt(cx, &cluster, &pool, now);
+        self.send_again(now);
+    }
+
+    /// What is known of the last attempt does not count for the next.
+    fn renew_info(&mut self, cluster: &WorkerCluster) {
+        if let Some(upstream) = self.upstreams.last_mut() {
+            upstream.put_aside();
+        }
+        self.stream.info_mut().upstream = UpstreamInfo {
+            cluster_metadata: cluster.metadata.clone(),
+            cluster_endpoints: Some(cluster.host_count() as u64),
+            ..UpstreamInfo::default()
+        };
+    }
+
+    fn renew_headers(&self, target: &Target, for_timeout: bool, now: Instant) {
+        let Target::Cluster { policy, .. } = target else { return };
+        let Some(mut headers) = self.stream.headers_mut(Direction::Request) else { return };
+        if policy.include_is_timeout_retry_header {
+            headers.set(b"x-envoy-is-timeout-retry", if for_timeout { b"true" } else { b"false" });
+        }
+        if !self.suppress_envoy_headers {
+            let elapsed = self.request_complete.map_or(Duration::ZERO, |complete| now.duration_since(complete));
+            self.timeouts.tell(&mut headers, elapsed, self.hedging);
+        }
+    }
+
+    /// Gives the newest attempt what has come of the request.
+    fn send_again(&mut self, now: Instant) {
+        let Some(upstream) = self.upstreams.last_mut() else { return };
+        let complete = self.request_complete.is_some();
+        let trailers = complete && self.stream.trailers(Direction::Request).is_some();
+        match &self.replay {
+            Some(replay) if replay.has_body => upstream.push_data(replay.body.clone(), complete && !trailers),
+            _ if complete && !trailers => upstream.end_request(),
+            _ => {}
+        }
+        if trailers {
+            upstream.push_trailers();
+        }
+        if complete {
+            upstream.on_request_complete(now);
+        }
+    }
+
+    fn no_healthy_upstream(&mut self, cluster: &WorkerCluster) {
+        cluster.stats.upstream_cx_none_healthy().inc();
+        self.count(cluster, 503);
+        self.stream.info_mut().set_response_flag(response_flag::NO_HEALTHY_UPSTREAM);
+        self.reply(503, "no healthy upstream", "no_healthy_upstream");
+    }
+
+    /// The request is larger than what is kept of it.
+    pub(super) fn abandon_retries(&mut self) {
+        (self.retry, self.replay) = (None, None);
+        if let Some(forward) = &self.forward {
+            forward.cluster.stats.retry_or_shadow_abandoned().inc();
+        }
+        // Nobody can be given the rest of the request any more.
+        if self.upstreams.is_empty() {
+            let (body, details) = (
+                "exceeded request buffer limit while retrying upstream",
+                "request_payload_exceeded_retry_buffer_limit",
+            );
+            self.reply(507, body, details);
+        }
+    }
+
+    /// Notes why there is no other attempt; whether there is one.
+    pub(super) fn will_retry(&mut self, status: RetryStatus) -> bool {
+        let flag = match status {
+            RetryStatus::Yes => return true,
+            RetryStatus::No => return false,
+            RetryStatus::NoOverflow => response_flag::UPSTREAM_OVERFLOW,
+            RetryStatus::NoRetryLimitExceeded => response_flag::UPSTREAM_RETRY_LIMIT_EXCEEDED,
+        };
+        self.stream.info_mut().set_response_flag(flag);
+        false
+    }
+
+    /// An attempt has failed without a response: whether another follows. If so, it is gone.
+    pub(super) fn retry_reset(&mut self, index: usize, reason: &ResetReason, for_timeout: bool, now: Instant) -> bool {
+        if self.response_started {
+            return false;
+        }
+        let (Some(retry), Some(upstream)) = (&mut self.retry, self.upstreams.get(index)) else { return false };
+        if upstream.is_retried() {
+            return false;
+        }
+        let status = retry.on_reset(upstream.cluster(), reason, upstream.has_begun(), for_timeout, now);
+        if !self.will_retry(status) {
+            return false;
+        }
+        self.upstreams.remove(index);
+        true
+    }
+
+    /// An attempt has run into its time and goes on: another begins beside it, if retries are left.
+    pub(super) fn hedge(&mut self, index: usize, now: Instant) {
+        let (Some(retry), Some(upstream)) = (&mut self.retry, self.upstreams.get_mut(index)) else { return };
+        if self.response_started || upstream.is_retried() {
+            return;
+        }
+        let status = retry.on_soft_timeout(upstream.cluster(), now);
+        if status == RetryStatus::Yes {
+            upstream.set_retried();
+        }
+        self.will_retry(status);
+    }
+}

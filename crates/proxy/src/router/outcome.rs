@@ -1,0 +1,260 @@
+//! What comes of attempts: a response, or a reply for want of one.
+
+use std::rc::Rc;
+use std::time::Instant;
+
+use sandgate_filter::response_flag;
+use sandgate_http::{Direction, HeaderMap, LocalReply};
+
+use super::retry::RetryStatus;
+use super::{ResetReason, Router, RouterEvent, UpstreamEvent, UpstreamRequest, headers};
+use crate::cluster::WorkerCluster;
+use crate::stats::milliseconds;
+
+impl Router {
+    /// Takes an event of the attempt at `index`; nothing comes of one that is tried again, or beside which others go on.
+    pub(super) fn on_upstream_event(
+        &mut self,
+        index: usize,
+        event: UpstreamEvent,
+        now: Instant,
+    ) -> Option<RouterEvent> {
+        match event {
+            UpstreamEvent::Informational { status, headers } => self.on_informational(index, status, headers),
+            UpstreamEvent::Headers { status, headers, end_stream } => {
+                self.on_headers(index, status, headers, end_stream, now)
+            }
+            UpstreamEvent::Data(data, end_stream) => {
+                self.end_if(end_stream, index, now);
+                Some(RouterEvent::Data(data, end_stream))
+            }
+            UpstreamEvent::Trailers(trailers) => {
+                self.end_if(true, index, now);
+                Some(RouterEvent::Trailers(trailers))
+            }
+            UpstreamEvent::Invalid(message) => {
+                self.stream.info_mut().set_response_flag(response_flag::DOWNSTREAM_PROTOCOL_ERROR);
+                self.finish();
+                Some(RouterEvent::LocalReply(LocalReply {
+                    status: 503,
+                    details: format!("filter_removed_required_request_headers{{{message}}}").replace(' ', "_"),
+                    body: message.into_bytes(),
+                    ..LocalReply::default()
+                }))
+            }
+            UpstreamEvent::PerTryTimeout => self.on_per_try_timeout(index, false, now),
+            UpstreamEvent::PerTryIdleTimeout => self.on_per_try_timeout(index, true, now),
+            UpstreamEvent::Reset(reason) => self.on_reset(index, &reason, now),
+        }
+    }
+
+    fn on_informational(&mut self, index: usize, status: u16, headers: HeaderMap) -> Option<RouterEvent> {
+        let cluster = self.cluster(index)?;
+        self.count(&cluster, status.into());
+        // Its answer has begun: no other attempt can take its place.
+        self.response_started = true;
+        self.keep_only(index);
+        (status == 100 && self.proxy_100_continue).then_some(RouterEvent::Informational(headers))
+    }
+
+    fn on_headers(
+        &mut self,
+        index: usize,
+        status: u16,
+        mut headers: HeaderMap,
+        end_stream: bool,
+        now: Instant,
+    ) -> Option<RouterEvent> {
+        let cluster = self.cluster(index)?;
+        if self.retry.is_some() && self.retries_response(index, &cluster, status, &headers, now) {
+            return None;
+        }
+        self.count(&cluster, status.into());
+        // The only header of the connection that filters do not see (observed in Envoy 1.40).
+        headers.remove(b"keep-alive");
+        if let Some(complete) = self.request_complete
+            && !self.suppress_envoy_headers
+        {
+            headers::set_service_time(&mut headers, now.saturating_duration_since(complete));
+        }
+        (self.response_started, self.headers_sent) = (true, true);
+        self.keep_only(index);
+        self.stream.info_mut().response_code_details.get_or_insert_with(|| "via_upstream".to_owned());
+        self.end_if(end_stream, 0, now);
+        Some(RouterEvent::Headers(headers, end_stream))
+    }
+
+    /// Whether a response is not passed on, because the request is tried again or because another attempt may do better.
+    fn retries_response(
+        &mut self,
+        index: usize,
+        cluster: &WorkerCluster,
+        status: u16,
+        headers: &HeaderMap,
+        now: Instant,
+    ) -> bool {
+        let (Some(retry), Some(upstream)) = (&mut self.retry, self.upstreams.get(index)) else { return false };
+        let failed = if upstream.is_retried() {
+            retry.wants_headers(status, headers)
+        } else {
+            let status_of_retry = retry.on_headers(cluster, status, headers, now);
+            if self.will_retry(status_of_retry) {
+                cluster.count_retried(status.into());
+                self.upstreams.remove(index);
+                return true;
+            }
+            status_of_retry != RetryStatus::No
+        };
+        let waits = failed && self.waits_for_others();
+        if waits {
+            self.upstreams.remove(index);
+        }
+        waits
+    }
+
+    /// Whether a response may still come of another attempt.
+    fn waits_for_others(&self) -> bool {
+        self.retry.as_ref().is_some_and(|retry| retry.due().is_some())
+            || self.upstreams.iter().any(UpstreamRequest::awaits_headers)
+    }
+
+    /// This is the attempt whose response is passed on: the others end, and there will be no more.
+    fn keep_only(&mut self, index: usize) {
+        (self.retry, self.replay) = (None, None);
+        if self.upstreams.len() > 1 {
+            self.upstreams.truncate(index + 1);
+            self.upstreams.drain(..index);
+        }
+        self.upstreams.iter_mut().for_each(UpstreamRequest::put_back);
+    }
+
+    /// An attempt ended without a response.
+    fn on_reset(&mut self, index: usize, reason: &ResetReason, now: Instant) -> Option<RouterEvent> {
+        let cluster = self.cluster(index)?;
+        if let ResetReason::ConnectionFailure(why) = reason {
+            why.clone_into(&mut self.stream.info_mut().upstream.transport_failure_reason);
+        }
+        if self.retry_reset(index, reason, false, now) {
+            return None;
+        }
+        if !self.response_started {
+            self.count(&cluster, reason.status());
+        }
+        self.upstreams.remove(index);
+        if self.waits_for_others() {
+            return None;
+        }
+        let event = self.failed(reason);
+        self.finish();
+        Some(event)
+    }
+
+    /// No attempt has a response: a reply, or a reset if the response had begun.
+    fn failed(&mut self, reason: &ResetReason) -> RouterEvent {
+        self.stream.info_mut().set_response_flag(reason.flag());
+        let when = if self.response_started { "after" } else { "before" };
+        let details = format!("upstream_reset_{when}_response_started{{{}}}", reason.details());
+        if self.headers_sent {
+            return self.reset(details);
+        }
+        let retried = if self.attempts > 1 { "retried and the latest " } else { "" };
+        let text = reason.text();
+        log::debug!(target: "router", "upstream reset: {text}");
+        RouterEvent::LocalReply(LocalReply {
+            status: reason.status(),
+            body: format!("upstream connect error or disconnect/reset before headers. {retried}reset reason: {text}")
+                .into_bytes(),
+            headers: if self.suppress_envoy_headers { Vec::new() } else { reason.headers() },
+            details,
+            ..LocalReply::default()
+        })
+    }
+
+    /// An attempt has run into one of its times.
+    fn on_per_try_timeout(&mut self, index: usize, idle: bool, now: Instant) -> Option<RouterEvent> {
+        // Once the response is under way, only the pauses in it count.
+        if self.response_started && !idle {
+            return None;
+        }
+        let cluster = self.cluster(index)?;
+        if self.hedging {
+            self.hedge(index, now);
+            return None;
+        }
+        let (counter, details) = if idle {
+            (cluster.stats.upstream_rq_per_try_idle_timeout(), "upstream_per_try_idle_timeout")
+        } else {
+            (cluster.stats.upstream_rq_per_try_timeout(), "upstream_per_try_timeout")
+        };
+        counter.inc();
+        if self.retry_reset(index, &ResetReason::LocalReset, true, now) {
+            return None;
+        }
+        if !self.response_started {
+            self.count(&cluster, self.timeout_status());
+        }
+        self.stream.info_mut().set_response_flag(response_flag::UPSTREAM_REQUEST_TIMEOUT);
+        self.finish();
+        Some(self.timed_out(details))
+    }
+
+    /// The route's timeout has passed.
+    pub(super) fn on_timeout(&mut self) -> RouterEvent {
+        for upstream in &self.upstreams {
+            let cluster = upstream.cluster();
+            cluster.stats.upstream_rq_timeout().inc();
+            if upstream.awaits_headers() && !self.response_started {
+                self.count(cluster, self.timeout_status());
+            }
+        }
+        self.stream.info_mut().set_response_flag(response_flag::UPSTREAM_REQUEST_TIMEOUT);
+        self.finish();
+        self.timed_out("response_timeout")
+    }
+
+    fn timeout_status(&self) -> u32 {
+        if self.alt_response { 204 } else { 504 }
+    }
+
+    fn timed_out(&self, details: &str) -> RouterEvent {
+        if self.headers_sent {
+            return self.reset(details.to_owned());
+        }
+        RouterEvent::LocalReply(LocalReply {
+            status: self.timeout_status(),
+            body: if self.alt_response { Vec::new() } else { b"upstream request timeout".to_vec() },
+            details: details.to_owned(),
+            ..LocalReply::default()
+        })
+    }
+
+    fn reset(&self, details: String) -> RouterEvent {
+        self.stream.info_mut().response_code_details = Some(details.clone());
+        RouterEvent::Reset(details)
+    }
+
+    /// At the end of the host's response: records how long it took since the request was complete.
+    fn end_if(&mut self, end_stream: bool, index: usize, now: Instant) {
+        if end_stream {
+            if let (Some(complete), Some(upstream)) = (self.request_complete, self.upstreams.get(index)) {
+                let took = milliseconds(now.saturating_duration_since(complete));
+                upstream.cluster().codes.time(took, self.is_internal(), false);
+            }
+            self.finish();
+        }
+    }
+
+    fn cluster(&self, index: usize) -> Option<Rc<WorkerCluster>> {
+        self.upstreams.get(index).map(|upstream| Rc::clone(upstream.cluster()))
+    }
+
+    /// Counts a response of the cluster. Requests are internal if a filter says so: from clients the header is removed.
+    pub(super) fn count(&self, cluster: &WorkerCluster, code: u32) {
+        cluster.count_response(code, self.is_internal());
+    }
+
+    fn is_internal(&self) -> bool {
+        let headers = self.stream.headers(Direction::Request);
+        headers.is_some_and(|headers| headers.get(b"x-envoy-internal") == Some(b"true"))
+    }
+}

@@ -1,0 +1,214 @@
+//! Whether a request is tried again, and when: Envoy's `RetryState`.
+
+mod back_off;
+
+use std::time::Instant;
+
+use sandgate_config::model::{RetryOn, RetryPolicy};
+use sandgate_http::HeaderMap;
+
+use super::ResetReason;
+use super::headers::parse_number;
+use crate::cluster::{ResourceGuard, WorkerCluster};
+use back_off::{BackOffState, reset_interval};
+
+/// What a request needs to be tried again. There is one while no response was passed on, and only if there is a condition
+/// on which to try again.
+pub(crate) struct Retry {
+    on: RetryOn,
+    remaining: u64,
+    status_codes: Vec<u32>,
+    /// Names of response headers that the request's `x-envoy-retriable-header-names` gives.
+    header_names: Vec<Vec<u8>>,
+    back_off: BackOffState,
+    policy: Option<RetryPolicyRef>,
+    /// A retry is waited for or in flight: its share of the circuit breaker.
+    slot: Option<ResourceGuard>,
+    /// When the next attempt begins.
+    due: Option<Due>,
+}
+
+type RetryPolicyRef = std::rc::Rc<RetryPolicy>;
+
+#[derive(Clone, Copy, Debug)]
+struct Due {
+    at: Instant,
+    for_timeout: bool,
+}
+
+/// What is to become of a failed attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RetryStatus {
+    /// It is no failure, or none to try again for.
+    No,
+    /// The circuit breaker for retries is open.
+    NoOverflow,
+    /// There were as many as are allowed.
+    NoRetryLimitExceeded,
+    /// Another attempt is waited for.
+    Yes,
+}
+
+// === impl Retry ===
+
+impl Retry {
+    /// What `policy` and the request's headers say; nothing if no condition is named.
+    pub(crate) fn new(policy: Option<&RetryPolicyRef>, request: &HeaderMap) -> Option<Box<Self>> {
+        let configured = policy.map_or(RetryOn::default(), |policy| policy.retry_on);
+        let (http, grpc) = (request.get(b"x-envoy-retry-on"), request.get(b"x-envoy-retry-grpc-on"));
+        if configured.is_empty() && http.is_none() && grpc.is_none() {
+            return None;
+        }
+        let header = |value: Option<&[u8]>, parse: fn(&str) -> (RetryOn, bool)| {
+            value.and_then(|value| std::str::from_utf8(value).ok()).map_or(RetryOn::default(), |text| parse(text).0)
+        };
+        let on = configured | header(http, RetryOn::parse_http) | header(grpc, RetryOn::parse_grpc);
+        let mut remaining = policy.map_or(1, |policy| policy.num_retries.into());
+        if !on.is_empty()
+            && let Some(max) = request.get(b"x-envoy-max-retries").and_then(parse_number)
+        {
+            remaining = max;
+        }
+        let mut status_codes = policy.map_or_else(Vec::new, |policy| policy.retriable_status_codes.clone());
+        if let Some(codes) = request.get(b"x-envoy-retriable-status-codes") {
+            status_codes.extend(tokens(codes).filter_map(parse_number).filter_map(|code| u32::try_from(code).ok()));
+        }
+        let names = request.get(b"x-envoy-retriable-header-names").unwrap_or_default();
+        Some(Box::new(Self {
+            on,
+            remaining,
+            status_codes,
+            header_names: tokens(names).map(|name| name.trim_ascii().to_ascii_lowercase()).collect(),
+            back_off: BackOffState::new(policy.map(|policy| &policy.back_off)),
+            policy: policy.cloned(),
+            slot: None,
+            due: None,
+        }))
+    }
+
+    /// When the next attempt begins, if one is waited for.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        self.due.map(|due| due.at)
+    }
+
+    /// Whether an attempt is to begin now, and if so whether the last one ran into its time.
+    pub(crate) fn take_due(&mut self, now: Instant) -> Option<bool> {
+        self.due.take_if(|due| due.at <= now).map(|due| due.for_timeout)
+    }
+
+    /// A response has come.
+    pub(crate) fn on_headers(
+        &mut self,
+        cluster: &WorkerCluster,
+        status: u16,
+        response: &HeaderMap,
+        now: Instant,
+    ) -> RetryStatus {
+        let wanted = self.wants_headers(status, response);
+        if wanted
+            && let Some(limits) = self.policy.as_ref().and_then(|policy| policy.rate_limited_back_off.as_ref())
+            && let Some(interval) = reset_interval(limits, response)
+        {
+            self.back_off.wait_at_least(interval);
+        }
+        self.decide(cluster, wanted, false, now)
+    }
+
+    /// No response will come.
+    pub(crate) fn on_reset(
+        &mut self,
+        cluster: &WorkerCluster,
+        reason: &ResetReason,
+        begun: bool,
+        for_timeout: bool,
+        now: Instant,
+    ) -> RetryStatus {
+        let wanted = self.wants_reset(reason, begun);
+        self.decide(cluster, wanted, for_timeout, now)
+    }
+
+    /// An attempt ran into its time and goes on beside the next: always, if retries are left.
+    pub(crate) fn on_soft_timeout(&mut self, cluster: &WorkerCluster, now: Instant) -> RetryStatus {
+        self.decide(cluster, true, true, now)
+    }
+
+    fn decide(&mut self, cluster: &WorkerCluster, wanted: bool, for_timeout: bool, now: Instant) -> RetryStatus {
+        let stats = &cluster.stats;
+        if self.slot.take().is_some() && !wanted {
+            stats.upstream_rq_retry_success().inc();
+        }
+        self.due = None;
+        if !wanted {
+            return RetryStatus::No;
+        }
+        if self.remaining == 0 {
+            stats.upstream_rq_retry_limit_exceeded().inc();
+            return RetryStatus::NoRetryLimitExceeded;
+        }
+        self.remaining -= 1;
+        let Some(slot) = cluster.resources.retries.acquire() else {
+            stats.upstream_rq_retry_overflow().inc();
+            return RetryStatus::NoOverflow;
+        };
+        self.slot = Some(slot);
+        stats.upstream_rq_retry().inc();
+        let (wait, told) = self.back_off.next();
+        if told {
+            stats.upstream_rq_retry_backoff_ratelimited().inc();
+        } else {
+            stats.upstream_rq_retry_backoff_exponential().inc();
+        }
+        self.due = Some(Due { at: now + wait, for_timeout });
+        RetryStatus::Yes
+    }
+
+    /// Whether such a response is one to try again for.
+    pub(crate) fn wants_headers(&self, status: u16, response: &HeaderMap) -> bool {
+        if self.on.has(RetryOn::ENVOY_RATE_LIMITED) {
+            return response.get(b"x-envoy-ratelimited") == Some(b"true");
+        }
+        let conditions = [
+            (RetryOn::SERVER_ERROR, (500..600).contains(&status)),
+            (RetryOn::GATEWAY_ERROR, (502..=504).contains(&status)),
+            (RetryOn::RETRIABLE_4XX, status == 409),
+            (RetryOn::RETRIABLE_STATUS_CODES, self.status_codes.contains(&status.into())),
+        ];
+        conditions.iter().any(|(condition, holds)| *holds && self.on.has(*condition))
+            || self.on.has(RetryOn::RETRIABLE_HEADERS) && self.has_retriable_header(response)
+            || self.wants_grpc_status(response)
+    }
+
+    fn has_retriable_header(&self, response: &HeaderMap) -> bool {
+        self.header_names.iter().any(|name| response.contains(name))
+    }
+
+    fn wants_grpc_status(&self, response: &HeaderMap) -> bool {
+        let Some(status) = response.get(b"grpc-status").and_then(parse_number) else { return false };
+        let condition = match status {
+            1 => RetryOn::GRPC_CANCELLED,
+            4 => RetryOn::GRPC_DEADLINE_EXCEEDED,
+            8 => RetryOn::GRPC_RESOURCE_EXHAUSTED,
+            13 => RetryOn::GRPC_INTERNAL,
+            14 => RetryOn::GRPC_UNAVAILABLE,
+            _ => return false,
+        };
+        self.on.has(condition)
+    }
+
+    fn wants_reset(&self, reason: &ResetReason, begun: bool) -> bool {
+        if *reason == ResetReason::Overflow {
+            return false;
+        }
+        let no_connection = matches!(reason, ResetReason::ConnectionFailure(_) | ResetReason::ConnectionTimeout);
+        no_connection && self.on.has(RetryOn::CONNECT_FAILURE)
+            || !begun && self.on.has(RetryOn::RESET_BEFORE_REQUEST)
+            || self.on.has(RetryOn::RESET | RetryOn::SERVER_ERROR | RetryOn::GATEWAY_ERROR)
+    }
+}
+
+fn tokens(list: &[u8]) -> impl Iterator<Item = &[u8]> {
+    list.split(|byte| *byte == b',').filter(|token| !token.is_empty())
+}
+
+#[cfg(test)]
+mod tests;
