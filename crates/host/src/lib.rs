@@ -29,6 +29,6 @@ pub use plugin_handle::PluginHandle;
 pub use sandgate_vm::{
     Engine, Fault, FaultKind, HostCalls, Limits, LoadError, NativeEngine, NativePlugin, WasmtimeEngine,
 };
-pub use stats::{HistogramSnapshot, Stat};
+pub use stats::Stat;
 pub use vm::state::VmHost;
 pub use worker_host::WorkerHost;

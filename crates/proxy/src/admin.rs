@@ -3,6 +3,7 @@
 mod pages;
 mod query;
 mod runtime;
+mod stats;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,6 +16,8 @@ use crate::stats::StatsStore;
 pub struct AdminContext {
     /// All stats.
     pub stats: Arc<StatsStore>,
+    /// `stats_flush_on_admin`: `/stats` shows histograms as they are now.
+    pub stats_flush_on_admin: bool,
     /// The process's state.
     pub lifecycle: Arc<Lifecycle>,
     /// What `/runtime` shows.
@@ -34,6 +37,7 @@ impl AdminContext {
     pub fn new(stats: Arc<StatsStore>, lifecycle: Arc<Lifecycle>) -> Self {
         Self {
             stats,
+            stats_flush_on_admin: false,
             lifecycle,
             runtime: Arc::default(),
             command_line: serde_json::Value::Null,
@@ -65,6 +69,7 @@ pub struct AdminResponse {
 }
 
 pub(crate) const TEXT: &str = "text/plain; charset=UTF-8";
+pub(crate) const HTML: &str = "text/html; charset=UTF-8";
 pub(crate) const JSON: &str = "application/json";
 
 impl AdminResponse {

@@ -1,5 +1,6 @@
 //! Upstream clusters: where requests may go, how a host is chosen, and the connections to it.
 
+mod breaker_stats;
 mod dns;
 mod host_sets;
 mod load_balancer;
@@ -7,10 +8,11 @@ mod manager;
 mod resources;
 mod worker_cluster;
 
+pub(crate) use breaker_stats::add_breaker_stats;
 pub(crate) use dns::{Resolution, Resolver};
 pub(crate) use host_sets::host_sets;
 pub(crate) use load_balancer::LoadBalancer;
 pub(crate) use manager::{ClusterManager, ClusterTable};
-pub(crate) use resources::{ResourceGuard, Resources};
+pub(crate) use resources::{Resource, ResourceGuard, Resources};
 pub(crate) use sandgate_load_balancing::{Health, Host, HostStats, PrioritySet};
 pub(crate) use worker_cluster::WorkerCluster;

@@ -200,8 +200,8 @@ impl Drop for Connection {
         let lived = milliseconds(Instant::now().saturating_duration_since(self.opened));
         stats.downstream_cx_length_ms().record(lived);
         self.hcm.listener_stats.downstream_cx_length_ms().record(lived);
-        stats.downstream_cx_rx_bytes_buffered().sub(self.unread);
-        stats.downstream_cx_tx_bytes_buffered().sub(self.unwritten);
+        stats.downstream_cx_rx_bytes_buffered().change(&mut self.unread, 0);
+        stats.downstream_cx_tx_bytes_buffered().change(&mut self.unwritten, 0);
         stats.downstream_cx_destroy().inc();
         self.hcm.listener_stats.downstream_cx_destroy().inc();
         if self.has_codec {

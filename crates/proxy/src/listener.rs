@@ -107,6 +107,7 @@ pub(crate) async fn accept(listener: std::net::TcpListener, worker: Rc<Worker>, 
         };
         match accepted {
             Ok((stream, peer)) => {
+                hcm.listener_stats.connections_accepted_per_socket_event().record(1);
                 let connection = Connection::new(&worker, &hcm, stream, peer);
                 tokio::task::spawn_local(guarded("connection", connection));
             }

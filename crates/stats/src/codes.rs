@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 
 use crate::histogram::Bins;
+use crate::names::scope_name;
 use crate::{Counter, Distribution, Histogram, Sample, StatKind, StatsStore, Unit};
 
 /// The responses of a scope: `upstream_rq_<code>`, `upstream_rq_<n>xx`, `upstream_rq_completed` and `upstream_rq_time`.
@@ -82,7 +83,7 @@ impl ClusterCodeStats {
             part("canary.", false),
             part("retry.", false),
         ];
-        Self(CodeWriter::new(store, format!("cluster.{cluster}."), parts))
+        Self(CodeWriter::new(store, format!("cluster.{}.", scope_name(cluster)), parts))
     }
 
     /// Counts a response in the scope of all alone.

@@ -24,6 +24,10 @@ pub(crate) struct Bins(OnceLock<Box<[OnceLock<Decade>; DECADES]>>);
 #[derive(Clone, Copy)]
 pub struct Histogram<'a>(Option<&'a Bins>);
 
+/// A histogram that many threads write, such as a guest's metric. It costs a locked instruction a value.
+#[derive(Debug, Default)]
+pub struct SharedHistogram(Bins);
+
 /// Whole milliseconds, as histograms of times have them.
 #[must_use]
 pub fn milliseconds(duration: Duration) -> u64 {
@@ -53,6 +57,23 @@ impl<'a> Histogram<'a> {
             // One writer, as with counters.
             bin.store(bin.load(Relaxed).wrapping_add(1), Relaxed);
         }
+    }
+}
+
+// === impl SharedHistogram ===
+
+impl SharedHistogram {
+    /// Records a value.
+    pub fn record(&self, value: u64) {
+        if let Some(bin) = self.0.bin(value) {
+            bin.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// All that was recorded.
+    #[must_use]
+    pub fn read(&self) -> Distribution {
+        self.0.read()
     }
 }
 

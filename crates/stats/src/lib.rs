@@ -10,20 +10,26 @@ mod codes;
 mod distribution;
 mod histogram;
 mod names;
+mod query;
 mod render;
 mod sample;
+mod settings;
 mod store;
+mod tags;
 
 pub use block::{Counter, Gauge};
 pub use codes::{ClusterCodeStats, CodeStats};
 pub use distribution::Distribution;
-pub use histogram::{Histogram, milliseconds};
-pub use names::{CircuitBreakerStats, ClusterStats, RemainingStats, TransportSocketMatchStats};
+pub use histogram::{Histogram, SharedHistogram, milliseconds};
+pub use names::scope_name;
+pub use names::{ClusterStats, TransportSocketMatchStats};
 pub use names::{ConfiguredListenerStats, ListenerStats, ThreadListenerStats};
 pub use names::{Http1CodecStats, HttpListenerStats, HttpStats, RouterStats, TracingStats, VirtualClusterStats};
-pub use render::{StatsFormat, StatsQuery, StatsQueryError};
+pub use query::{HistogramBuckets, StatsFormat, StatsQuery, StatsQueryError};
 pub use sample::{HistogramSample, Sample, StatKind, Unit};
-pub use store::{StatsSource, StatsStore};
+pub use settings::{NameMatcher, StatsSettings};
+pub use store::{HistogramSource, StatsSource, StatsStore};
+pub use tags::{TagError, TagProducer, TagSpecifier};
 
 #[cfg(test)]
 mod tests;

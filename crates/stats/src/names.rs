@@ -5,15 +5,18 @@ mod http;
 mod listener;
 mod vhost;
 
-pub use cluster::{CircuitBreakerStats, ClusterStats, RemainingStats, TransportSocketMatchStats};
+use std::borrow::Cow;
+
+pub use cluster::{ClusterStats, TransportSocketMatchStats};
 pub use http::{Http1CodecStats, HttpListenerStats, HttpStats, RouterStats, TracingStats};
 pub use listener::{ConfiguredListenerStats, ListenerStats, ThreadListenerStats};
 pub use vhost::VirtualClusterStats;
 
 /// Defines a scope: a type with one method for each stat, which is also the last part of the stat's name. `zeros` are stats
-/// that Envoy shows and that nothing here can make anything but zero.
+/// that Envoy shows and that nothing here can make anything but zero. `verbatim` scopes keep what others replace in their
+/// names.
 macro_rules! scope {
-    ($(#[$meta:meta])* $name:ident, $prefix:literal,
+    ($(#[$meta:meta])* $name:ident $($verbatim:ident)?, $prefix:literal,
         counters { $($(#[$cmeta:meta])* $counter:ident,)* }
         gauges { $($(#[$gmeta:meta])* $gauge:ident,)* }
         histograms { $($(#[$hmeta:meta])* $histogram:ident: $unit:ident,)* }
@@ -40,17 +43,23 @@ macro_rules! scope {
             };
 
             impl $name {
+                fn prefix(name: &str) -> String {
+                    let verbatim: &[&str] = &[$(stringify!($verbatim))?];
+                    let name = if verbatim.is_empty() { $crate::names::scope_name(name) } else { name.into() };
+                    format!($prefix, name)
+                }
+
                 /// This worker's values of the scope with this name, registered in `store`.
                 #[must_use]
                 pub fn new(store: &$crate::StatsStore, name: &str) -> Self {
-                    Self($crate::block::Writer::new(store, format!($prefix, name), &NAMES, false))
+                    Self($crate::block::Writer::new(store, Self::prefix(name), &NAMES, false))
                 }
 
                 /// As `new`, but nothing is shown before [`show`](Self::show): Envoy makes some scopes when they are
                 /// first used.
                 #[must_use]
                 pub fn hidden(store: &$crate::StatsStore, name: &str) -> Self {
-                    Self($crate::block::Writer::new(store, format!($prefix, name), &NAMES, true))
+                    Self($crate::block::Writer::new(store, Self::prefix(name), &NAMES, true))
                 }
 
                 /// Shows the scope from now on.
@@ -80,3 +89,9 @@ macro_rules! scope {
     };
 }
 use scope;
+
+/// A name as Envoy has it in stats: colons would make trouble in StatsD.
+#[must_use]
+pub fn scope_name(name: &str) -> Cow<'_, str> {
+    if name.contains(':') { name.replace("://", "_").replace(":/", "_").replace(':', "_").into() } else { name.into() }
+}

@@ -1,14 +1,17 @@
 //! Where everything that counts is registered and read.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::block::Block;
 use crate::codes::CodeBlock;
-use crate::{Distribution, HistogramSample, Sample, Unit};
+use crate::{Distribution, HistogramSample, NameMatcher, Sample, StatKind, StatsSettings, Unit};
 
 /// Something outside the store that has stats to show, such as the Wasm host.
 pub type StatsSource = Box<dyn Fn(&mut dyn FnMut(&str, Sample)) + Send + Sync>;
+
+/// The same of histograms: what was recorded since the start.
+pub type HistogramSource = Box<dyn Fn(&mut dyn FnMut(&str, Unit, Distribution)) + Send + Sync>;
 
 /// All stats of the process.
 #[derive(Default)]
@@ -16,7 +19,12 @@ pub struct StatsStore {
     blocks: Mutex<Vec<Arc<Block>>>,
     codes: Mutex<Vec<Arc<CodeBlock>>>,
     sources: Mutex<Vec<StatsSource>>,
+    histogram_sources: Mutex<Vec<HistogramSource>>,
+    sums: Mutex<Vec<(&'static str, NameMatcher)>>,
     histograms: Mutex<BTreeMap<String, HistogramSample>>,
+    settings: OnceLock<StatsSettings>,
+    /// What counters had counted when they were last reset; workers alone write them.
+    reset_at: Mutex<BTreeMap<String, u64>>,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -35,11 +43,51 @@ impl StatsStore {
         locked(&self.sources).push(source);
     }
 
+    /// Adds a source of histograms that is asked at every merge.
+    pub fn add_histogram_source(&self, source: HistogramSource) {
+        locked(&self.histogram_sources).push(source);
+    }
+
+    /// Adds a gauge that is the sum of others.
+    pub fn add_sum(&self, name: &'static str, of: NameMatcher) {
+        locked(&self.sums).push((name, of));
+    }
+
+    /// Says which stats there are and how they are shown. Only the first call counts.
+    pub fn configure(&self, settings: StatsSettings) {
+        let _ = self.settings.set(settings);
+    }
+
+    /// What [`configure`](Self::configure) said.
+    #[must_use]
+    pub fn settings(&self) -> &StatsSettings {
+        self.settings.get_or_init(StatsSettings::default)
+    }
+
+    /// Makes every counter zero. Those that were used count as used (as in Envoy).
+    pub fn reset_counters(&self) {
+        let counters = self.read().into_iter().filter(|(_, sample)| sample.kind == StatKind::Counter);
+        *locked(&self.reset_at) = counters.map(|(name, sample)| (name, sample.value)).collect();
+    }
+
     /// Every counter and gauge by name, in Envoy's order (by name).
     #[must_use]
     pub fn snapshot(&self) -> BTreeMap<String, Sample> {
+        let mut all = self.read();
+        for (name, before) in locked(&self.reset_at).iter() {
+            if let Some(sample) = all.get_mut(name) {
+                sample.value = sample.value.wrapping_sub(*before);
+            }
+        }
+        all
+    }
+
+    /// The same, as if nothing was ever reset.
+    fn read(&self) -> BTreeMap<String, Sample> {
         let mut all = BTreeMap::new();
+        let settings = self.settings();
         let mut add = |name: &str, sample: Sample| match all.get_mut(name) {
+            None if settings.rejects(name) => {}
             None => {
                 all.insert(name.to_owned(), sample);
             }
@@ -57,6 +105,13 @@ impl StatsStore {
         for source in locked(&self.sources).iter() {
             source(&mut add);
         }
+        for (name, is_part) in locked(&self.sums).iter() {
+            let parts = all.iter().filter(|(name, _)| is_part(name)).map(|(_, sample)| sample);
+            let value = parts.fold(0_u64, |total, sample| total.wrapping_add(sample.value));
+            if !settings.rejects(name) {
+                all.insert((*name).to_owned(), Sample { kind: StatKind::Gauge, value, used: true });
+            }
+        }
         all
     }
 
@@ -66,7 +121,7 @@ impl StatsStore {
         let mut all = locked(&self.histograms).clone();
         // Histograms made since then have no values yet.
         self.read_histograms(&mut |name, unit, _| {
-            if !all.contains_key(name) {
+            if !all.contains_key(name) && !self.settings().rejects(name) {
                 all.insert(name.to_owned(), HistogramSample { unit, ..HistogramSample::default() });
             }
         });
@@ -80,6 +135,9 @@ impl StatsStore {
         for block in locked(&self.codes).iter() {
             block.read_histograms(add);
         }
+        for source in locked(&self.histogram_sources).iter() {
+            source(add);
+        }
     }
 
     /// Takes over what workers have recorded. The server calls it once in `stats_flush_interval`, which makes the interval
@@ -87,6 +145,9 @@ impl StatsStore {
     pub fn merge_histograms(&self) {
         let mut now = BTreeMap::<String, HistogramSample>::new();
         self.read_histograms(&mut |name, unit, recorded| {
+            if self.settings().rejects(name) {
+                return;
+            }
             let sample = now.entry(name.to_owned()).or_default();
             sample.unit = unit;
             sample.cumulative.add(&recorded);

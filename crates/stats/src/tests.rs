@@ -118,7 +118,23 @@ fn query_filters_and_formats() {
     );
     let parse = |name, value: &str| StatsQuery::parse([(name, value.to_owned())].into_iter());
     assert_eq!(parse("format", "xml").unwrap_err(), StatsQueryError::Format);
-    assert_eq!(parse("filter", "[").unwrap_err(), StatsQueryError::Filter);
+    for (pattern, wanted) in [
+        ("[", "missing ]: ["),
+        ("(a", "missing ): (a"),
+        ("a)", "unexpected ): a)"),
+        ("*a", "no argument for repetition operator: *"),
+        ("(?=a)", "invalid perl operator: (?="),
+        ("[z-a]", "invalid character class range: z-a"),
+    ] {
+        assert_eq!(parse("filter", pattern).unwrap_err().to_string(), format!("Invalid re2 regex: {wanted}"));
+    }
+    assert_eq!(parse("type", "counters").unwrap_err(), StatsQueryError::Kind);
+    assert_eq!(parse("hidden", "x").unwrap_err(), StatsQueryError::Hidden);
+    assert_eq!(parse("histogram_buckets", "x").unwrap_err(), StatsQueryError::Buckets);
+    assert_eq!(
+        parse("histogram_buckets", "detailed").unwrap().prometheus().unwrap_err(),
+        StatsQueryError::PrometheusBuckets
+    );
 }
 
 #[test]

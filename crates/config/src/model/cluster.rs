@@ -31,6 +31,14 @@ pub struct Cluster {
     pub origin: Origin,
 }
 
+impl Cluster {
+    /// The name in stats, before Envoy's changes to it.
+    #[must_use]
+    pub fn stat_name(&self) -> &str {
+        if self.alt_stat_name.is_empty() { &self.name } else { &self.alt_stat_name }
+    }
+}
+
 /// How a cluster finds its endpoints.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Discovery {

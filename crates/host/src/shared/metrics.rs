@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
 use sandgate_abi::{MetricType, Status};
+use sandgate_stats::SharedHistogram;
 
 use super::space::locked;
-use crate::{HistogramSnapshot, HostLimits, Stat};
+use crate::{HostLimits, Stat};
 
 /// All metrics by kind and name.
 #[derive(Debug, Default)]
@@ -20,38 +21,8 @@ pub(crate) struct Metrics {
 pub(crate) enum Metric {
     Counter(AtomicU64),
     Gauge(AtomicU64),
-    Histogram(Histogram),
+    Histogram(SharedHistogram),
 }
-
-/// Samples counted in the buckets that Envoy's Prometheus page shows by default.
-#[derive(Debug, Default)]
-pub(crate) struct Histogram {
-    count: AtomicU64,
-    sum: AtomicU64,
-    buckets: [AtomicU64; BOUNDS.len()],
-}
-
-const BOUNDS: [f64; 19] = [
-    0.5,
-    1.0,
-    5.0,
-    10.0,
-    25.0,
-    50.0,
-    100.0,
-    250.0,
-    500.0,
-    1000.0,
-    2500.0,
-    5000.0,
-    10_000.0,
-    30_000.0,
-    60_000.0,
-    300_000.0,
-    600_000.0,
-    1_800_000.0,
-    3_600_000.0,
-];
 
 // === impl Metrics ===
 
@@ -72,7 +43,7 @@ impl Metrics {
         let metric = Arc::new(match kind {
             MetricType::Counter => Metric::Counter(AtomicU64::new(0)),
             MetricType::Gauge => Metric::Gauge(AtomicU64::new(0)),
-            MetricType::Histogram => Metric::Histogram(Histogram::default()),
+            MetricType::Histogram => Metric::Histogram(SharedHistogram::default()),
         });
         metrics.insert(key, Arc::clone(&metric));
         Ok(metric)
@@ -125,31 +96,8 @@ impl Metric {
         match self {
             Self::Counter(value) => Stat::Counter(value.load(Relaxed)),
             Self::Gauge(value) => Stat::Gauge(value.load(Relaxed)),
-            Self::Histogram(histogram) => Stat::Histogram(histogram.snapshot()),
+            Self::Histogram(histogram) => Stat::Histogram(histogram.read()),
         }
-    }
-}
-
-// === impl Histogram ===
-
-impl Histogram {
-    #[expect(clippy::cast_precision_loss, reason = "buckets are coarser than the loss")]
-    fn record(&self, value: u64) {
-        self.count.fetch_add(1, Relaxed);
-        self.sum.fetch_add(value, Relaxed);
-        let bucket = BOUNDS.partition_point(|bound| *bound < value as f64);
-        if let Some(bucket) = self.buckets.get(bucket) {
-            bucket.fetch_add(1, Relaxed);
-        }
-    }
-
-    fn snapshot(&self) -> HistogramSnapshot {
-        let mut total = 0;
-        let buckets = BOUNDS.iter().zip(&self.buckets).map(|(bound, bucket)| {
-            total += bucket.load(Relaxed);
-            (*bound, total)
-        });
-        HistogramSnapshot { buckets: buckets.collect(), count: self.count.load(Relaxed), sum: self.sum.load(Relaxed) }
     }
 }
 
@@ -179,21 +127,6 @@ mod tests {
         let mut names = Vec::new();
         metrics.visit(&mut |name, _| names.push(name.to_owned()));
         assert_eq!(names, ["wasmcustom.m"; 3]);
-    }
-
-    #[test]
-    fn histograms_count_cumulatively() {
-        let histogram = Histogram::default();
-        for value in [1, 5, 6, u64::MAX / 2] {
-            histogram.record(value);
-        }
-        let snapshot = histogram.snapshot();
-        assert_eq!(snapshot.count, 4);
-        let at = |bound: f64| snapshot.buckets.iter().find(|(b, _)| *b == bound).map(|(_, n)| *n);
-        assert_eq!(
-            (at(0.5), at(1.0), at(5.0), at(10.0), at(3_600_000.0)),
-            (Some(0), Some(1), Some(2), Some(3), Some(3))
-        );
     }
 
     #[test]

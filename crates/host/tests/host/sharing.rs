@@ -89,7 +89,7 @@ fn metrics_belong_to_the_process(runtime: &Runtime) {
     );
     assert_eq!(world.stat("wasmcustom.c"), Some(Stat::Counter(5)));
     assert_eq!(world.stat("wasmcustom.g"), Some(Stat::Gauge(5)));
-    assert!(matches!(world.stat("wasmcustom.h"), Some(Stat::Histogram(h)) if h.count == 1 && h.sum == 8));
+    assert!(matches!(world.stat("wasmcustom.h"), Some(Stat::Histogram(h)) if h.count() == 1 && h.count_to(8.0) == 1));
 }
 
 fn metrics_are_bounded(runtime: &Runtime) {

@@ -4,9 +4,8 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::{AdminContext, AdminResponse, JSON, TEXT, runtime};
+use super::{AdminContext, AdminResponse, JSON, TEXT, runtime, stats};
 use crate::lifecycle::ServerState;
-use crate::stats::{StatsFormat, StatsQuery};
 
 pub(super) type Parameters = [(String, String)];
 
@@ -29,6 +28,7 @@ const PAGES: &[Page] = &[
         mutates: false,
         handler: ready,
     },
+    Page { path: "/reset_counters", help: "reset all counters to zero", mutates: true, handler: stats::reset_counters },
     Page { path: "/runtime", help: "print runtime values", mutates: false, handler: runtime::runtime },
     Page {
         path: "/runtime_modify",
@@ -42,7 +42,13 @@ const PAGES: &[Page] = &[
         mutates: false,
         handler: server_info,
     },
-    Page { path: "/stats", help: "print server stats", mutates: false, handler: stats },
+    Page { path: "/stats", help: "print server stats", mutates: false, handler: stats::stats },
+    Page {
+        path: "/stats/prometheus",
+        help: "print server stats in prometheus format",
+        mutates: false,
+        handler: stats::prometheus,
+    },
 ];
 
 pub(super) fn find(path: &str) -> Option<&'static Page> {
@@ -112,14 +118,4 @@ fn server_info(context: &AdminContext, _: &Parameters) -> AdminResponse {
         "command_line_options": context.command_line,
         "node": { "id": context.node_id, "cluster": context.node_cluster, "user_agent_name": "sandgate" },
     }))
-}
-
-fn stats(context: &AdminContext, parameters: &Parameters) -> AdminResponse {
-    match StatsQuery::parse(parameters.iter().map(|(name, value)| (name.as_str(), value.clone()))) {
-        Ok(query) => {
-            let content_type = if query.format() == StatsFormat::Json { JSON } else { TEXT };
-            AdminResponse { status: 200, content_type, body: query.render(&context.stats) }
-        }
-        Err(error) => AdminResponse { status: 400, content_type: TEXT, body: format!("{error}\n") },
-    }
 }

@@ -1,7 +1,7 @@
 //! Envoy's circuit breakers of one cluster: process-wide counts with limits.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 
 /// Envoy's default for every limit of a cluster (`circuit_breakers.thresholds`).
 const DEFAULT_LIMIT: u32 = 1024;
@@ -24,6 +24,7 @@ pub(crate) struct Resources {
 pub(crate) struct Resource {
     in_use: AtomicU32,
     limit: u32,
+    used: AtomicBool,
 }
 
 /// One unit in use, given back when dropped.
@@ -49,7 +50,7 @@ impl Resources {
 
 impl Resource {
     pub(crate) fn new(limit: u32) -> Arc<Self> {
-        Arc::new(Self { in_use: AtomicU32::new(0), limit })
+        Arc::new(Self { in_use: AtomicU32::new(0), limit, used: AtomicBool::new(false) })
     }
 
     /// One unit, or nothing at the limit.
@@ -57,9 +58,22 @@ impl Resource {
         (self.in_use.load(Relaxed) < self.limit).then(|| self.acquire_over_limit())
     }
 
+    /// Whether the limit is reached.
+    pub(crate) fn is_exhausted(&self) -> bool {
+        self.in_use.load(Relaxed) >= self.limit
+    }
+
+    /// Whether there ever was a unit in use.
+    pub(crate) fn was_used(&self) -> bool {
+        self.used.load(Relaxed)
+    }
+
     /// One unit, whatever the limit.
     pub(crate) fn acquire_over_limit(self: &Arc<Self>) -> ResourceGuard {
         self.in_use.fetch_add(1, Relaxed);
+        if !self.used.load(Relaxed) {
+            self.used.store(true, Relaxed);
+        }
         ResourceGuard(Arc::clone(self))
     }
 }

@@ -39,7 +39,7 @@ impl WorkerCluster {
         sweeper: &Rc<Sweeper>,
         store: &StatsStore,
     ) -> Rc<Self> {
-        let stat_name = if config.alt_stat_name.is_empty() { &config.name } else { &config.alt_stat_name };
+        let stat_name = config.stat_name();
         let http = &config.http;
         Rc::new(Self {
             name: config.name.as_str().into(),

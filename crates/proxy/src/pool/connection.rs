@@ -164,7 +164,7 @@ impl Drop for UpstreamConnection {
     fn drop(&mut self) {
         let stats = &self.count.cluster.stats;
         stats.upstream_rq_per_cx().record(self.requests.into());
-        stats.upstream_cx_rx_bytes_buffered().sub(self.unread);
-        stats.upstream_cx_tx_bytes_buffered().sub(self.unwritten);
+        stats.upstream_cx_rx_bytes_buffered().change(&mut self.unread, 0);
+        stats.upstream_cx_tx_bytes_buffered().change(&mut self.unwritten, 0);
     }
 }

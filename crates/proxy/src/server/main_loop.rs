@@ -11,21 +11,21 @@ use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use sandgate_config::model::Bootstrap;
-use sandgate_host::{Environment, Host, PluginHandle, Stat, WorkerHost};
+use sandgate_host::{Environment, Host, PluginHandle, WorkerHost};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::task::LocalSet;
 
 use super::plugins::Plugins;
 use super::signals::Signals;
-use super::stats::{Numbers, add_runtime_stats, add_server_stats, flush};
+use super::stats::{Numbers, add_host_stats, add_runtime_stats, add_server_stats, add_start_time, flush};
 use super::thread::{LocalWorker, listen};
 use super::{ListenerAddress, ServerError, ServerOptions, StartError};
 use crate::admin::AdminContext;
-use crate::cluster::ClusterTable;
+use crate::cluster::{ClusterTable, add_breaker_stats};
 use crate::lifecycle::{Lifecycle, ServerState};
 use crate::listener::{BoundListener, ListenerSpec};
 use crate::runtime::Runtime;
-use crate::stats::{Sample, StatKind, StatsStore};
+use crate::stats::StatsStore;
 use crate::worker::WorkerEnvironment;
 use dns::HostUpdate;
 use workers::Workers;
@@ -157,6 +157,7 @@ impl Main {
         log::info!(target: "config", "all dependencies initialized. starting workers");
         workers.listen(bound)?;
         let numbers = Numbers { concurrency, listeners: listeners.len(), clusters: shared.clusters.entries.len() };
+        add_breaker_stats(&options.stats, &shared.clusters);
         add_server_stats(&options.stats, &lifecycle, numbers);
         add_runtime_stats(&options.stats, &shared.runtime);
         let admin_address = admin.as_ref().map(|admin| admin.address);
@@ -177,6 +178,7 @@ impl Main {
         options: &ServerOptions,
     ) -> Result<(), ServerError> {
         self.lifecycle.set(ServerState::Live);
+        add_start_time(&options.stats, self.lifecycle.uptime());
         tokio::task::spawn_local(flush(Arc::clone(&options.stats), self.flush_interval));
         log::info!(target: "main", "starting main dispatch loop");
         let mut deadline = None;
@@ -274,22 +276,6 @@ fn local_ip() -> IpAddr {
         socket.local_addr()
     };
     find().map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |address: SocketAddr| address.ip())
-}
-
-/// Shows the host's stats among the others.
-fn add_host_stats(store: &StatsStore, host: &Arc<Host>) {
-    let host = Arc::clone(host);
-    store.add_source(Box::new(move |add| {
-        host.visit_stats(&mut |name, stat| {
-            let (kind, value) = match stat {
-                Stat::Counter(value) => (StatKind::Counter, value),
-                Stat::Gauge(value) => (StatKind::Gauge, value),
-                // Shown once histograms are.
-                _ => return,
-            };
-            add(name, Sample { kind, value, used: value != 0 });
-        });
-    }));
 }
 
 /// How long the start waits for names.

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use sandgate_host::{Host, Stat};
+
 use crate::lifecycle::{Lifecycle, ServerState};
 use crate::runtime::Runtime;
-use crate::stats::{Sample, StatKind, StatsStore};
+use crate::stats::{Distribution, Sample, SharedHistogram, StatKind, StatsStore, Unit, milliseconds};
 
 /// What does not change while the server runs.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +20,7 @@ pub(super) struct Numbers {
 /// Shows the stats of the process: `server.*`, `listener_manager.*`, `cluster_manager.*`, and those of parts of Envoy that
 /// have nothing to count here. For a server whose listeners listen: there is no way to add or remove any later.
 pub(super) fn add_server_stats(store: &StatsStore, lifecycle: &Arc<Lifecycle>, numbers: Numbers) {
+    store.add_sum("server.total_connections", Box::new(is_connections_of_a_listener));
     let lifecycle = Arc::clone(lifecycle);
     store.add_source(Box::new(move |add| {
         let mut gauge = |name: &str, value| add(name, Sample { kind: StatKind::Gauge, value, used: true });
@@ -49,6 +52,13 @@ pub(super) fn add_server_stats(store: &StatsStore, lifecycle: &Arc<Lifecycle>, n
     }));
 }
 
+/// Whether a stat counts the connections of a listener over all threads.
+fn is_connections_of_a_listener(name: &str) -> bool {
+    let listener = name.strip_prefix("listener.").and_then(|rest| rest.strip_suffix(".downstream_cx_active"));
+    listener
+        .is_some_and(|listener| listener != "admin" && !listener.contains(".worker_") && !listener.ends_with("_thread"))
+}
+
 fn threads(concurrency: usize) -> impl Iterator<Item = String> {
     std::iter::once("main_thread".to_owned()).chain((0..concurrency).map(|index| format!("worker_{index}")))
 }
@@ -61,7 +71,6 @@ fn server_gauges(lifecycle: &Lifecycle, numbers: Numbers, gauge: &mut dyn FnMut(
         ("server.concurrency", numbers.concurrency as u64),
         // There are no certificates: what Envoy shows then.
         ("server.days_until_first_cert_expiring", u32::MAX.into()),
-        ("server.seconds_until_first_ocsp_response_expiring", 0),
         ("server.hot_restart_epoch", 0),
         ("server.hot_restart_generation", 1),
         ("server.live", u64::from(state == ServerState::Live)),
@@ -130,7 +139,41 @@ const ZERO_GAUGES: &[&str] = &[
     "listener_manager.total_filter_chains_draining",
     "listener_manager.total_listeners_draining",
     "listener_manager.workers_pinned",
+    "server.seconds_until_first_ocsp_response_expiring",
 ];
+
+/// Shows how long the start took, and histograms that Envoy has and that never get a value here.
+pub(super) fn add_start_time(store: &StatsStore, took: Duration) {
+    let time = SharedHistogram::default();
+    time.record(milliseconds(took));
+    store.add_histogram_source(Box::new(move |add| {
+        add("server.initialization_time_ms", Unit::Milliseconds, time.read());
+        add("overload.refresh_interval_delay", Unit::Milliseconds, Distribution::default());
+    }));
+}
+
+/// Shows the host's stats among the others.
+pub(super) fn add_host_stats(store: &StatsStore, host: &Arc<Host>) {
+    let plain = Arc::clone(host);
+    store.add_source(Box::new(move |add| {
+        plain.visit_stats(&mut |name, stat| {
+            let (kind, value) = match stat {
+                Stat::Counter(value) => (StatKind::Counter, value),
+                Stat::Gauge(value) => (StatKind::Gauge, value),
+                _ => return,
+            };
+            add(name, Sample { kind, value, used: value != 0 });
+        });
+    }));
+    let host = Arc::clone(host);
+    store.add_histogram_source(Box::new(move |add| {
+        host.visit_stats(&mut |name, stat| {
+            if let Stat::Histogram(recorded) = stat {
+                add(name, Unit::Unspecified, recorded);
+            }
+        });
+    }));
+}
 
 /// Merges histograms every `interval`, as long as the thread's tasks run.
 pub(super) async fn flush(store: Arc<StatsStore>, interval: Duration) {
@@ -155,7 +198,9 @@ pub(super) fn add_runtime_stats(store: &StatsStore, runtime: &Arc<Runtime>) {
             ("runtime.num_keys", view.entries.len() as u64),
             ("runtime.num_layers", view.layers.len() as u64),
         ] {
-            add(name, Sample { kind: StatKind::Gauge, value, used: true });
+            // Of the two that nothing has ever set, Envoy does not say that they are used.
+            let used = value != 0 || name.starts_with("runtime.num_");
+            add(name, Sample { kind: StatKind::Gauge, value, used });
         }
         for (name, value) in [
             ("runtime.deprecated_feature_use", 0),

@@ -200,46 +200,6 @@ scope!(
 );
 
 scope!(
-    /// `cluster.<name>.circuit_breakers.<priority>.`: which limits of a priority are reached; the name is
-    /// `<name>.circuit_breakers.<priority>`.
-    CircuitBreakerStats, "cluster.{}.",
-    counters {}
-    gauges {
-        /// Connections.
-        cx_open,
-        /// Pools.
-        cx_pool_open,
-        /// Requests.
-        rq_open,
-        /// Waiting requests.
-        rq_pending_open,
-        /// Retries.
-        rq_retry_open,
-    }
-    histograms {}
-);
-
-scope!(
-    /// `cluster.<name>.circuit_breakers.<priority>.`: how much is left to a limit, with `track_remaining`; the name is as with
-    /// [`CircuitBreakerStats`].
-    RemainingStats, "cluster.{}.",
-    counters {}
-    gauges {
-        /// Connections.
-        remaining_cx,
-        /// Pools.
-        remaining_cx_pools,
-        /// Waiting requests.
-        remaining_pending,
-        /// Retries.
-        remaining_retries,
-        /// Requests.
-        remaining_rq,
-    }
-    histograms {}
-);
-
-scope!(
     /// `cluster.<name>.default.`: the one transport socket of a cluster.
     TransportSocketMatchStats, "cluster.{}.default.",
     counters {

@@ -131,7 +131,7 @@ scope!(
 
 scope!(
     /// `http.<stat_prefix>.`: the router of a connection manager.
-    RouterStats, "http.{}.",
+    RouterStats verbatim, "http.{}.",
     counters {
         /// Requests that no route matched.
         no_route,

@@ -5,7 +5,7 @@ use super::scope;
 scope!(
     /// `vhost.<virtual host>.vcluster.<name>.` or `vhost.<virtual host>.route.<stat_prefix>.`; the name is what comes after
     /// `vhost.`. Responses by code are a [`CodeStats`](crate::CodeStats) of the same prefix.
-    VirtualClusterStats, "vhost.{}.",
+    VirtualClusterStats verbatim, "vhost.{}.",
     counters {
         /// Requests.
         upstream_rq_total,
