@@ -26,7 +26,7 @@ pub use self::{
         CodecType, HeadersWithUnderscoresAction, Http1Options, HttpConnectionManager, HttpFilter, HttpFilterKind,
         Router, ServerHeaderTransformation,
     },
-    listener::{FilterChain, Listener, TrafficDirection},
+    listener::{DrainType, FilterChain, Listener, TrafficDirection},
     matcher::{
         CookieMatcher, DoubleMatcher, HeaderMatchSpecifier, HeaderMatcher, MetadataMatcher,
         QueryParameterMatchSpecifier, QueryParameterMatcher, StringMatcher, StringPattern, ValueMatcher,

@@ -1,18 +1,27 @@
-//! The admin interface: Envoy's pages, as answers to a method and a path. No I/O here.
+//! The admin interface: Envoy's pages, as answers to requests. No I/O here.
 
+mod drain;
+mod health_check;
+mod help;
+mod listeners;
+mod logging;
 mod pages;
 mod query;
 mod runtime;
+mod server;
 mod stats;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::drain::DrainDirection;
 use crate::lifecycle::Lifecycle;
 use crate::runtime::Runtime;
 use crate::stats::StatsStore;
 
-/// What the pages show.
+pub use logging::LogControl;
+
+/// What the pages show, and whom they tell.
 pub struct AdminContext {
     /// All stats.
     pub stats: Arc<StatsStore>,
@@ -22,6 +31,10 @@ pub struct AdminContext {
     pub lifecycle: Arc<Lifecycle>,
     /// What `/runtime` shows.
     pub runtime: Arc<Runtime>,
+    /// What `/logging` shows and changes.
+    pub logging: Option<Arc<dyn LogControl>>,
+    /// Who does what a page asks of the server.
+    pub act: Box<dyn Fn(AdminAction) + Send + Sync>,
     /// `command_line_options` of `/server_info`.
     pub command_line: serde_json::Value,
     /// The node's id.
@@ -31,8 +44,50 @@ pub struct AdminContext {
     listeners: Mutex<Vec<(String, SocketAddr)>>,
 }
 
+/// What a page asks of the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AdminAction {
+    /// `/drain_listeners`.
+    Drain {
+        /// Which listeners.
+        direction: DrainDirection,
+        /// Listeners go on for the drain time before they are stopped.
+        graceful: bool,
+        /// They are stopped at all.
+        stop: bool,
+    },
+}
+
+/// An admin request.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AdminRequest<'a> {
+    /// `:method`.
+    pub method: &'a [u8],
+    /// `:path`, with the query string.
+    pub path: &'a [u8],
+    /// `content-type`.
+    pub content_type: &'a [u8],
+    /// The whole body.
+    pub body: &'a [u8],
+}
+
+/// The answer to an admin request. The connection manager adds `date` and `server`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AdminResponse {
+    /// The response code.
+    pub status: u32,
+    /// `content-type`.
+    pub content_type: &'static str,
+    /// The whole body.
+    pub body: String,
+}
+
+pub(crate) const TEXT: &str = "text/plain; charset=UTF-8";
+pub(crate) const JSON: &str = "application/json";
+pub(crate) const HTML: &str = "text/html; charset=UTF-8";
+
 impl AdminContext {
-    /// A context without listeners.
+    /// A context without listeners, loggers and a server to tell.
     #[must_use]
     pub fn new(stats: Arc<StatsStore>, lifecycle: Arc<Lifecycle>) -> Self {
         Self {
@@ -40,6 +95,8 @@ impl AdminContext {
             stats_flush_on_admin: false,
             lifecycle,
             runtime: Arc::default(),
+            logging: None,
+            act: Box::new(|_| ()),
             command_line: serde_json::Value::Null,
             node_id: String::new(),
             node_cluster: String::new(),
@@ -57,22 +114,28 @@ impl AdminContext {
     }
 }
 
-/// The answer to an admin request. The connection manager adds `date` and `server`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AdminResponse {
-    /// The response code.
-    pub status: u32,
-    /// `content-type`.
-    pub content_type: &'static str,
-    /// The whole body.
-    pub body: String,
-}
-
-pub(crate) const TEXT: &str = "text/plain; charset=UTF-8";
-pub(crate) const HTML: &str = "text/html; charset=UTF-8";
-pub(crate) const JSON: &str = "application/json";
-
 impl AdminResponse {
+    fn new(status: u32, content_type: &'static str, body: impl Into<String>) -> Self {
+        Self { status, content_type, body: body.into() }
+    }
+
+    fn text(body: impl Into<String>) -> Self {
+        Self::new(200, TEXT, body)
+    }
+
+    /// JSON as Envoy writes it: one space a level.
+    fn json(value: &serde_json::Value) -> Self {
+        let mut body = Vec::new();
+        let formatter = serde_json::ser::PrettyFormatter::with_indent(b" ");
+        let mut serializer = serde_json::Serializer::with_formatter(&mut body, formatter);
+        let written = serde::Serialize::serialize(value, &mut serializer);
+        body.push(b'\n');
+        match written.map(|()| String::from_utf8(body)) {
+            Ok(Ok(body)) => Self::new(200, JSON, body),
+            _ => Self::new(500, TEXT, "cannot write JSON\n"),
+        }
+    }
+
     /// The headers in Envoy's order, without `date` and `server`.
     pub fn headers(&self) -> impl Iterator<Item = (&'static str, &str)> {
         [
@@ -86,19 +149,22 @@ impl AdminResponse {
 
 /// Answers a request. Pages that change something want POST (observed in Envoy 1.40: 405 otherwise).
 #[must_use]
-pub fn respond(context: &AdminContext, method: &[u8], path_and_query: &[u8]) -> AdminResponse {
-    let target = String::from_utf8_lossy(path_and_query);
+pub fn respond(context: &AdminContext, request: AdminRequest<'_>) -> AdminResponse {
+    let target = String::from_utf8_lossy(request.path);
     let (path, query) = target.split_once('?').unwrap_or((&target, ""));
-    let text = |status, body: String| AdminResponse { status, content_type: TEXT, body };
     let Some(page) = pages::find(path) else {
-        return text(404, format!("invalid path. {}", pages::help()));
+        return AdminResponse::new(404, TEXT, format!("invalid path. {}", help::text()));
     };
-    if page.mutates && method != b"POST" {
-        let method = String::from_utf8_lossy(method);
+    if page.mutates && request.method != b"POST" {
+        let method = String::from_utf8_lossy(request.method);
         log::error!(target: "admin", "admin path \"{path}\" mutates state, method={method} rather than POST");
-        return text(405, format!("Method {method} not allowed, POST required."));
+        return AdminResponse::new(405, TEXT, format!("Method {method} not allowed, POST required."));
     }
-    (page.handler)(context, &query::parameters(query))
+    let mut parameters = query::parameters(query);
+    if request.method == b"POST" && request.content_type == b"application/x-www-form-urlencoded" {
+        parameters.extend(query::parameters(&String::from_utf8_lossy(request.body)));
+    }
+    (page.handler)(context, &parameters)
 }
 
 #[cfg(test)]

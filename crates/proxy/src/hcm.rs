@@ -8,6 +8,7 @@ use sandgate_filter::{HttpFilter, ListenerInfo};
 use sandgate_http::h1::RequestOptions;
 
 use crate::admin::AdminContext;
+use crate::drain::ListenerDrain;
 use crate::route_table::RouteTable;
 use crate::stats::{Http1CodecStats, HttpListenerStats, HttpStats, ListenerStats, RouterStats, ThreadListenerStats};
 
@@ -32,6 +33,8 @@ pub(crate) struct Hcm {
     pub(crate) request_options: RequestOptions,
     /// `per_connection_buffer_limit_bytes`; 0 is no limit.
     pub(crate) buffer_limit: usize,
+    /// `None` is never drained: the admin interface.
+    pub(crate) drain: Option<ListenerDrain>,
     pub(crate) listener: Arc<ListenerInfo>,
     pub(crate) stats: HttpStats,
     /// Nothing is shown of the admin interface's, which has no router.

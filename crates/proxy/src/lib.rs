@@ -6,9 +6,11 @@ pub mod admin;
 mod cluster;
 mod connection;
 mod date;
+mod drain;
 mod hcm;
 pub mod lifecycle;
 mod listener;
+mod memory;
 mod pool;
 mod request_headers;
 mod response_headers;
@@ -24,4 +26,5 @@ mod worker;
 /// Stats under the name that this crate uses for them.
 pub use sandgate_stats as stats;
 
+pub use drain::{DrainDirection, DrainOptions, DrainStrategy};
 pub use server::{ListenerAddress, Server, ServerError, ServerOptions, StartError, validate};

@@ -1,5 +1,6 @@
 //! Sockets that take connections.
 
+use std::cell::Cell;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -7,6 +8,7 @@ use std::time::Duration;
 
 use sandgate_config::model;
 use socket2::{Domain, Protocol, Socket, Type};
+use tokio::sync::Notify;
 
 use crate::connection::Connection;
 use crate::hcm::Hcm;
@@ -89,9 +91,31 @@ fn bind(spec: &ListenerSpec<'_>, address: SocketAddr) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// Takes connections and gives each a task, until the worker drains. What the system has accepted by then is still taken:
-/// those clients think that they are connected.
-pub(crate) async fn accept(listener: std::net::TcpListener, worker: Rc<Worker>, hcm: Rc<Hcm>) {
+/// Ends the taking of connections.
+#[derive(Debug, Default)]
+pub(crate) struct Stop {
+    stopped: Cell<bool>,
+    notify: Notify,
+}
+
+impl Stop {
+    /// From now on, no connections.
+    pub(crate) fn stop(&self) {
+        self.stopped.set(true);
+        self.notify.notify_waiters();
+    }
+
+    async fn stopped(&self) {
+        let stopped = self.notify.notified();
+        if !self.stopped.get() {
+            stopped.await;
+        }
+    }
+}
+
+/// Takes connections and gives each a task, until stopped. What the system has accepted by then is still taken: those
+/// clients think that they are connected.
+pub(crate) async fn accept(listener: std::net::TcpListener, worker: Rc<Worker>, hcm: Rc<Hcm>, stop: Rc<Stop>) {
     let listener = match tokio::net::TcpListener::from_std(listener) {
         Ok(listener) => listener,
         Err(error) => {
@@ -103,7 +127,7 @@ pub(crate) async fn accept(listener: std::net::TcpListener, worker: Rc<Worker>, 
         let accepted = tokio::select! {
             biased;
             accepted = listener.accept() => accepted,
-            () = worker.drained() => return,
+            () = stop.stopped() => return,
         };
         match accepted {
             Ok((stream, peer)) => {

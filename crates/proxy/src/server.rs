@@ -25,6 +25,8 @@ use tokio::sync::mpsc::UnboundedSender;
 pub use error::{ServerError, StartError};
 pub use validate::validate;
 
+use crate::admin::LogControl;
+use crate::drain::DrainOptions;
 use crate::lifecycle::Lifecycle;
 use crate::stats::StatsStore;
 use main_loop::MainCommand;
@@ -43,7 +45,11 @@ pub struct ServerOptions {
     pub command_line: serde_json::Value,
     /// How long connections may take to end after a shutdown has begun; 10 s by default.
     pub shutdown_grace: Duration,
-    /// SIGTERM and SIGINT begin a shutdown, a second one ends it at once. Only for the server of a whole process.
+    /// `--drain-time-s` and `--drain-strategy`.
+    pub drain: DrainOptions,
+    /// What `/logging` shows and changes; without it the page has no loggers.
+    pub logging: Option<Arc<dyn LogControl>>,
+    /// SIGTERM and SIGINT begin a shutdown, a second one ends it at once; SIGUSR1 has log files opened anew. Only for the server of a whole process.
     pub handle_signals: bool,
 }
 
@@ -76,6 +82,8 @@ impl ServerOptions {
             lifecycle: Arc::default(),
             command_line: serde_json::Value::Null,
             shutdown_grace: Duration::from_secs(10),
+            drain: DrainOptions::default(),
+            logging: None,
             handle_signals: false,
         }
     }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use sandgate_filter::{DecodeEvent, Stream};
 use sandgate_http::{BodyBuffer, Direction, HeaderMap, HeaderMapKind};
 
-use crate::admin::{self, AdminContext};
+use crate::admin::{self, AdminContext, AdminRequest};
 use crate::hcm::{Hcm, TerminalFactory};
 use crate::route_table::RouteEntry;
 use crate::router::{Router, RouterEvent};
@@ -24,9 +24,13 @@ pub(crate) enum Terminal {
 pub(crate) struct AdminTerminal {
     context: Arc<AdminContext>,
     stream: Rc<Stream>,
+    request_body: Vec<u8>,
     headers: Option<HeaderMap>,
     body: Option<Bytes>,
 }
+
+/// What is read of a form; the rest is dropped.
+const MAX_FORM: usize = 1024 * 1024;
 
 impl Terminal {
     pub(crate) fn new(worker: &Rc<Worker>, hcm: &Rc<Hcm>, stream: &Rc<Stream>) -> Self {
@@ -35,6 +39,7 @@ impl Terminal {
             TerminalFactory::Admin(context) => Self::Admin(AdminTerminal {
                 context: Arc::clone(context),
                 stream: Rc::clone(stream),
+                request_body: Vec::new(),
                 headers: None,
                 body: None,
             }),
@@ -64,7 +69,7 @@ impl Terminal {
     ) {
         match self {
             Self::Router(router) => router.on_decode_event(cx, event, route, now),
-            Self::Admin(admin) => admin.on_decode_event(&event),
+            Self::Admin(admin) => admin.on_decode_event(event),
         }
     }
 
@@ -93,9 +98,14 @@ impl Terminal {
 }
 
 impl AdminTerminal {
-    fn on_decode_event(&mut self, event: &DecodeEvent) {
+    fn on_decode_event(&mut self, event: DecodeEvent) {
         let complete = match event {
-            DecodeEvent::Headers { end_stream } | DecodeEvent::Data { end_stream, .. } => *end_stream,
+            DecodeEvent::Headers { end_stream } => end_stream,
+            DecodeEvent::Data { data, end_stream } => {
+                let room = MAX_FORM.saturating_sub(self.request_body.len());
+                self.request_body.extend(data.segments().flatten().take(room));
+                end_stream
+            }
             DecodeEvent::Trailers => true,
         };
         if !complete {
@@ -103,7 +113,13 @@ impl AdminTerminal {
         }
         let request = self.stream.headers(Direction::Request);
         let header = |name: &[u8]| request.as_ref().and_then(|headers| headers.get(name)).unwrap_or_default();
-        let response = admin::respond(&self.context, header(b":method"), header(b":path"));
+        let request = AdminRequest {
+            method: header(b":method"),
+            path: header(b":path"),
+            content_type: header(b"content-type"),
+            body: &self.request_body,
+        };
+        let response = admin::respond(&self.context, request);
         let mut headers = HeaderMap::with_kind(HeaderMapKind::Response);
         headers.append(b":status", response.status.to_string().as_bytes());
         for (name, value) in response.headers() {

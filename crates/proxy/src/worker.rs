@@ -14,10 +14,9 @@ pub(crate) use environment::{HostTask, WorkerEnvironment};
 pub(crate) use guarded::{guarded, panic_message};
 pub(crate) use registry::ConnectionSlot;
 
-use tokio::sync::Notify;
-
 use crate::cluster::ClusterManager;
 use crate::date::DateCache;
+use crate::drain::DrainManager;
 use crate::runtime::Runtime;
 use registry::Registry;
 
@@ -30,9 +29,10 @@ pub(crate) struct Worker {
     /// Settings that can change while the process runs.
     #[allow(dead_code, reason = "for those who ask first")]
     pub(crate) runtime: Arc<Runtime>,
+    /// Which responses are to end their connections.
+    pub(crate) drain: Arc<DrainManager>,
     connection_ids: Arc<AtomicU64>,
     draining: Cell<bool>,
-    drained: Notify,
     connections: Registry,
 }
 
@@ -41,6 +41,7 @@ impl Worker {
         clusters: Rc<ClusterManager>,
         local_ip: IpAddr,
         runtime: Arc<Runtime>,
+        drain: Arc<DrainManager>,
         connection_ids: Arc<AtomicU64>,
     ) -> Rc<Self> {
         Rc::new(Self {
@@ -48,9 +49,9 @@ impl Worker {
             date: DateCache::default(),
             local_ip,
             runtime,
+            drain,
             connection_ids,
             draining: Cell::new(false),
-            drained: Notify::new(),
             connections: Registry::default(),
         })
     }
@@ -66,18 +67,9 @@ impl Worker {
     }
 
     /// Ends every connection with its next response, or soon if it has no request.
-    pub(crate) fn drain(&self) {
+    pub(crate) fn end_connections(&self) {
         self.draining.set(true);
-        self.drained.notify_waiters();
         self.connections.wake_all();
-    }
-
-    /// Returns once connections are to end.
-    pub(crate) async fn drained(&self) {
-        let drained = self.drained.notified();
-        if !self.is_draining() {
-            drained.await;
-        }
     }
 
     /// Returns once no connection is left.

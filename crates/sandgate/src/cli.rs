@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use sandgate_proxy::DrainOptions;
 
 /// Runs Proxy-Wasm plugins as Envoy runs them, from Envoy's configuration.
 #[derive(Debug, Parser)]
@@ -113,6 +114,18 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "S", default_value_t = 10)]
     shutdown_grace_s: u64,
 
+    /// How long a drain takes that the admin interface begins, in seconds.
+    #[arg(long, value_name = "S", default_value_t = 600)]
+    drain_time_s: u64,
+
+    /// How a drain chooses the responses that end their connections.
+    #[arg(long, value_enum, default_value_t = DrainStrategy::Gradual)]
+    drain_strategy: DrainStrategy,
+
+    /// Accepted and without effect: there is no hot restart.
+    #[arg(long, value_name = "S", default_value_t = 900)]
+    pub(crate) parent_shutdown_time_s: u64,
+
     /// Accepted and without effect: there is no hot restart, so instances need no id.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) base_id: u64,
@@ -135,6 +148,26 @@ impl RunArgs {
     pub(crate) fn shutdown_grace(&self) -> Duration {
         Duration::from_secs(self.shutdown_grace_s)
     }
+
+    /// How the admin interface drains.
+    pub(crate) fn drain(&self) -> DrainOptions {
+        DrainOptions {
+            time: Duration::from_secs(self.drain_time_s),
+            strategy: match self.drain_strategy {
+                DrainStrategy::Gradual => sandgate_proxy::DrainStrategy::Gradual,
+                DrainStrategy::Immediate => sandgate_proxy::DrainStrategy::Immediate,
+            },
+        }
+    }
+}
+
+/// Envoy's `--drain-strategy`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum DrainStrategy {
+    /// The longer the drain lasts, the likelier.
+    Gradual,
+    /// All of them.
+    Immediate,
 }
 
 /// Envoy's `--mode`.

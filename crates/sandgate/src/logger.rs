@@ -6,19 +6,26 @@ mod levels;
 use std::cell::RefCell;
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
-use std::path::Path;
-use std::sync::OnceLock;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use log::{Log, Metadata, Record};
 use sandgate_abi::LogLevel;
 use sandgate_host::GuestLog;
+use sandgate_proxy::admin::LogControl;
 
 pub(crate) use levels::{LevelError, Levels};
 
 /// The process's logger.
 pub(crate) struct Logger {
     levels: Levels,
-    file: Option<File>,
+    file: Option<LogFile>,
+}
+
+/// Where lines go instead of standard error.
+struct LogFile {
+    path: PathBuf,
+    file: Mutex<File>,
 }
 
 /// What a line says.
@@ -37,10 +44,7 @@ static LOGGER: OnceLock<Logger> = OnceLock::new();
 /// An unknown level or component, or a log file that cannot be opened.
 pub(crate) fn install(level: &str, components: &str, path: Option<&Path>) -> Result<(), InstallError> {
     let levels = Levels::parse(level, components)?;
-    let file = path
-        .map(|path| OpenOptions::new().create(true).append(true).open(path))
-        .transpose()
-        .map_err(|error| InstallError::File { path: path.unwrap_or(Path::new("")).display().to_string(), error })?;
+    let file = path.map(LogFile::open).transpose()?;
     let max = levels.max();
     let logger = LOGGER.get_or_init(|| Logger { levels, file });
     if log::set_logger(logger).is_ok() {
@@ -56,6 +60,47 @@ pub(crate) enum InstallError {
     Level(#[from] LevelError),
     #[error("cannot open the log file {path}: {error}")]
     File { path: String, error: std::io::Error },
+}
+
+impl LogFile {
+    fn open(path: &Path) -> Result<Self, InstallError> {
+        let file = append(path).map_err(|error| InstallError::File { path: path.display().to_string(), error })?;
+        Ok(Self { path: path.to_owned(), file: Mutex::new(file) })
+    }
+}
+
+fn append(path: &Path) -> std::io::Result<File> {
+    OpenOptions::new().create(true).append(true).open(path)
+}
+
+/// Opens the log file anew, which may have been moved away. If that fails, the old one goes on.
+pub(crate) fn reopen() {
+    let Some(log) = LOGGER.get().and_then(|logger| logger.file.as_ref()) else { return };
+    match append(&log.path) {
+        Ok(file) => *log.file.lock().unwrap_or_else(PoisonError::into_inner) = file,
+        Err(error) => log::error!(target: "file", "cannot reopen the log file {}: {error}", log.path.display()),
+    }
+}
+
+/// `/logging`.
+#[derive(Debug)]
+pub(crate) struct Control;
+
+impl LogControl for Control {
+    fn loggers(&self) -> Vec<(&'static str, &'static str)> {
+        LOGGER.get().map(|logger| logger.levels.all().collect()).unwrap_or_default()
+    }
+
+    fn is_level(&self, level: &str) -> bool {
+        levels::exact(level).is_some()
+    }
+
+    fn set(&self, component: Option<&str>, level: &str) {
+        if let (Some(logger), Some(level)) = (LOGGER.get(), levels::exact(level)) {
+            logger.levels.set(component, level);
+            log::set_max_level(logger.levels.max());
+        }
+    }
 }
 
 impl Logger {
@@ -77,7 +122,7 @@ impl Logger {
             line.push(b'\n');
             // One write a line, so that lines of threads do not mix. A log that cannot be written is not worth a crash.
             let _ = match &self.file {
-                Some(file) => (&mut &*file).write_all(line),
+                Some(log) => log.file.lock().unwrap_or_else(PoisonError::into_inner).write_all(line),
                 None => std::io::stderr().write_all(line),
             };
         });

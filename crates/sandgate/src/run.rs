@@ -72,6 +72,9 @@ fn serve(args: &RunArgs, bootstrap: Bootstrap, host: Arc<Host>) -> Result<(), Ru
     server_options.command_line = options::command_line(args, server_options.concurrency);
     server_options.shutdown_grace = args.shutdown_grace();
     server_options.handle_signals = true;
+    server_options.drain = args.drain();
+    server_options.logging = Some(Arc::new(logger::Control));
+    server_options.lifecycle.on_reopen(logger::reopen);
     let server = Server::start(bootstrap, server_options)?;
     if let (Some(path), Some(address)) = (&args.admin_address_path, server.admin_address()) {
         write_address(path, &address.to_string())?;

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::{Context, address, check_transport_socket, http_connection_manager::http_connection_manager, type_name};
 use crate::{
-    model::{FilterChain, Listener, TrafficDirection},
+    model::{DrainType, FilterChain, Listener, TrafficDirection},
     proto::envoy::config::{
         core::v3::TrafficDirection as Direction,
         listener::v3::{self as proto, filter::ConfigType},
@@ -52,6 +52,10 @@ pub(super) fn listener(
             Ok(Direction::Unspecified) | Err(_) => TrafficDirection::Unspecified,
         },
         metadata: message.metadata.map(Into::into),
+        drain_type: match proto::listener::DrainType::try_from(message.drain_type) {
+            Ok(proto::listener::DrainType::ModifyOnly) => DrainType::ModifyOnly,
+            Ok(proto::listener::DrainType::Default) | Err(_) => DrainType::Default,
+        },
         enable_reuse_port: message.enable_reuse_port.unwrap_or(true),
         per_connection_buffer_limit_bytes: message.per_connection_buffer_limit_bytes.unwrap_or(1 << 20),
         tcp_backlog_size: message.tcp_backlog_size,

@@ -22,6 +22,8 @@ pub struct Listener {
     pub traffic_direction: TrafficDirection,
     /// `envoy.config.core.v3.Metadata`, serialized; `None` if not set. Part of the plugin key, and the property `listener_metadata`.
     pub metadata: Option<Bytes>,
+    /// When its connections are asked to end.
+    pub drain_type: DrainType,
     /// One socket per worker (`SO_REUSEPORT`), else one that all workers accept from. True by default.
     pub enable_reuse_port: bool,
     /// Above so many unsent bytes, writing stops the other side's reading; also the cap on bodies that filters buffer
@@ -56,4 +58,14 @@ pub enum TrafficDirection {
     Inbound,
     /// 2.
     Outbound,
+}
+
+/// Envoy's `envoy.config.listener.v3.Listener.DrainType`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DrainType {
+    /// While the server's health check is failed (`/healthcheck/fail`), and when the listener is drained.
+    #[default]
+    Default,
+    /// Only when the listener is drained.
+    ModifyOnly,
 }

@@ -1,121 +1,250 @@
-//! The pages there are.
+//! The pages there are, with what Envoy's help says of them.
 
-use std::fmt::Write as _;
-
-use serde_json::{Value, json};
-
-use super::{AdminContext, AdminResponse, JSON, TEXT, runtime, stats};
-use crate::lifecycle::ServerState;
+use super::{AdminContext, AdminResponse};
+use super::{drain, health_check, help, listeners, logging, runtime, server, stats};
 
 pub(super) type Parameters = [(String, String)];
 
 /// One page.
 pub(super) struct Page {
-    path: &'static str,
-    help: &'static str,
+    pub(super) path: &'static str,
+    pub(super) help: &'static str,
+    /// Names, and what they are for.
+    pub(super) parameters: &'static [(&'static str, &'static str)],
     pub(super) mutates: bool,
     pub(super) handler: fn(&AdminContext, &Parameters) -> AdminResponse,
 }
 
+pub(super) fn find(path: &str) -> Option<&'static Page> {
+    PAGES.iter().find(|page| page.path == path)
+}
+
+/// The first value of a parameter.
+pub(super) fn value<'a>(parameters: &'a Parameters, name: &str) -> Option<&'a str> {
+    parameters.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+}
+
 /// Every page, by path.
-const PAGES: &[Page] = &[
-    Page { path: "/help", help: "print out list of admin commands", mutates: false, handler: |_, _| text(help()) },
-    Page { path: "/listeners", help: "print listener info", mutates: false, handler: listeners },
-    Page { path: "/quitquitquit", help: "exit the server", mutates: true, handler: quit },
+#[rustfmt::skip]
+pub(super) const PAGES: &[Page] = &[
+    Page {
+        path: "/",
+        help: "Admin home page",
+        parameters: &[],
+        mutates: false,
+        handler: help::home,
+    },
+    Page {
+        path: "/allocprofiler",
+        help: "enable/disable the allocation profiler (if supported)",
+        parameters: &[
+            ("enable", "enable/disable the allocation profiler; One of (y, n)"),
+        ],
+        mutates: true,
+        handler: server::no_profiler,
+    },
+    Page {
+        path: "/certs",
+        help: "print certs on machine",
+        parameters: &[],
+        mutates: false,
+        handler: server::certs,
+    },
+    Page {
+        path: "/contention",
+        help: "dump current Envoy mutex contention stats (if enabled)",
+        parameters: &[],
+        mutates: false,
+        handler: server::contention,
+    },
+    Page {
+        path: "/cpuprofiler",
+        help: "enable/disable the CPU profiler",
+        parameters: &[
+            ("enable", "enables the CPU profiler; One of (y, n)"),
+        ],
+        mutates: true,
+        handler: server::no_profiler,
+    },
+    Page {
+        path: "/drain_listeners",
+        help: "drain listeners",
+        parameters: &[
+            ("graceful", "When draining listeners, enter a graceful drain period prior to closing listeners. This behaviour and duration is configurable via server options or CLI"),
+            ("skip_exit", "When draining listeners, drain the connections but never stop the listeners. The graceful parameter has no effect when this is set, since the drain period only delays stopping the listeners"),
+            ("inboundonly", "Drains all inbound listeners. traffic_direction field in envoy_v3_api_msg_config.listener.v3.Listener is used to determine whether a listener is inbound or outbound."),
+        ],
+        mutates: true,
+        handler: drain::drain_listeners,
+    },
+    Page {
+        path: "/healthcheck/fail",
+        help: "cause the server to fail health checks",
+        parameters: &[],
+        mutates: true,
+        handler: health_check::fail,
+    },
+    Page {
+        path: "/healthcheck/ok",
+        help: "cause the server to pass health checks",
+        parameters: &[],
+        mutates: true,
+        handler: health_check::ok,
+    },
+    Page {
+        path: "/heap_dump",
+        help: "dump current Envoy heap (if supported)",
+        parameters: &[],
+        mutates: false,
+        handler: server::no_profiler,
+    },
+    Page {
+        path: "/heapprofiler",
+        help: "enable/disable the heap profiler",
+        parameters: &[
+            ("enable", "enable/disable the heap profiler; One of (y, n)"),
+        ],
+        mutates: true,
+        handler: server::no_profiler,
+    },
+    Page {
+        path: "/help",
+        help: "print out list of admin commands",
+        parameters: &[],
+        mutates: false,
+        handler: help::help,
+    },
+    Page {
+        path: "/hot_restart_version",
+        help: "print the hot restart compatibility version",
+        parameters: &[],
+        mutates: false,
+        handler: server::hot_restart_version,
+    },
+    Page {
+        path: "/init_dump",
+        help: "dump current Envoy init manager information (experimental)",
+        parameters: &[
+            ("mask", "The desired component to dump unready targets. The mask is parsed as a Protobuf::FieldMask. For example, get the unready targets of all listeners with /init_dump?mask=listener`"),
+        ],
+        mutates: false,
+        handler: server::init_dump,
+    },
+    Page {
+        path: "/listeners",
+        help: "print listener info",
+        parameters: &[
+            ("format", "File format to use; One of (text, json)"),
+        ],
+        mutates: false,
+        handler: listeners::listeners,
+    },
+    Page {
+        path: "/logging",
+        help: "query/change logging levels",
+        parameters: &[
+            ("paths", "Change multiple logging levels by setting to <logger_name1>:<desired_level1>,<logger_name2>:<desired_level2>. If fine grain logging is enabled, use __FILE__ or a glob experision as the logger name. For example, source/common*:warning"),
+            ("group", "Change given logger group to desired level, set to <logger_group_name>:<desired_level>. logger_group_name must be a logger name."),
+            ("level", "desired logging level, this will change all loggers's level; One of (, trace, debug, info, warning, error, critical, off)"),
+        ],
+        mutates: true,
+        handler: logging::logging,
+    },
+    Page {
+        path: "/memory",
+        help: "print current allocation/heap usage",
+        parameters: &[],
+        mutates: false,
+        handler: server::memory,
+    },
+    Page {
+        path: "/memory/tcmalloc",
+        help: "print TCMalloc stats",
+        parameters: &[],
+        mutates: false,
+        handler: server::no_profiler,
+    },
+    Page {
+        path: "/peak_heap_dump",
+        help: "dump peak Envoy heap (if supported)",
+        parameters: &[],
+        mutates: false,
+        handler: server::no_profiler,
+    },
+    Page {
+        path: "/quitquitquit",
+        help: "exit the server",
+        parameters: &[],
+        mutates: true,
+        handler: server::quit,
+    },
     Page {
         path: "/ready",
         help: "print server state, return 200 if LIVE, otherwise return 503",
+        parameters: &[],
         mutates: false,
-        handler: ready,
+        handler: health_check::ready,
     },
-    Page { path: "/reset_counters", help: "reset all counters to zero", mutates: true, handler: stats::reset_counters },
-    Page { path: "/runtime", help: "print runtime values", mutates: false, handler: runtime::runtime },
+    Page {
+        path: "/reopen_logs",
+        help: "reopen access logs",
+        parameters: &[],
+        mutates: true,
+        handler: server::reopen_logs,
+    },
+    Page {
+        path: "/reset_counters",
+        help: "reset all counters to zero",
+        parameters: &[],
+        mutates: true,
+        handler: stats::reset_counters,
+    },
+    Page {
+        path: "/runtime",
+        help: "print runtime values",
+        parameters: &[],
+        mutates: false,
+        handler: runtime::runtime,
+    },
     Page {
         path: "/runtime_modify",
         help: "Adds or modifies runtime values as passed in query parameters. To delete a previously added key, use an empty string as the value. Note that deletion only applies to overrides added via this endpoint; values loaded from disk can be modified via override but not deleted. E.g. ?key1=value1&key2=value2...",
+        parameters: &[],
         mutates: true,
         handler: runtime::modify,
     },
     Page {
         path: "/server_info",
         help: "print server version/status information",
+        parameters: &[],
         mutates: false,
-        handler: server_info,
+        handler: server::server_info,
     },
-    Page { path: "/stats", help: "print server stats", mutates: false, handler: stats::stats },
+    Page {
+        path: "/stats",
+        help: "print server stats",
+        parameters: &[
+            ("usedonly", "Only include stats that have been written by system since restart"),
+            ("filter", "Regular expression (Google re2) for filtering stats"),
+            ("invert_filter", "Invert the filter regex"),
+            ("format", "Format to use; One of (html, active-html, text, json)"),
+            ("type", "Stat types to include.; One of (All, Counters, Histograms, Gauges, TextReadouts)"),
+            ("histogram_buckets", "Histogram bucket display mode; One of (cumulative, disjoint, detailed, summary)"),
+        ],
+        mutates: false,
+        handler: stats::stats,
+    },
     Page {
         path: "/stats/prometheus",
         help: "print server stats in prometheus format",
+        parameters: &[
+            ("usedonly", "Only include stats that have been written by system since restart"),
+            ("text_readouts", "Render text_readouts as new gaugues with value 0 (increases Prometheus data size)"),
+            ("filter", "Regular expression (Google re2) for filtering stats"),
+            ("invert_filter", "Invert the filter regex"),
+            ("histogram_buckets", "Histogram bucket display mode; One of (cumulative, summary)"),
+        ],
         mutates: false,
         handler: stats::prometheus,
     },
 ];
-
-pub(super) fn find(path: &str) -> Option<&'static Page> {
-    PAGES.iter().find(|page| page.path == path)
-}
-
-pub(super) fn help() -> String {
-    PAGES.iter().fold("admin commands are:\n".to_owned(), |mut out, page| {
-        let post = if page.mutates { " (POST)" } else { "" };
-        let _ = writeln!(out, "  {}{post}: {}", page.path, page.help);
-        out
-    })
-}
-
-pub(super) fn text(body: String) -> AdminResponse {
-    AdminResponse { status: 200, content_type: TEXT, body }
-}
-
-/// JSON as Envoy writes it: one space a level.
-pub(super) fn json(value: &Value) -> AdminResponse {
-    let mut body = Vec::new();
-    let formatter = serde_json::ser::PrettyFormatter::with_indent(b" ");
-    let written = serde::Serialize::serialize(value, &mut serde_json::Serializer::with_formatter(&mut body, formatter));
-    match written.map(|()| String::from_utf8(body)) {
-        Ok(Ok(body)) => AdminResponse { status: 200, content_type: JSON, body },
-        _ => AdminResponse { status: 500, content_type: TEXT, body: "cannot write JSON\n".to_owned() },
-    }
-}
-
-fn ready(context: &AdminContext, _: &Parameters) -> AdminResponse {
-    let state = context.lifecycle.state();
-    let status = if state == ServerState::Live { 200 } else { 503 };
-    AdminResponse { status, content_type: TEXT, body: format!("{}\n", state.name()) }
-}
-
-fn quit(context: &AdminContext, _: &Parameters) -> AdminResponse {
-    context.lifecycle.quit();
-    text("OK\n".to_owned())
-}
-
-fn listeners(context: &AdminContext, parameters: &Parameters) -> AdminResponse {
-    let listeners = context.listeners();
-    if parameters.iter().any(|(name, value)| name == "format" && value == "json") {
-        let statuses: Vec<_> = listeners
-            .iter()
-            .map(|(name, address)| {
-                let socket = json!({ "address": address.ip().to_string(), "port_value": address.port() });
-                json!({ "name": name, "local_address": { "socket_address": socket } })
-            })
-            .collect();
-        return json(&json!({ "listener_statuses": statuses }));
-    }
-    text(listeners.iter().fold(String::new(), |mut out, (name, address)| {
-        let _ = writeln!(out, "{name}::{address}");
-        out
-    }))
-}
-
-fn server_info(context: &AdminContext, _: &Parameters) -> AdminResponse {
-    let uptime = format!("{}s", context.lifecycle.uptime().as_secs());
-    json(&json!({
-        "version": concat!("sandgate/", env!("CARGO_PKG_VERSION"), "/1.40.0"),
-        "state": context.lifecycle.state().name(),
-        "uptime_current_epoch": uptime,
-        "uptime_all_epochs": uptime,
-        "hot_restart_version": "disabled",
-        "command_line_options": context.command_line,
-        "node": { "id": context.node_id, "cluster": context.node_cluster, "user_agent_name": "sandgate" },
-    }))
-}

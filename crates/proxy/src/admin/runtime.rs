@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::pages::{Parameters, json, text};
+use super::pages::Parameters;
 use super::{AdminContext, AdminResponse, TEXT};
 
 const USAGE: &str = "usage: /runtime_modify?key1=value1&key2=value2&keyN=valueN\n       \
@@ -20,19 +20,19 @@ pub(super) fn runtime(context: &AdminContext, _: &Parameters) -> AdminResponse {
             (key, json!({ "layer_values": values, "final_value": value }))
         })
         .collect();
-    json(&json!({ "layers": view.layers, "entries": entries }))
+    AdminResponse::json(&json!({ "layers": view.layers, "entries": entries }))
 }
 
 /// Sets values of the admin layer.
 pub(super) fn modify(context: &AdminContext, parameters: &Parameters) -> AdminResponse {
     if parameters.is_empty() {
-        return AdminResponse { status: 400, content_type: TEXT, body: USAGE.to_owned() };
+        return AdminResponse::new(400, TEXT, USAGE);
     }
     match context.runtime.merge(parameters) {
-        Ok(()) => text("OK\n".to_owned()),
+        Ok(()) => AdminResponse::text("OK\n"),
         Err(error) => {
             log::error!(target: "misc", "{error}");
-            AdminResponse { status: 503, content_type: TEXT, body: error.to_string() }
+            AdminResponse::new(503, TEXT, error.to_string())
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `/stats`, `/stats/prometheus` and `/reset_counters`.
 
-use super::pages::{Parameters, text};
+use super::pages::Parameters;
 use super::{AdminContext, AdminResponse, HTML, JSON, TEXT};
 use crate::stats::{StatsFormat, StatsQuery, StatsQueryError};
 
@@ -14,7 +14,7 @@ pub(super) fn prometheus(context: &AdminContext, parameters: &Parameters) -> Adm
 
 pub(super) fn reset_counters(context: &AdminContext, _: &Parameters) -> AdminResponse {
     context.stats.reset_counters();
-    text("OK\n".to_owned())
+    AdminResponse::text("OK\n")
 }
 
 fn parse(parameters: &Parameters) -> Result<StatsQuery, StatsQueryError> {

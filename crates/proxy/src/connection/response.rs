@@ -104,10 +104,15 @@ impl Connection {
         }
     }
 
+    /// Whether the server goes away, or the listener is drained.
+    fn is_drained(&self) -> bool {
+        self.worker.is_draining() || self.hcm.drain.is_some_and(|listener| self.worker.drain.drain_close(listener))
+    }
+
     /// Whether the connection ends with this response, which then says so.
     fn decide_close(&mut self) {
         let Some(stream) = &self.stream else { return };
-        if self.drain == Drain::No && self.worker.is_draining() {
+        if self.drain == Drain::No && self.is_drained() {
             self.hcm.stats.downstream_cx_drain_close().inc();
             self.drain = Drain::Closing;
         }

@@ -11,6 +11,7 @@ use sandgate_host::{PluginHandle, WorkerHost};
 use super::StartError;
 use super::plugins::Plugins;
 use crate::admin::AdminContext;
+use crate::drain::ListenerDrain;
 use crate::hcm::{FilterFactory, Hcm, TerminalFactory, request_options};
 use crate::route_table::RouteTable;
 use crate::stats::{
@@ -80,6 +81,7 @@ fn build_one(
         filters,
         terminal: TerminalFactory::Router(router),
         buffer_limit: listener.per_connection_buffer_limit_bytes as usize,
+        drain: Some(ListenerDrain::new(listener)),
         listener_info,
         stat_name: &stat_name,
         thread,
@@ -103,6 +105,7 @@ pub(super) fn build_admin(context: &Arc<AdminContext>, store: &StatsStore) -> Rc
         filters: Vec::new(),
         terminal: TerminalFactory::Admin(Arc::clone(context)),
         buffer_limit: 1024 * 1024,
+        drain: None,
         listener_info: ListenerInfo::default(),
         stat_name: "admin",
         thread: "main_thread",
@@ -115,6 +118,7 @@ struct Parts<'a> {
     filters: Vec<FilterFactory>,
     terminal: TerminalFactory,
     buffer_limit: usize,
+    drain: Option<ListenerDrain>,
     listener_info: ListenerInfo,
     stat_name: &'a str,
     thread: &'a str,
@@ -122,7 +126,7 @@ struct Parts<'a> {
 }
 
 fn assemble(parts: Parts<'_>) -> Rc<Hcm> {
-    let Parts { config, filters, terminal, buffer_limit, listener_info, stat_name, thread, store } = parts;
+    let Parts { config, filters, terminal, buffer_limit, drain, listener_info, stat_name, thread, store } = parts;
     let http_name = format!("{stat_name}.http.{}", config.stat_prefix);
     Rc::new(Hcm {
         routes: RouteTable::new(&config.route_config),
@@ -130,6 +134,7 @@ fn assemble(parts: Parts<'_>) -> Rc<Hcm> {
         terminal,
         request_options: request_options(&config),
         buffer_limit,
+        drain,
         listener: Arc::new(listener_info),
         stats: HttpStats::new(store, &config.stat_prefix),
         router_stats: RouterStats::hidden(store, &config.stat_prefix),

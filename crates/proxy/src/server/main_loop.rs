@@ -1,6 +1,7 @@
 //! The main thread: prepares everything, then looks after names, signals and workers until the end.
 
 mod dns;
+mod drains;
 mod workers;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
@@ -16,18 +17,20 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::task::LocalSet;
 
 use super::plugins::Plugins;
-use super::signals::Signals;
+use super::signals::{SignalEvent, Signals};
 use super::stats::{Numbers, add_host_stats, add_runtime_stats, add_server_stats, add_start_time, flush};
 use super::thread::{LocalWorker, listen};
 use super::{ListenerAddress, ServerError, ServerOptions, StartError};
-use crate::admin::AdminContext;
+use crate::admin::{AdminAction, AdminContext};
 use crate::cluster::{ClusterTable, add_breaker_stats};
+use crate::drain::{DrainDirection, DrainManager};
 use crate::lifecycle::{Lifecycle, ServerState};
 use crate::listener::{BoundListener, ListenerSpec};
 use crate::runtime::Runtime;
 use crate::stats::StatsStore;
 use crate::worker::WorkerEnvironment;
 use dns::HostUpdate;
+use drains::Drains;
 use workers::Workers;
 
 /// What the main loop is told.
@@ -37,6 +40,10 @@ pub(super) enum MainCommand {
     Shutdown,
     /// End at once.
     Stop,
+    /// What the admin interface was asked to do.
+    Admin(AdminAction),
+    /// A graceful drain is over.
+    StopListeners(DrainDirection),
     /// A worker thread has ended because it was told to.
     WorkerDone(String),
     /// A worker thread has panicked.
@@ -51,6 +58,7 @@ pub(super) struct Shared {
     pub(super) host: Arc<Host>,
     pub(super) stats: Arc<StatsStore>,
     pub(super) runtime: Arc<Runtime>,
+    pub(super) drain: Arc<DrainManager>,
     pub(super) local_ip: IpAddr,
     pub(super) connection_ids: Arc<AtomicU64>,
 }
@@ -104,6 +112,7 @@ struct Main {
     updates: UnboundedReceiver<HostUpdate>,
     lifecycle: Arc<Lifecycle>,
     signals: Signals,
+    drains: Drains,
     flush_interval: Duration,
     /// The main thread's root contexts live as long as it does.
     _plugins: Vec<Rc<PluginHandle>>,
@@ -132,6 +141,7 @@ impl Main {
         let shared = Arc::new(Shared {
             clusters: ClusterTable::new(bootstrap.clusters.clone()),
             runtime: Arc::new(Runtime::new(&bootstrap.layered_runtime)),
+            drain: Arc::new(DrainManager::new(options.drain, Arc::clone(&lifecycle))),
             bootstrap,
             plugins,
             host: Arc::clone(&options.host),
@@ -144,10 +154,14 @@ impl Main {
         let local = LocalWorker::new(&shared, &environment, local_host);
         dns::first_round(&shared.clusters, &mut updates, &local.worker.clusters).await;
         dns::count_members(&shared.clusters, &local.worker.clusters);
-        let workers = Workers::start(&shared, concurrency, to_main)?;
+        let workers = Workers::start(&shared, concurrency, to_main.clone())?;
 
         let mut context = AdminContext::new(Arc::clone(&options.stats), Arc::clone(&lifecycle));
         context.runtime = Arc::clone(&shared.runtime);
+        let act = to_main.clone();
+        // A main loop that is gone does nothing any more.
+        context.act = Box::new(move |action| drop(act.send(MainCommand::Admin(action))));
+        context.logging.clone_from(&options.logging);
         context.command_line = options.command_line.clone();
         context.node_id = shared.bootstrap.node.id.clone();
         context.node_cluster = shared.bootstrap.node.cluster.clone();
@@ -168,7 +182,8 @@ impl Main {
             let _ = listen(&local.worker, &[hcm], sockets);
         }
         let flush_interval = shared.bootstrap.stats_flush_interval;
-        let main = Self { workers, local, updates, lifecycle, signals, flush_interval, _plugins: handles };
+        let drains = Drains::new(&shared.bootstrap, &shared.drain, &lifecycle, to_main);
+        let main = Self { workers, local, updates, lifecycle, signals, drains, flush_interval, _plugins: handles };
         Ok((main, Addresses { listeners, admin: admin_address }))
     }
 
@@ -188,6 +203,14 @@ impl Main {
                 command = inbox.recv() => match command {
                     Some(MainCommand::Shutdown) => true,
                     Some(MainCommand::Stop) | None => break,
+                    Some(MainCommand::Admin(action)) => {
+                        self.drains.act(action, &self.workers);
+                        continue;
+                    }
+                    Some(MainCommand::StopListeners(direction)) => {
+                        self.drains.stop(direction, &self.workers);
+                        continue;
+                    }
                     Some(MainCommand::WorkerDone(name)) => {
                         self.workers.done(&name);
                         if self.workers.all_done() {
@@ -205,10 +228,17 @@ impl Main {
                     self.on_update(&update);
                     continue;
                 }
-                signal = self.signals.next() => {
-                    log::warn!(target: "main", "caught {signal}");
-                    true
-                }
+                signal = self.signals.next() => match signal {
+                    SignalEvent::End(name) => {
+                        log::warn!(target: "main", "caught {name}");
+                        true
+                    }
+                    SignalEvent::ReopenLogs => {
+                        log::warn!(target: "main", "caught SIGUSR1");
+                        self.lifecycle.reopen_logs();
+                        continue;
+                    }
+                },
                 () = options.lifecycle.quit_requested() => true,
                 () = tokio::time::sleep_until(deadline.unwrap_or_else(tokio::time::Instant::now)), if deadline.is_some() => {
                     log::warn!(target: "main", "connections are still open after the grace period: closing them");

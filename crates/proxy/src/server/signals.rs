@@ -9,8 +9,17 @@ pub(super) struct Signals {
     int: Option<Signal>,
     /// Ignored, as in Envoy: the default would end the process.
     hup: Option<Signal>,
-    /// Envoy reopens its access logs; there are none.
+    /// Log files are opened anew.
     usr1: Option<Signal>,
+}
+
+/// What a signal asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SignalEvent {
+    /// The end; the signal's name.
+    End(&'static str),
+    /// Log files to be opened anew.
+    ReopenLogs,
 }
 
 impl Signals {
@@ -33,16 +42,15 @@ impl Signals {
         }
     }
 
-    /// The name of the next one that ends the process; never, if none are wanted.
-    pub(super) async fn next(&mut self) -> &'static str {
+    /// The next one that means something; never, if none are wanted.
+    pub(super) async fn next(&mut self) -> SignalEvent {
         loop {
-            let harmless = tokio::select! {
-                () = received(&mut self.term) => return "SIGTERM",
-                () = received(&mut self.int) => return "SIGINT",
-                () = received(&mut self.hup) => "SIGHUP",
-                () = received(&mut self.usr1) => "SIGUSR1",
-            };
-            log::warn!(target: "main", "caught and eating {harmless}");
+            tokio::select! {
+                () = received(&mut self.term) => return SignalEvent::End("SIGTERM"),
+                () = received(&mut self.int) => return SignalEvent::End("SIGINT"),
+                () = received(&mut self.usr1) => return SignalEvent::ReopenLogs,
+                () = received(&mut self.hup) => log::warn!(target: "main", "caught and eating SIGHUP"),
+            }
         }
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use sandgate_host::{Host, Stat};
 
 use crate::lifecycle::{Lifecycle, ServerState};
+use crate::memory::resident_bytes;
 use crate::runtime::Runtime;
 use crate::stats::{Distribution, Sample, SharedHistogram, StatKind, StatsStore, Unit, milliseconds};
 
@@ -34,6 +35,7 @@ pub(super) fn add_server_stats(store: &StatsStore, lifecycle: &Arc<Lifecycle>, n
         // One listener on one worker is one.
         counter("listener_manager.listener_create_success", (listeners * concurrency) as u64);
         counter("cluster_manager.cluster_added", clusters as u64);
+        counter("listener_manager.listener_stopped", lifecycle.stopped_listeners());
         for name in ZERO_COUNTERS {
             counter(name, 0);
         }
@@ -65,7 +67,7 @@ fn threads(concurrency: usize) -> impl Iterator<Item = String> {
 
 fn server_gauges(lifecycle: &Lifecycle, numbers: Numbers, gauge: &mut dyn FnMut(&str, u64)) {
     let state = lifecycle.state();
-    let memory = resident_memory();
+    let memory = resident_bytes();
     for (name, value) in [
         ("server.compilation_settings.fips_mode", 0),
         ("server.concurrency", numbers.concurrency as u64),
@@ -82,10 +84,7 @@ fn server_gauges(lifecycle: &Lifecycle, numbers: Numbers, gauge: &mut dyn FnMut(
         ("server.stats_recent_lookups", 0),
         ("server.uptime", lifecycle.uptime().as_secs()),
         ("server.version", 0),
-        (
-            "listener_manager.total_listeners_active",
-            if state == ServerState::Draining { 0 } else { numbers.listeners as u64 },
-        ),
+        ("listener_manager.total_listeners_active", numbers.listeners as u64),
         ("listener_manager.total_listeners_warming", 0),
         ("listener_manager.workers_started", 1),
         ("cluster_manager.active_clusters", numbers.clusters as u64),
@@ -93,13 +92,6 @@ fn server_gauges(lifecycle: &Lifecycle, numbers: Numbers, gauge: &mut dyn FnMut(
     ] {
         gauge(name, value);
     }
-}
-
-/// Bytes of memory that the process holds; 0 if the system does not say.
-fn resident_memory() -> u64 {
-    let pages = std::fs::read_to_string("/proc/self/statm").ok();
-    let pages = pages.and_then(|text| text.split_ascii_whitespace().nth(1)?.parse::<u64>().ok());
-    pages.unwrap_or_default() * rustix::param::page_size() as u64
 }
 
 /// Counters that Envoy has from the start and that nothing here counts.
@@ -127,7 +119,6 @@ const ZERO_COUNTERS: &[&str] = &[
     "listener_manager.listener_in_place_updated",
     "listener_manager.listener_modified",
     "listener_manager.listener_removed",
-    "listener_manager.listener_stopped",
     "server.debug_assertion_failures",
     "server.dropped_stat_flushes",
     "server.envoy_bug_failures",
@@ -229,7 +220,7 @@ mod tests {
         lifecycle.set(ServerState::Live);
         assert_eq!(values(), [1, 0, 2]);
         lifecycle.set(ServerState::Draining);
-        assert_eq!(values(), [0, 1, 0]);
+        assert_eq!(values(), [0, 1, 2]);
         let all = store.snapshot();
         assert_eq!(all["listener_manager.listener_create_success"].value, 6);
         assert_eq!((all["server.concurrency"].value, all["cluster_manager.cluster_added"].value), (3, 5));

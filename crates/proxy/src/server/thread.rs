@@ -12,8 +12,9 @@ use tokio::task::{JoinHandle, LocalSet};
 use super::StartError;
 use super::main_loop::{MainCommand, Shared};
 use crate::cluster::{ClusterManager, PrioritySet};
+use crate::drain::DrainDirection;
 use crate::hcm::Hcm;
-use crate::listener::accept;
+use crate::listener::{Stop, accept};
 use crate::pool::Sweeper;
 use crate::worker::{HostTask, Worker, WorkerEnvironment, guarded, panic_message};
 
@@ -24,6 +25,8 @@ pub(super) enum WorkerCommand {
     Listen(Vec<std::net::TcpListener>),
     /// A cluster has other hosts.
     Hosts(usize, Arc<PrioritySet>),
+    /// These listeners take no connections any more; what is open stays.
+    StopListeners(DrainDirection),
     /// No new connections; the thread ends when the open ones have.
     Drain,
     /// The thread ends now.
@@ -49,6 +52,7 @@ impl LocalWorker {
             Rc::clone(&clusters),
             shared.local_ip,
             Arc::clone(&shared.runtime),
+            Arc::clone(&shared.drain),
             Arc::clone(&shared.connection_ids),
         );
         tokio::task::spawn_local(guarded("connection sweeper", sweeper.run(clusters)));
@@ -58,19 +62,35 @@ impl LocalWorker {
     }
 }
 
+/// A listener that takes connections on this thread.
+#[derive(Debug)]
+pub(super) struct Listening {
+    inbound: bool,
+    stop: Rc<Stop>,
+    task: JoinHandle<()>,
+}
+
 /// Starts to take connections.
-pub(super) fn listen(
-    worker: &Rc<Worker>,
-    hcms: &[Rc<Hcm>],
-    sockets: Vec<std::net::TcpListener>,
-) -> Vec<JoinHandle<()>> {
+pub(super) fn listen(worker: &Rc<Worker>, hcms: &[Rc<Hcm>], sockets: Vec<std::net::TcpListener>) -> Vec<Listening> {
     let listeners = sockets.into_iter().zip(hcms);
     listeners
         .map(|(socket, hcm)| {
-            let accept = accept(socket, Rc::clone(worker), Rc::clone(hcm));
-            tokio::task::spawn_local(guarded("listener", accept))
+            let stop = Rc::<Stop>::default();
+            let accept = accept(socket, Rc::clone(worker), Rc::clone(hcm), Rc::clone(&stop));
+            let inbound = hcm.drain.is_some_and(|listener| listener.inbound);
+            Listening { inbound, stop, task: tokio::task::spawn_local(guarded("listener", accept)) }
         })
         .collect()
+}
+
+/// Stops listeners, and waits until they have taken what was connected by then.
+async fn stop(listeners: &mut Vec<Listening>, direction: DrainDirection) {
+    let chosen = |listener: &mut Listening| direction == DrainDirection::All || listener.inbound;
+    for listener in listeners.extract_if(.., chosen) {
+        listener.stop.stop();
+        // Its panics are logged.
+        let _ = listener.task.await;
+    }
 }
 
 /// The body of a worker thread. Reports readiness once, and its end to the main loop.
@@ -152,14 +172,11 @@ async fn serve(
                     cluster.update(&hosts);
                 }
             }
+            Some(WorkerCommand::StopListeners(direction)) => stop(&mut listeners, direction).await,
             Some(WorkerCommand::Drain) => {
                 draining = true;
-                local.worker.drain();
-                for listener in listeners.drain(..) {
-                    let listener: JoinHandle<()> = listener;
-                    // It ends by itself once its queue is empty; its panics are logged.
-                    let _ = listener.await;
-                }
+                local.worker.end_connections();
+                stop(&mut listeners, DrainDirection::All).await;
             }
             Some(WorkerCommand::Stop) | None => return,
         }

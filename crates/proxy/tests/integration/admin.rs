@@ -22,6 +22,9 @@ fn pages_are_served() {
     );
     assert_eq!(admin.get("/nope").status(), 404);
     assert_eq!(admin.get("/quitquitquit").status(), 405);
+    let form = "POST /logging HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\n\r\n";
+    admin.send(form);
+    assert_eq!(admin.response().text(), "active loggers:\n\n");
 }
 
 #[test]

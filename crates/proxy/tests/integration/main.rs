@@ -5,6 +5,7 @@ mod admin;
 mod backpressure;
 mod basics;
 mod clusters;
+mod drain;
 mod errors;
 mod life;
 mod support;

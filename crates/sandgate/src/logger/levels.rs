@@ -1,5 +1,7 @@
 //! Levels by component, as `-l` and `--component-log-level` give them.
 
+use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
+
 use log::{Level, LevelFilter};
 use sandgate_abi::LogLevel;
 
@@ -9,29 +11,28 @@ const COMPONENTS: [&str; 73] = [
     "admin",
     "ai_protocol_manager",
     "alternate_protocols_cache",
-    "assert",
     "aws",
+    "assert",
     "backtrace",
     "basic_auth",
     "cache_filter",
     "client",
-    "compression",
     "config",
-    "conn_handler",
     "connection",
+    "conn_handler",
+    "compression",
     "credential_injector",
     "decompression",
     "dns",
     "dubbo",
-    "dynamic_modules",
     "envoy_bug",
     "ext_authz",
     "ext_proc",
+    "rocketmq",
     "file",
     "filter",
     "forward_proxy",
     "geolocation",
-    "golang",
     "grpc",
     "happy_eyeballs",
     "hc",
@@ -41,13 +42,12 @@ const COMPONENTS: [&str; 73] = [
     "hystrix",
     "init",
     "io",
-    "ip_tagging",
-    "json_rpc",
     "jwt",
+    "json_rpc",
     "kafka",
     "key_value_store",
-    "local_rate_limit",
     "lua",
+    "local_rate_limit",
     "main",
     "matcher",
     "mcp",
@@ -56,36 +56,39 @@ const COMPONENTS: [&str; 73] = [
     "multi_connection",
     "notification",
     "oauth2",
-    "pool",
     "quic",
     "quic_stream",
+    "pool",
     "rate_limit_quota",
     "rbac",
     "rds",
     "redis",
-    "rocketmq",
     "router",
     "runtime",
+    "stats",
     "secret",
     "sse",
-    "stats",
-    "stats_sinks",
     "tap",
     "testing",
     "thrift",
     "tracing",
-    "udp",
     "upstream",
+    "udp",
     "wasm",
     "websocket",
+    "golang",
+    "stats_sinks",
+    "dynamic_modules",
+    "ip_tagging",
 ];
-const OFF: u32 = 6;
+/// Names of levels, by number.
+const NAMES: [&str; 7] = ["trace", "debug", "info", "warning", "error", "critical", "off"];
+const OFF: u8 = 6;
 
 /// The least level that each component writes.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct Levels {
-    default: u32,
-    components: Vec<(&'static str, u32)>,
+    components: [AtomicU8; COMPONENTS.len()],
 }
 
 /// An argument that names no level or component; the texts are Envoy's.
@@ -103,31 +106,46 @@ impl Levels {
     /// Reads `-l` and `--component-log-level`.
     pub(crate) fn parse(default: &str, components: &str) -> Result<Self, LevelError> {
         let level = |text: &str| number(text).ok_or_else(|| LevelError::Level(text.to_owned()));
-        let mut levels = Self { default: level(default)?, components: Vec::new() };
+        let levels = Self { components: [const { AtomicU8::new(OFF) }; COMPONENTS.len()] };
+        levels.set(None, level(default)?);
         for item in components.split(',').filter(|item| !item.is_empty()) {
             let (name, text) = item.split_once(':').ok_or_else(|| LevelError::Form(item.to_owned()))?;
             let value = level(text)?;
-            match COMPONENTS.iter().find(|known| **known == name) {
-                Some(known) => levels.components.push((known, value)),
-                None => return Err(LevelError::Component(name.to_owned())),
+            if !COMPONENTS.contains(&name) {
+                return Err(LevelError::Component(name.to_owned()));
             }
+            levels.set(Some(name), value);
         }
         Ok(levels)
     }
 
-    /// The least level of a component that is written; 6 for none. The last setting counts. A library's own lines (their
-    /// target is a module path) are written from warnings on: a compiler's traces would drown everything else.
+    /// Sets the level of a component, or of all.
+    pub(crate) fn set(&self, component: Option<&str>, level: u8) {
+        for (name, value) in COMPONENTS.into_iter().zip(&self.components) {
+            if component.is_none_or(|wanted| wanted == name) {
+                value.store(level, Relaxed);
+            }
+        }
+    }
+
+    /// The components and their levels.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let name_of = |level: &AtomicU8| NAMES.get(usize::from(level.load(Relaxed))).copied().unwrap_or("off");
+        COMPONENTS.into_iter().zip(&self.components).map(move |(name, level)| (name, name_of(level)))
+    }
+
+    /// The least level of a component that is written; 6 for none. A library's own lines (their target is a module path)
+    /// are written from warnings on: a compiler's traces would drown everything else.
     pub(crate) fn threshold(&self, target: &str) -> u32 {
         let name = component(target);
-        let level =
-            self.components.iter().rev().find(|(known, _)| *known == name).map_or(self.default, |(_, level)| *level);
+        let level = COMPONENTS.into_iter().zip(&self.components).find(|(known, _)| *known == name);
+        let level = level.map_or(OFF, |(_, level)| level.load(Relaxed)).into();
         if name == target { level } else { level.max(LogLevel::Warn as u32) }
     }
 
     /// What the `log` crate need not even format.
     pub(crate) fn max(&self) -> LevelFilter {
-        let least = self.components.iter().map(|(_, level)| *level).chain([self.default]).min().unwrap_or(OFF);
-        match least {
+        match self.components.iter().map(|level| level.load(Relaxed)).min().unwrap_or(OFF) {
             0 => LevelFilter::Trace,
             1 => LevelFilter::Debug,
             2 => LevelFilter::Info,
@@ -166,17 +184,14 @@ pub(super) fn name(level: LogLevel) -> &'static str {
     }
 }
 
-fn number(text: &str) -> Option<u32> {
-    Some(match text {
-        "trace" => 0,
-        "debug" => 1,
-        "info" => 2,
-        "warning" | "warn" => 3,
-        "error" => 4,
-        "critical" => 5,
-        "off" => OFF,
-        _ => return None,
-    })
+/// The number of a level's name; on the command line `warn` is one, too.
+fn number(text: &str) -> Option<u8> {
+    exact(if text == "warn" { "warning" } else { text })
+}
+
+/// The number of a level's name as Envoy writes it.
+pub(super) fn exact(text: &str) -> Option<u8> {
+    (0..).zip(NAMES).find(|(_, name)| *name == text).map(|(number, _)| number)
 }
 
 #[cfg(test)]
@@ -191,6 +206,10 @@ mod tests {
         assert_eq!(["wasm", "http", "main", "tokio::net"].map(|target| levels.threshold(target)), [0, 2, 4, 4]);
         assert_eq!(Levels::parse("trace", "").unwrap().threshold("cranelift_codegen::timing"), 3);
         assert_eq!(levels.max(), LevelFilter::Trace);
+        levels.set(None, 3);
+        levels.set(Some("http"), 6);
+        assert_eq!(["wasm", "http"].map(|target| levels.threshold(target)), [3, 6]);
+        assert_eq!(levels.all().filter(|(_, level)| *level == "off").collect::<Vec<_>>(), [("http", "off")]);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::{MainCommand, Shared, listening};
 use crate::cluster::PrioritySet;
+use crate::drain::DrainDirection;
 use crate::listener::BoundListener;
 use crate::server::StartError;
 use crate::server::thread::{self, WorkerCommand};
@@ -69,6 +70,12 @@ impl Workers {
     pub(super) fn update(&self, cluster: usize, hosts: &Arc<PrioritySet>) {
         for thread in &self.threads {
             let _ = thread.commands.send(WorkerCommand::Hosts(cluster, Arc::clone(hosts)));
+        }
+    }
+
+    pub(super) fn stop_listeners(&self, direction: DrainDirection) {
+        for thread in &self.threads {
+            let _ = thread.commands.send(WorkerCommand::StopListeners(direction));
         }
     }
 

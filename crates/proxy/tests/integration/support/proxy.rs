@@ -7,10 +7,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use sandgate_abi::LogLevel;
 use sandgate_config::model::{
-    Admin, Bootstrap, Cluster, DirectResponse, Discovery, Domain, Endpoint, EndpointAddress, FilterChain, HealthStatus,
-    HttpConnectionManager, HttpFilter, HttpFilterKind, LbPolicy, Listener, LocalityEndpoints, Origin, PathMatcher,
-    Route, RouteAction, RouteConfiguration, RouteKind, RouteMatch, Router, TrafficDirection, UpstreamHttpOptions,
-    VirtualHost,
+    Admin, Bootstrap, Cluster, DirectResponse, Discovery, Domain, DrainType, Endpoint, EndpointAddress, FilterChain,
+    HealthStatus, HttpConnectionManager, HttpFilter, HttpFilterKind, LbPolicy, Listener, LocalityEndpoints, Origin,
+    PathMatcher, Route, RouteAction, RouteConfiguration, RouteKind, RouteMatch, Router, TrafficDirection,
+    UpstreamHttpOptions, VirtualHost,
 };
 use sandgate_host::{GuestLog, Host};
 use sandgate_proxy::stats::{Sample, StatsStore};
@@ -102,6 +102,7 @@ fn listener(chain: FilterChain) -> Listener {
         ipv4_compat: false,
         stat_prefix: "l".into(),
         traffic_direction: TrafficDirection::Unspecified,
+        drain_type: DrainType::Default,
         metadata: None,
         enable_reuse_port: true,
         per_connection_buffer_limit_bytes: 1024 * 1024,
