@@ -8,6 +8,7 @@ mod bootstrap;
 mod cluster;
 mod http_connection_manager;
 mod listener;
+mod load_balancing;
 mod matcher;
 mod origin;
 mod regex;
@@ -19,7 +20,7 @@ mod wasm;
 pub use self::{
     bootstrap::{Admin, Bootstrap, Node},
     cluster::{
-        Cluster, Discovery, DnsLookupFamily, DnsOptions, Endpoint, EndpointAddress, HealthStatus, LbPolicy,
+        Cluster, Discovery, DnsLookupFamily, DnsOptions, Endpoint, EndpointAddress, HealthStatus, LbMetadata,
         LocalityEndpoints, UpstreamHttpOptions,
     },
     http_connection_manager::{
@@ -27,6 +28,9 @@ pub use self::{
         Router, ServerHeaderTransformation,
     },
     listener::{DrainType, FilterChain, Listener, TrafficDirection},
+    load_balancing::{
+        ConsistentHashing, HashFunction, LbPolicy, LeastRequest, LoadBalancing, Maglev, RingHash, SlowStart,
+    },
     matcher::{
         CookieMatcher, DoubleMatcher, HeaderMatchSpecifier, HeaderMatcher, MetadataMatcher,
         QueryParameterMatchSpecifier, QueryParameterMatcher, StringMatcher, StringPattern, ValueMatcher,

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Instant;
 
 use bytes::Bytes;
 use sandgate_config::model::{Endpoint, HealthStatus};
@@ -37,12 +38,16 @@ pub struct Host {
     pub metadata: Bytes,
     /// `envoy.lb: {canary: true}` in its metadata.
     pub canary: bool,
+    /// `envoy.lb: {hash_key: …}` in its metadata: stands for the host in hash tables; empty if not set.
+    pub hash_key: String,
     /// What the configuration says of its health.
     pub configured_health: HealthStatus,
     /// What is known of its health now.
     pub flags: HealthFlags,
     /// Its numbers.
     pub stats: HostStats,
+    /// Since when it is healthy, for slow start.
+    healthy_since: Mutex<Option<Instant>>,
     outlier: OnceLock<Arc<dyn OutlierMonitor>>,
     health_checker: OnceLock<Arc<dyn HealthCheckMonitor>>,
 }
@@ -73,10 +78,12 @@ impl Host {
             priority,
             locality: Arc::clone(locality),
             metadata: endpoint.metadata.clone().unwrap_or_default(),
-            canary: false,
+            canary: endpoint.lb_metadata.canary,
+            hash_key: endpoint.lb_metadata.hash_key.clone(),
             configured_health: endpoint.health_status,
             flags: HealthFlags::of_status(endpoint.health_status),
             stats: HostStats::default(),
+            healthy_since: Mutex::default(),
             outlier: OnceLock::new(),
             health_checker: OnceLock::new(),
         })
@@ -96,6 +103,16 @@ impl Host {
         if let Address::Logical(address) = &self.address {
             *address.lock().unwrap_or_else(PoisonError::into_inner) = to;
         }
+    }
+
+    /// Since when it is healthy: what an active health check said, else since it was first asked.
+    pub fn healthy_since(&self, now: Instant) -> Instant {
+        *self.healthy_since.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(now)
+    }
+
+    /// An active health check has found the host healthy again, or for the first time (Envoy's `setLastHcPassTime`).
+    pub fn set_healthy_since(&self, now: Instant) {
+        *self.healthy_since.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
     }
 
     /// The status in short, from flags and configuration.

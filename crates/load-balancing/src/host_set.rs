@@ -1,8 +1,11 @@
 //! The hosts of a cluster at one moment, sorted by what load balancing asks for.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use crate::{Health, Host, Locality};
+use sandgate_config::model::LoadBalancing;
+
+use crate::priority_load::PriorityState;
+use crate::{HashTables, Health, Host, Locality};
 
 /// Hosts of one priority, as indices into [`PrioritySet::hosts`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,6 +48,8 @@ pub struct PrioritySet {
     /// By priority.
     pub priorities: Vec<HostSet>,
     weights: Vec<(u32, Arc<Locality>, u32)>,
+    /// Made by the worker that first asks.
+    tables: OnceLock<Arc<HashTables>>,
 }
 
 /// How many hosts there are.
@@ -68,7 +73,7 @@ impl PrioritySet {
     pub fn new(hosts: Vec<Arc<Host>>, weights: Vec<(u32, Arc<Locality>, u32)>) -> Self {
         let priorities = hosts.iter().map(|host| host.priority).chain(weights.iter().map(|(priority, ..)| *priority));
         let count = priorities.max().unwrap_or(0) as usize + 1;
-        let mut set = Self { hosts, priorities: Vec::new(), weights };
+        let mut set = Self { hosts, priorities: Vec::new(), weights, tables: OnceLock::new() };
         set.priorities = (0..count).map(|priority| set.host_set(priority)).collect();
         set
     }
@@ -96,6 +101,16 @@ impl PrioritySet {
             degraded: sum.degraded + set.degraded.len(),
             excluded: sum.excluded + set.excluded.len(),
         })
+    }
+
+    /// The tables of a hashing policy; `None` until a load balancer has made them.
+    #[must_use]
+    pub fn made_hash_tables(&self) -> Option<&Arc<HashTables>> {
+        self.tables.get()
+    }
+
+    pub(crate) fn hash_tables(&self, config: &LoadBalancing, state: &PriorityState) -> &Arc<HashTables> {
+        self.tables.get_or_init(|| Arc::new(HashTables::new(self, config, state)))
     }
 
     fn host_set(&self, priority: usize) -> HostSet {
@@ -144,22 +159,14 @@ impl PrioritySet {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed test may panic")]
 
-    use sandgate_config::model::{Endpoint, EndpointAddress, HealthStatus};
+    use sandgate_config::model::HealthStatus;
 
     use super::*;
     use crate::HealthFlag;
+    use crate::testing::host_in;
 
-    fn host(port: u16, priority: u32, zone: &str, health_status: HealthStatus) -> Arc<Host> {
-        let address = ([127, 0, 0, 1], port).into();
-        let endpoint = Endpoint {
-            address: EndpointAddress::Ip(address),
-            hostname: String::new(),
-            weight: 1,
-            health_status,
-            metadata: None,
-        };
-        let locality = Arc::new(Locality { zone: zone.into(), ..Locality::default() });
-        Host::new(&endpoint, address, priority, &locality, false)
+    fn host(port: u16, priority: u32, zone: &str, health: HealthStatus) -> Arc<Host> {
+        host_in(port, 1, priority, zone, health)
     }
 
     #[test]

@@ -3,7 +3,6 @@
 mod breaker_stats;
 mod dns;
 mod host_sets;
-mod load_balancer;
 mod manager;
 mod resources;
 mod worker_cluster;
@@ -11,8 +10,7 @@ mod worker_cluster;
 pub(crate) use breaker_stats::add_breaker_stats;
 pub(crate) use dns::{Resolution, Resolver};
 pub(crate) use host_sets::host_sets;
-pub(crate) use load_balancer::LoadBalancer;
 pub(crate) use manager::{ClusterManager, ClusterTable};
 pub(crate) use resources::{Resource, ResourceGuard, Resources};
-pub(crate) use sandgate_load_balancing::{Health, Host, HostStats, PrioritySet};
+pub(crate) use sandgate_load_balancing::{Host, HostStats, LbContext, PrioritySet};
 pub(crate) use worker_cluster::WorkerCluster;

@@ -1,18 +1,22 @@
 //! Clusters.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Context, address::endpoint_address, check_transport_socket, protocol, type_name};
+use super::{
+    Context, address::endpoint_address, check_transport_socket, load_balancing::load_balancing, metadata::lb_metadata,
+    protocol, type_name,
+};
 use crate::{
     model::{
-        Cluster, Discovery, DnsLookupFamily, DnsOptions, Endpoint, EndpointAddress, HealthStatus, LbPolicy,
-        LocalityEndpoints, UpstreamHttpOptions,
+        Cluster, Discovery, DnsLookupFamily, DnsOptions, Endpoint, EndpointAddress, HealthStatus, LocalityEndpoints,
+        UpstreamHttpOptions,
     },
     proto::envoy::{
         config::{
             cluster::v3::{
                 self as proto,
-                cluster::{ClusterDiscoveryType, DiscoveryType, DnsLookupFamily as Family, LbPolicy as Policy},
+                cluster::{ClusterDiscoveryType, DiscoveryType, DnsLookupFamily as Family},
             },
             core::v3::HealthStatus as Health,
             endpoint::v3::{self as endpoint, lb_endpoint::HostIdentifier},
@@ -32,7 +36,7 @@ pub(super) fn cluster(context: &mut Context<'_>, mut message: proto::Cluster) ->
     check_transport_socket(context, message.transport_socket.as_ref());
     let http = http_options(context, &mut message);
     let discovery = discovery(context, &message);
-    let lb_policy = lb_policy(context, message.lb_policy);
+    let load_balancing = load_balancing(context, &message, discovery.as_ref());
     let names = !matches!(discovery, Some(Discovery::Static));
     let localities = context.field("load_assignment", |context| {
         let endpoints = message.load_assignment.unwrap_or_default().endpoints;
@@ -52,7 +56,7 @@ pub(super) fn cluster(context: &mut Context<'_>, mut message: proto::Cluster) ->
         alt_stat_name: message.alt_stat_name,
         discovery: discovery?,
         connect_timeout: context.duration("connect_timeout", message.connect_timeout).unwrap_or(Duration::from_secs(5)),
-        lb_policy: lb_policy?,
+        load_balancing: Arc::new(load_balancing?),
         localities,
         per_connection_buffer_limit_bytes: message.per_connection_buffer_limit_bytes.unwrap_or(1 << 20),
         http: http?,
@@ -102,26 +106,18 @@ fn dns_options(context: &mut Context<'_>, message: &proto::Cluster) -> Option<Dn
     })
 }
 
-fn lb_policy(context: &mut Context<'_>, policy: i32) -> Option<LbPolicy> {
-    match Policy::try_from(policy).ok()? {
-        Policy::RoundRobin => {}
-        Policy::ClusterProvided => {
-            context.error_at("lb_policy", "the cluster provides no load balancing policy");
-            return None;
-        }
-        other => {
-            let message = format!("load balancing policy {} is not implemented", other.as_str_name());
-            context.lost_at("lb_policy", &message, "endpoints are chosen in turn");
-        }
-    }
-    Some(LbPolicy::RoundRobin)
-}
-
 fn locality(context: &mut Context<'_>, message: endpoint::LocalityLbEndpoints, names: bool) -> LocalityEndpoints {
     let locality = message.locality.unwrap_or_default();
     let endpoints =
         context.list("lb_endpoints", message.lb_endpoints, |context, message| lb_endpoint(context, message, names));
-    LocalityEndpoints { region: locality.region, zone: locality.zone, sub_zone: locality.sub_zone, endpoints }
+    LocalityEndpoints {
+        region: locality.region,
+        zone: locality.zone,
+        sub_zone: locality.sub_zone,
+        priority: message.priority,
+        load_balancing_weight: message.load_balancing_weight.unwrap_or(0),
+        endpoints,
+    }
 }
 
 fn lb_endpoint(context: &mut Context<'_>, message: endpoint::LbEndpoint, names: bool) -> Option<Endpoint> {
@@ -157,6 +153,7 @@ fn lb_endpoint(context: &mut Context<'_>, message: endpoint::LbEndpoint, names: 
             Ok(Health::Degraded) => HealthStatus::Degraded,
             Ok(Health::Unknown) | Err(_) => HealthStatus::Unknown,
         },
+        lb_metadata: message.metadata.as_deref().map(lb_metadata).unwrap_or_default(),
         metadata: message.metadata.map(Into::into),
     })
 }

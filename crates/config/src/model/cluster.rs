@@ -1,10 +1,10 @@
 //! Clusters and their endpoints.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 
-use super::{Http1Options, Origin};
+use super::{Http1Options, LoadBalancing, Origin};
 
 /// Envoy's `envoy.config.cluster.v3.Cluster`.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,7 +18,7 @@ pub struct Cluster {
     /// 5 s by default.
     pub connect_timeout: Duration,
     /// How an endpoint is chosen.
-    pub lb_policy: LbPolicy,
+    pub load_balancing: Arc<LoadBalancing>,
     /// The endpoints by locality, in order.
     pub localities: Vec<LocalityEndpoints>,
     /// Above so many unsent bytes to an endpoint, the client is not read. 1 MiB by default; 0 is no limit.
@@ -77,15 +77,7 @@ pub enum DnsLookupFamily {
     All,
 }
 
-/// How an endpoint is chosen.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum LbPolicy {
-    /// In turn, by weight.
-    #[default]
-    RoundRobin,
-}
-
-/// Envoy's `envoy.config.endpoint.v3.LocalityLbEndpoints`, of priority 0.
+/// Envoy's `envoy.config.endpoint.v3.LocalityLbEndpoints`, a group of endpoints in one place.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LocalityEndpoints {
     /// `locality.region`.
@@ -94,6 +86,10 @@ pub struct LocalityEndpoints {
     pub zone: String,
     /// `locality.sub_zone`.
     pub sub_zone: String,
+    /// 0 is used first; the next ones as far as endpoints of those before are not available.
+    pub priority: u32,
+    /// Its share of the requests, with locality weighted load balancing; 0 (the default there): none.
+    pub load_balancing_weight: u32,
     /// In order.
     pub endpoints: Vec<Endpoint>,
 }
@@ -111,6 +107,17 @@ pub struct Endpoint {
     pub health_status: HealthStatus,
     /// `envoy.config.core.v3.Metadata`, serialized; `None` if not set. The property `upstream_host_metadata`.
     pub metadata: Option<Bytes>,
+    /// What load balancing reads of the metadata.
+    pub lb_metadata: LbMetadata,
+}
+
+/// `envoy.lb` of an endpoint's metadata.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LbMetadata {
+    /// The endpoint is a canary, for stats and retries.
+    pub canary: bool,
+    /// Stands for the endpoint in hash tables; empty if not set.
+    pub hash_key: String,
 }
 
 /// An endpoint's address.

@@ -76,7 +76,9 @@ fn endpoint_fields() {
         ("port_value: 1", "port_value: 0", OK),
         ("endpoint:", "load_balancing_weight: 0, endpoint:", Some("greater than or equal to 1")),
         ("endpoint:", "load_balancing_weight: 2, health_status: DRAINING, endpoint:", OK),
-        ("{lb_endpoints", "{priority: 1, lb_endpoints", Some("priority is not implemented")),
+        ("{lb_endpoints", "{priority: 1, lb_endpoints", OK),
+        ("{lb_endpoints", "{priority: 129, lb_endpoints", Some("less than or equal to 128")),
+        ("{lb_endpoints", "{load_balancing_weight: 0, lb_endpoints", Some("greater than or equal to 1")),
         ("{lb_endpoints", "{priority: 0, locality: {region: r}, lb_endpoints", OK),
     ] {
         let text = with(from, to);
@@ -100,7 +102,7 @@ fn rules() {
             ("connect_timeout: 0.0001s", OK),
             ("lb_policy: 4", Some("one of the defined enum values")),
             ("lb_policy: CLUSTER_PROVIDED", Some("provides no load balancing policy")),
-            ("lb_policy: LEAST_REQUEST", Some("LEAST_REQUEST is not implemented")),
+            ("lb_policy: LOAD_BALANCING_POLICY_CONFIG", Some("field load_balancing_policy need to be set")),
             ("dns_refresh_rate: 0s", Some("greater than 0.001s")),
             ("dns_refresh_rate: 0.001s", Some("greater than 0.001s")),
             ("dns_refresh_rate: 0.002s", OK),

@@ -10,6 +10,7 @@ mod defaults;
 mod diagnostics;
 mod dialect;
 mod listeners;
+mod load_balancing;
 mod overlay;
 mod retries;
 mod robustness;

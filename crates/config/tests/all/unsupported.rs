@@ -26,11 +26,6 @@ fn some_may_be_ignored_if_the_user_says_so() {
         ),
         (Slot::Manager, "tracing: {}", "no traces are made"),
         (Slot::Cluster, "circuit_breakers: {thresholds: [{max_connections: 1}]}", "have no limit"),
-        (
-            Slot::Cluster,
-            "lb_policy: RANDOM",
-            "load balancing policy RANDOM is not implemented: endpoints are chosen in turn",
-        ),
         (Slot::Top, "flags_path: /x", "no flags are read"),
     ] {
         let text = config(slot, text);

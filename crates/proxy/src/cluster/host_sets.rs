@@ -7,8 +7,8 @@ use sandgate_config::model::{Cluster, Discovery, EndpointAddress};
 use sandgate_load_balancing::{Host, Locality, PrioritySet};
 
 /// The hosts of `cluster`, `addresses` giving what the name of an endpoint resolved to. Hosts that are in `old` already
-/// stay the objects they are, with their health and their numbers. An address that is there already is not added again,
-/// as in Envoy.
+/// stay the objects they are, with their health and their numbers. An address that is there already is another host, as in
+/// Envoy 1.40 (observed).
 pub(crate) fn host_sets(
     cluster: &Cluster,
     old: &PrioritySet,
@@ -20,7 +20,7 @@ pub(crate) fn host_sets(
     for group in &cluster.localities {
         let (region, zone, sub_zone) = (group.region.clone(), group.zone.clone(), group.sub_zone.clone());
         let locality = Arc::new(Locality { region, zone, sub_zone });
-        weights.push((0, Arc::clone(&locality), 0));
+        weights.push((group.priority, Arc::clone(&locality), group.load_balancing_weight));
         for endpoint in &group.endpoints {
             let found = match &endpoint.address {
                 EndpointAddress::Ip(address) => vec![*address],
@@ -30,17 +30,18 @@ pub(crate) fn host_sets(
                 let Some(address) = found.first() else { continue };
                 // The one host of a logical cluster keeps its connections when it moves.
                 let known = old.hosts.first().cloned();
-                let host = known.unwrap_or_else(|| Host::new(endpoint, *address, 0, &locality, true));
+                let host = known.unwrap_or_else(|| Host::new(endpoint, *address, group.priority, &locality, true));
                 host.move_to(*address);
                 hosts.push(host);
                 continue;
             }
             for address in found {
-                if hosts.iter().any(|host| host.address() == address) {
-                    continue;
-                }
-                let known = old.hosts.iter().find(|host| host.address() == address && host.locality == locality);
-                hosts.push(known.cloned().unwrap_or_else(|| Host::new(endpoint, address, 0, &locality, false)));
+                let same = |host: &&Arc<Host>| {
+                    host.address() == address && host.locality == locality && host.priority == group.priority
+                };
+                let is_free = |host: &&Arc<Host>| !hosts.iter().any(|taken| Arc::ptr_eq(taken, host));
+                let known = old.hosts.iter().filter(same).find(is_free).cloned();
+                hosts.push(known.unwrap_or_else(|| Host::new(endpoint, address, group.priority, &locality, false)));
             }
         }
     }

@@ -3,12 +3,15 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use sandgate_config::model::Cluster;
 use sandgate_http::h1::ResponseOptions;
 
-use super::{LoadBalancer, PrioritySet, Resources};
+use sandgate_load_balancing::{Choice, LoadBalancer, RuntimeValues};
+
+use super::{LbContext, PrioritySet, Resources};
 use crate::pool::{HostPool, Sweeper};
 use crate::stats::{ClusterCodeStats, ClusterStats, Http1CodecStats, StatsStore, TransportSocketMatchStats};
 
@@ -41,6 +44,9 @@ impl WorkerCluster {
     ) -> Rc<Self> {
         let stat_name = config.stat_name();
         let http = &config.http;
+        let balancing = &config.load_balancing;
+        let runtime = RuntimeValues::of(balancing);
+        let balancer = LoadBalancer::new(balancing, &Arc::default(), runtime, fastrand::Rng::new(), Instant::now());
         Rc::new(Self {
             name: config.name.as_str().into(),
             metadata: config.metadata.as_deref().map(Bytes::copy_from_slice).unwrap_or_default(),
@@ -57,7 +63,7 @@ impl WorkerCluster {
             },
             config: Arc::clone(config),
             pools: RefCell::default(),
-            balancer: RefCell::default(),
+            balancer: RefCell::new(balancer),
             host_count: Cell::new(0),
             sweeper: Rc::clone(sweeper),
         })
@@ -73,14 +79,17 @@ impl WorkerCluster {
         self.host_count.get()
     }
 
-    /// The pool of the host whose turn it is; nothing if there is no host to use.
-    pub(crate) fn choose(&self) -> Option<Rc<HostPool>> {
-        let index = self.balancer.borrow_mut().choose()?;
-        self.pools.borrow().get(index).cloned()
+    /// The pool of the host that load balancing chooses; nothing if there is no host to use.
+    pub(crate) fn choose(&self, context: &mut LbContext<'_>, now: Instant) -> Option<Rc<HostPool>> {
+        let Choice { host, panic } = self.balancer.borrow_mut().choose(context, now);
+        if panic {
+            self.stats.lb_healthy_panic().inc();
+        }
+        self.pools.borrow().get(host?).cloned()
     }
 
     /// Takes over new hosts. Pools of hosts that stay are kept; idle connections of others are closed.
-    pub(crate) fn update(self: &Rc<Self>, set: &PrioritySet) {
+    pub(crate) fn update(self: &Rc<Self>, set: &Arc<PrioritySet>) {
         let old = std::mem::take(&mut *self.pools.borrow_mut());
         let pool = |host| match old.iter().find(|pool| Arc::ptr_eq(pool.host(), host)) {
             Some(pool) => Rc::clone(pool),
@@ -92,7 +101,8 @@ impl WorkerCluster {
                 pool.retire();
             }
         }
-        *self.balancer.borrow_mut() = LoadBalancer::new(set);
+        let runtime = RuntimeValues::of(&self.config.load_balancing);
+        self.balancer.borrow_mut().update(set, runtime, Instant::now());
         self.host_count.set(set.hosts.len());
         *self.pools.borrow_mut() = pools;
     }

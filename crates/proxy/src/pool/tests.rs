@@ -5,11 +5,11 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use sandgate_config::model::{
-    Cluster, Discovery, Endpoint, EndpointAddress, HealthStatus, LbPolicy, Origin, UpstreamHttpOptions,
+    Cluster, Discovery, Endpoint, EndpointAddress, HealthStatus, LbMetadata, Origin, UpstreamHttpOptions,
 };
 
 use super::*;
-use crate::cluster::{PrioritySet, Resources};
+use crate::cluster::{LbContext, PrioritySet, Resources};
 use crate::stats::StatsStore;
 
 struct Fixture {
@@ -27,7 +27,7 @@ fn fixture(connections: u32, pending: u32) -> Fixture {
         alt_stat_name: String::new(),
         discovery: Discovery::Static,
         connect_timeout: Duration::from_secs(5),
-        lb_policy: LbPolicy::RoundRobin,
+        load_balancing: Arc::default(),
         localities: Vec::new(),
         per_connection_buffer_limit_bytes: 0,
         http: UpstreamHttpOptions::default(),
@@ -43,10 +43,11 @@ fn fixture(connections: u32, pending: u32) -> Fixture {
         weight: 1,
         health_status: HealthStatus::Healthy,
         metadata: None,
+        lb_metadata: LbMetadata::default(),
     };
     let host = Host::new(&endpoint, listener.local_addr().unwrap(), 0, &Arc::default(), false);
-    cluster.update(&PrioritySet::new(vec![host], Vec::new()));
-    let pool = cluster.choose().unwrap();
+    cluster.update(&Arc::new(PrioritySet::new(vec![host], Vec::new())));
+    let pool = cluster.choose(&mut LbContext::default(), Instant::now()).unwrap();
     Fixture { pool, cluster, store, _listener: listener }
 }
 
@@ -148,8 +149,8 @@ async fn hosts_that_leave_take_their_idle_connections_with_them() {
     let idle = connected(&mut fixture.pending().await).await;
     let busy = connected(&mut fixture.pending().await).await;
     fixture.pool.release(idle, Instant::now());
-    fixture.cluster.update(&PrioritySet::default());
-    assert!(fixture.cluster.choose().is_none());
+    fixture.cluster.update(&Arc::default());
+    assert!(fixture.cluster.choose(&mut LbContext::default(), Instant::now()).is_none());
     assert_eq!(fixture.stat("upstream_cx_active"), 1);
     fixture.pool.release(busy, Instant::now());
     assert_eq!(fixture.stat("upstream_cx_active"), 0);

@@ -11,7 +11,7 @@ use sandgate_http::Direction;
 use super::replay::Replay;
 use super::retry::{Retry, RetryStatus};
 use super::{ForwardPolicy, ResetReason, Router, UpstreamEvent, UpstreamRequest, headers};
-use crate::cluster::WorkerCluster;
+use crate::cluster::{LbContext, WorkerCluster};
 use crate::pool::HostPool;
 use crate::route_table::Target;
 
@@ -30,7 +30,9 @@ impl Router {
             info.upstream.cluster_metadata = cluster.metadata.clone();
             info.upstream.cluster_endpoints = Some(cluster.host_count() as u64);
         }
-        let Some(pool) = cluster.choose() else { return self.no_healthy_upstream(cluster) };
+        let Some(pool) = cluster.choose(&mut LbContext::default(), now) else {
+            return self.no_healthy_upstream(cluster);
+        };
         self.steer(policy);
         if self.retry.is_some() && !end_stream {
             self.replay = Some(Replay::new(self.stream.buffer_limit()));
@@ -92,7 +94,7 @@ impl Router {
     pub(super) fn try_again(&mut self, cx: &mut Context<'_>, for_timeout: bool, now: Instant) {
         let Some(forward) = &self.forward else { return };
         let (route, cluster) = (Rc::clone(&forward.route), Rc::clone(&forward.cluster));
-        let Some(pool) = cluster.choose() else {
+        let Some(pool) = cluster.choose(&mut LbContext::default(), now) else {
             self.attempts += 1;
             self.stream.info_mut().upstream.attempt_count = self.attempts;
             return self.no_healthy_upstream(&cluster);

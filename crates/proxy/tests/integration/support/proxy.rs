@@ -8,7 +8,7 @@ use bytes::Bytes;
 use sandgate_abi::LogLevel;
 use sandgate_config::model::{
     Admin, Bootstrap, Cluster, DirectResponse, Discovery, Domain, DrainType, Endpoint, EndpointAddress, FilterChain,
-    HealthStatus, HttpConnectionManager, HttpFilter, HttpFilterKind, LbPolicy, Listener, LocalityEndpoints, Origin,
+    HealthStatus, HttpConnectionManager, HttpFilter, HttpFilterKind, LbMetadata, Listener, LocalityEndpoints, Origin,
     PathMatcher, Route, RouteAction, RouteConfiguration, RouteKind, RouteMatch, Router, TrafficDirection,
     UpstreamHttpOptions, VirtualHost,
 };
@@ -167,6 +167,7 @@ pub(crate) fn cluster_of(name: &str, discovery: Discovery, addresses: Vec<Endpoi
         weight: 1,
         health_status: HealthStatus::Healthy,
         metadata: None,
+        lb_metadata: LbMetadata::default(),
     };
     let endpoints = addresses.into_iter().map(endpoint).collect();
     Cluster {
@@ -174,7 +175,7 @@ pub(crate) fn cluster_of(name: &str, discovery: Discovery, addresses: Vec<Endpoi
         alt_stat_name: String::new(),
         discovery,
         connect_timeout: Duration::from_secs(5),
-        lb_policy: LbPolicy::RoundRobin,
+        load_balancing: Arc::default(),
         localities: vec![LocalityEndpoints { endpoints, ..LocalityEndpoints::default() }],
         per_connection_buffer_limit_bytes: 1024 * 1024,
         http: UpstreamHttpOptions::default(),
