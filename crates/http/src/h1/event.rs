@@ -68,6 +68,8 @@ pub struct ResponseHead {
     pub version: Version,
     /// The connection may be used again after this response.
     pub keep_alive: bool,
+    /// The headers, or HTTP/1.0 by its silence, said that the connection ends with this response.
+    pub announces_close: bool,
     /// 101, or a 2xx to CONNECT: every following byte of the connection is body, without framing.
     pub upgrade: bool,
 }

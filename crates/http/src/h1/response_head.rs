@@ -44,6 +44,7 @@ pub(super) fn read_head(
     headers.append(b":status", status.to_string().as_bytes());
     let notes = read_fields(bytes.get(first_line..).unwrap_or_default(), options.max_headers, &mut headers)?;
     let keep_alive = if notes.steers { keeps_alive(&headers, line.version) } else { line.version == Version::Http11 };
+    let announces_close = !keep_alive;
 
     let upgrade = expected.upgrade && status == 101 || expected.connect && (200..300).contains(&status);
     let framing = Framing::of(&mut headers, &notes, options.allow_chunked_length)?;
@@ -68,7 +69,8 @@ pub(super) fn read_head(
     };
     // Nothing tells where the next message would begin after bytes until close, or after a protocol change nobody asked for.
     let keep_alive = keep_alive && !matches!(body, Some(BodyDecoder::UntilClose)) && status != 101;
-    let mut head = ResponseHead { headers, status, end_stream: false, version: line.version, keep_alive, upgrade };
+    let version = line.version;
+    let mut head = ResponseHead { headers, status, end_stream: false, version, keep_alive, announces_close, upgrade };
     // A 101 that nobody asked for has an end of its own in Envoy.
     head.end_stream = body.is_none() && !head.is_informational() && status != 101;
     Ok((head, body))

@@ -88,6 +88,9 @@ impl Connection {
             closing.over = true;
         } else if written {
             closing.over = closing.deadline.is_none_or(|deadline| deadline <= now);
+            if closing.over && closing.deadline.is_some() {
+                self.hcm.stats.downstream_cx_delayed_close_timeout().inc();
+            }
         } else {
             // A client that reads nothing does not keep the connection for ever.
             closing.over = idle.is_some_and(|deadline| deadline <= now);

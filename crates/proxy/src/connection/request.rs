@@ -203,6 +203,7 @@ impl Connection {
         self.requests += 1;
         if self.hcm.config.max_requests_per_connection.is_some_and(|max| max > 0 && self.requests >= max.into()) {
             self.hcm.stats.downstream_cx_max_requests_reached().inc();
+            self.message.wants_close = true;
             self.drain = Drain::Closing;
         }
         if expect_continue && !self.hcm.config.proxy_100_continue {

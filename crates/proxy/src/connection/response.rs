@@ -161,7 +161,7 @@ impl Connection {
         if short {
             self.drain = Drain::Closing;
         }
-        let prompt = self.message.framed_by_close || (self.message.wants_close || short) && request_complete;
+        let prompt = self.message.framed_by_close || self.message.wants_close && request_complete;
         let broken = self.message.broken;
         self.message = super::request::Message::default();
         self.idle_since = now;
@@ -170,7 +170,7 @@ impl Connection {
             self.drain = Drain::Closing;
         }
         if self.drain != Drain::No {
-            // A client that asked for the close and sent all it had to send needs no time to react; one that waits for
+            // A client that knew of the close and sent all it had to send needs no time to react; one that waits for
             // the close as the end of the response must not wait longer.
             self.close(!prompt, now);
         }

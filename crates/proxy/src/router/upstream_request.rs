@@ -325,6 +325,9 @@ impl UpstreamRequest {
         let end = match event {
             UpstreamEvent::Informational { .. } => return,
             UpstreamEvent::Headers { end_stream, .. } => {
+                if exchange.reader.announces_close() {
+                    self.cluster.stats.upstream_cx_close_notify().inc();
+                }
                 self.awaiting_headers = false;
                 self.with_info(|info| info.first_rx = Some(now));
                 *end_stream
@@ -355,9 +358,12 @@ impl UpstreamRequest {
     /// The response is complete: gives the connection back, if it can be used again.
     fn release(&mut self, now: Instant) {
         let State::Open(exchange) = std::mem::replace(&mut self.state, State::Done) else { return };
-        let Exchange { connection, encoder, reader, request_written, .. } = *exchange;
+        let Exchange { mut connection, encoder, reader, request_written, .. } = *exchange;
         // A host that was promised more would take the next request for the rest of this one.
         let kept_word = encoder.is_none_or(|encoder| encoder.is_complete());
+        if kept_word && request_written {
+            connection.set_active(false);
+        }
         if kept_word
             && request_written
             && reader.reusable()

@@ -26,12 +26,19 @@ pub(super) struct ResponseReader {
     closed: bool,
     /// The head said that the connection stays open.
     keep_alive: bool,
+    /// The head said that it does not.
+    announces_close: bool,
 }
 
 impl ResponseReader {
     /// Whether the connection may serve another request after this response.
     pub(super) fn reusable(&self) -> bool {
         self.keep_alive && !self.closed
+    }
+
+    /// Whether the host has said that it ends the connection with this response.
+    pub(super) fn announces_close(&self) -> bool {
+        self.announces_close
     }
 
     pub(super) fn poll(
@@ -111,6 +118,7 @@ impl ResponseReader {
             Event::Head(head) if head.upgrade => Some(self.protocol_error("unexpected upgrade")),
             Event::Head(head) => {
                 self.keep_alive = head.keep_alive;
+                self.announces_close = head.announces_close;
                 Some(UpstreamEvent::Headers { status: head.status, headers: head.headers, end_stream: head.end_stream })
             }
             Event::Data(data) => {
