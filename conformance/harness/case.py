@@ -50,6 +50,7 @@ PROCESS_STEPS = {
     "wait_stat",
     "wait_file",
     "wait_received",
+    "rename",
     "signal",
     "wait_exit",
     "load",

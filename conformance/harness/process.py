@@ -61,7 +61,7 @@ class Proxy:
             *self._command,
             *config,
             *("--base-id", str(random.randint(1, 1 << 24))),
-            *("--concurrency", "1"),
+            *(() if "--concurrency" in self._arguments else ("--concurrency", "1")),
             *("-l", "info"),
             *(() if "--component-log-level" in self._arguments else ("--component-log-level", "wasm:trace")),
             *self._arguments,

@@ -27,6 +27,8 @@ class Steps:
         if "upstream" in step:
             for name, change in step["upstream"].items():
                 self._upstreams[name].change(change)
+        for name, other in (step.get("rename") or {}).items():
+            self._files.path(name).rename(self._files.path(other))
         for name in _names(step.get("kill")):
             await self._upstreams[name].kill()
         for name in _names(step.get("restart")):
