@@ -12,6 +12,7 @@ use crate::{
     report::{Report, field_path, item_path},
 };
 
+mod access_log;
 mod address;
 mod bootstrap;
 mod cluster;
@@ -19,6 +20,7 @@ mod http_connection_manager;
 mod http_filters;
 mod listener;
 mod load_balancing;
+mod local_reply;
 mod matcher;
 mod metadata;
 mod protocol;
@@ -26,6 +28,7 @@ mod retry;
 mod route;
 mod runtime;
 mod source;
+mod substitution_format;
 mod wasm;
 
 pub(crate) use self::{bootstrap::bootstrap, runtime::runtime_value};

@@ -4,11 +4,13 @@
 //! or is in the table of harmless ones. An `Option` means that absence is a behaviour of its own, said in the field's text;
 //! for times, `None` is what Envoy writes as `0s`: no limit.
 
+mod access_log;
 mod bootstrap;
 mod cluster;
 mod http_connection_manager;
 mod listener;
 mod load_balancing;
+mod local_reply;
 mod matcher;
 mod origin;
 mod regex;
@@ -18,6 +20,9 @@ mod runtime;
 mod wasm;
 
 pub use self::{
+    access_log::{
+        AccessLog, AccessLogFilter, AccessLogOptions, AccessLogSink, Comparison, ComparisonOp, SubstitutionFormat,
+    },
     bootstrap::{Admin, Bootstrap, Node},
     cluster::{
         Cluster, Discovery, DnsLookupFamily, DnsOptions, Endpoint, EndpointAddress, HealthStatus, LbMetadata,
@@ -31,6 +36,7 @@ pub use self::{
     load_balancing::{
         ConsistentHashing, HashFunction, LbPolicy, LeastRequest, LoadBalancing, Maglev, RingHash, SlowStart,
     },
+    local_reply::{BodyFormat, LocalReplyConfig, ResponseMapper},
     matcher::{
         CookieMatcher, DoubleMatcher, HeaderMatchSpecifier, HeaderMatcher, MetadataMatcher,
         QueryParameterMatchSpecifier, QueryParameterMatcher, StringMatcher, StringPattern, ValueMatcher,

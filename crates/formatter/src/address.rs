@@ -84,18 +84,18 @@ impl AddressOf {
     }
 }
 
-/// The network of `bits` bits that an address is in.
+/// The network of `bits` bits that an address is in; there are no more bits than the address has.
 fn network(ip: IpAddr, bits: u8, out: &mut Vec<u8>) -> Rendered {
+    let bits = bits.min(if ip.is_ipv4() { 32 } else { 128 });
     let ip = match ip {
-        IpAddr::V4(ip) if bits <= 32 => {
+        IpAddr::V4(ip) => {
             let mask = u32::MAX.checked_shl(32 - u32::from(bits)).unwrap_or(0);
             IpAddr::V4(Ipv4Addr::from_bits(ip.to_bits() & mask))
         }
-        IpAddr::V6(ip) if bits <= 128 => {
+        IpAddr::V6(ip) => {
             let mask = u128::MAX.checked_shl(128 - u32::from(bits)).unwrap_or(0);
             IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() & mask))
         }
-        _ => return Rendered::Absent,
     };
     let _ = write!(out, "{ip}/{bits}");
     Rendered::Text

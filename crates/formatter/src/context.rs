@@ -48,7 +48,8 @@ impl<'a> FormatContext<'a> {
     }
 
     /// From the first byte of the request to the stream's end, or to now if it is not over.
-    pub(crate) fn duration(&self) -> Duration {
+    #[must_use]
+    pub fn duration(&self) -> Duration {
         self.info.end.unwrap_or(self.now).saturating_duration_since(self.info.start)
     }
 

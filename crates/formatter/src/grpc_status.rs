@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use crate::format::Rendered;
-use crate::operator::{number, text};
+use crate::operator::text;
 use crate::{FormatContext, FormatError};
 
 /// How the status is written.
@@ -50,31 +50,39 @@ impl GrpcStatusStyle {
 
     pub(crate) fn render(self, context: &FormatContext<'_>, out: &mut Vec<u8>) -> Rendered {
         let Some(status) = context.grpc_status() else { return Rendered::Absent };
-        if self == Self::Number {
-            return number(out, status);
-        }
         let name = usize::try_from(status).ok().and_then(|status| NAMES.get(status));
-        match name {
-            Some((camel, _)) if self == Self::Camel => text(out, camel.as_bytes()),
-            Some((_, snake)) => text(out, snake.as_bytes()),
-            None => {
+        match (self, name) {
+            (Self::Camel, Some((camel, _))) => text(out, camel.as_bytes()),
+            (Self::Snake, Some((_, snake))) => text(out, snake.as_bytes()),
+            // Writing to a vector cannot fail.
+            _ => {
                 let _ = write!(out, "{status}");
-                Rendered::Text
+                if self == Self::Number { Rendered::Json } else { Rendered::Text }
             }
         }
     }
 }
 
+/// A status that is no number.
+const INVALID: i64 = -1;
+
 impl FormatContext<'_> {
     /// The gRPC status of a gRPC request: of the trailers, else of the headers, else what stands for the HTTP status.
     #[must_use]
-    pub fn grpc_status(&self) -> Option<u64> {
+    pub fn grpc_status(&self) -> Option<i64> {
         if !sandgate_filter::is_grpc_request(self.request_headers?) {
             return None;
         }
+        self.response_grpc_status()
+    }
+
+    /// The same whatever the request is.
+    #[must_use]
+    pub fn response_grpc_status(&self) -> Option<i64> {
         let status = |headers: Option<&sandgate_http::HeaderMap>| {
             let value = headers?.get(b"grpc-status").filter(|value| !value.is_empty())?;
-            Some(std::str::from_utf8(value).ok().and_then(|value| value.parse().ok()).unwrap_or(UNKNOWN))
+            let number = std::str::from_utf8(value).ok().and_then(|value| value.parse::<u32>().ok());
+            Some(number.map_or(INVALID, i64::from))
         };
         status(self.response_trailers).or_else(|| status(self.response_headers)).or_else(|| {
             match self.info.response_code? {
@@ -84,5 +92,3 @@ impl FormatContext<'_> {
         })
     }
 }
-
-const UNKNOWN: u64 = 2;

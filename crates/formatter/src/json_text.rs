@@ -54,26 +54,42 @@ pub(crate) fn string(text: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-/// Appends what stands between the quotes. Bytes that are not UTF-8 are written as octal escapes.
+/// Appends what stands between the quotes. In a text that is not UTF-8 every byte that is not plain is written as the
+/// number it is.
 pub(crate) fn escape(text: &[u8], out: &mut Vec<u8>) {
-    for chunk in text.utf8_chunks() {
-        for character in chunk.valid().chars() {
-            match character {
-                '"' => out.extend_from_slice(b"\\\""),
-                '\\' => out.extend_from_slice(b"\\\\"),
-                '\n' => out.extend_from_slice(b"\\n"),
-                '\r' => out.extend_from_slice(b"\\r"),
-                '\t' => out.extend_from_slice(b"\\t"),
-                '\u{8}' => out.extend_from_slice(b"\\b"),
-                '\u{c}' => out.extend_from_slice(b"\\f"),
-                control if u32::from(control) < 0x20 => {
-                    let _ = write!(out, "\\u{:04x}", u32::from(control));
-                }
-                other => out.extend_from_slice(other.encode_utf8(&mut [0; 4]).as_bytes()),
+    if text.iter().all(|byte| is_plain(*byte)) {
+        out.extend_from_slice(text);
+        return;
+    }
+    let Ok(valid) = std::str::from_utf8(text) else {
+        for byte in text {
+            if is_plain(*byte) {
+                out.push(*byte);
+            } else {
+                // Writing to a vector cannot fail.
+                let _ = write!(out, "\\u{byte:04x}");
             }
         }
-        for byte in chunk.invalid() {
-            let _ = write!(out, "\\{byte:03o}");
+        return;
+    };
+    for character in valid.chars() {
+        match character {
+            '"' => out.extend_from_slice(b"\\\""),
+            '\\' => out.extend_from_slice(b"\\\\"),
+            '\n' => out.extend_from_slice(b"\\n"),
+            '\r' => out.extend_from_slice(b"\\r"),
+            '\t' => out.extend_from_slice(b"\\t"),
+            '\u{8}' => out.extend_from_slice(b"\\b"),
+            '\u{c}' => out.extend_from_slice(b"\\f"),
+            control if u32::from(control) < 0x20 => {
+                let _ = write!(out, "\\u{:04x}", u32::from(control));
+            }
+            other => out.extend_from_slice(other.encode_utf8(&mut [0; 4]).as_bytes()),
         }
     }
+}
+
+/// ASCII that needs no escape.
+fn is_plain(byte: u8) -> bool {
+    (0x20..0x7f).contains(&byte) && byte != b'"' && byte != b'\\'
 }

@@ -1,5 +1,7 @@
 //! The path and its query.
 
+use std::borrow::Cow;
+
 use crate::command::one_of;
 use crate::format::Rendered;
 use crate::operator::{optional, text};
@@ -46,15 +48,17 @@ impl QueryParam {
         Self(name.as_bytes().into())
     }
 
-    /// The first value of that name, not decoded.
+    /// The first value of that name, decoded.
     pub(crate) fn render(&self, context: &FormatContext<'_>, out: &mut Vec<u8>) -> Rendered {
         let Some(query) = query(context) else { return Rendered::Absent };
-        let value = query.split(|byte| *byte == b'&').find_map(|pair| {
+        for pair in query.split(|byte| *byte == b'&') {
             let mut halves = pair.splitn(2, |byte| *byte == b'=');
-            let name = halves.next()?;
-            (name == &*self.0).then(|| halves.next().unwrap_or_default())
-        });
-        optional(out, value)
+            let name = halves.next().unwrap_or_default();
+            if *decoded(name) == *self.0 {
+                return text(out, &decoded(halves.next().unwrap_or_default()));
+            }
+        }
+        Rendered::Absent
     }
 }
 
@@ -63,28 +67,32 @@ pub(crate) fn all(context: &FormatContext<'_>, decode: bool, out: &mut Vec<u8>) 
     match query(context) {
         None => Rendered::Absent,
         Some(query) if decode => {
-            percent_decode(query, out);
+            decode_visible(query, out);
             Rendered::Text
         }
         Some(query) => text(out, query),
     }
 }
 
-/// What follows the path's first question mark, up to a fragment.
+/// What follows the path's first question mark.
 fn query<'a>(context: &FormatContext<'a>) -> Option<&'a [u8]> {
     let path = context.request_headers?.get(b":path")?;
     let at = path.iter().position(|byte| *byte == b'?')?;
     path.get(at + 1..)
 }
 
-fn percent_decode(encoded: &[u8], out: &mut Vec<u8>) {
-    let mut rest = encoded;
+/// Percent-decoded; what is no escape stays as it is.
+fn decoded(text: &[u8]) -> Cow<'_, [u8]> {
+    if !text.contains(&b'%') {
+        return Cow::Borrowed(text);
+    }
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text;
     while let Some((byte, after)) = rest.split_first() {
-        let decoded = (*byte == b'%').then(|| after.get(..2)).flatten().and_then(hex_byte);
-        match decoded {
-            Some(decoded) => {
+        match escape(*byte, after) {
+            Some((decoded, after)) => {
                 out.push(decoded);
-                rest = after.get(2..).unwrap_or_default();
+                rest = after;
             }
             None => {
                 out.push(*byte);
@@ -92,9 +100,29 @@ fn percent_decode(encoded: &[u8], out: &mut Vec<u8>) {
             }
         }
     }
+    Cow::Owned(out)
 }
 
-fn hex_byte(digits: &[u8]) -> Option<u8> {
+/// Decodes what stands for a visible ASCII character, but not for a quotation mark, so that fields of a log line keep
+/// apart. The percent sign of what is no escape is dropped if two more bytes follow (observed in Envoy 1.40).
+fn decode_visible(text: &[u8], out: &mut Vec<u8>) {
+    let mut rest = text;
+    while let Some((byte, after)) = rest.split_first() {
+        rest = after;
+        match escape(*byte, after) {
+            Some((decoded, after)) if decoded.is_ascii_graphic() && decoded != b'"' => {
+                out.push(decoded);
+                rest = after;
+            }
+            None if *byte == b'%' && after.len() >= 2 => {}
+            _ => out.push(*byte),
+        }
+    }
+}
+
+/// The byte that `%XX` stands for, and what follows.
+fn escape(byte: u8, after: &[u8]) -> Option<(u8, &[u8])> {
+    let (digits, rest) = (byte == b'%').then(|| after.split_at_checked(2)).flatten()?;
     let digits = std::str::from_utf8(digits).ok().filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()))?;
-    u8::from_str_radix(digits, 16).ok()
+    Some((u8::from_str_radix(digits, 16).ok()?, rest))
 }

@@ -31,9 +31,7 @@ pub(crate) fn find(name: &str) -> Option<Operator> {
 /// Known to Envoy and without a value here: they are about TLS, tracing, addresses inside of the process and other
 /// transports.
 const ABSENT: &[&str] = &[
-    "DOWNSTREAM_DIRECT_LOCAL_ADDRESS_ENDPOINT_ID",
     "DOWNSTREAM_HANDSHAKE_DURATION",
-    "DOWNSTREAM_LOCAL_ADDRESS_ENDPOINT_ID",
     "DOWNSTREAM_LOCAL_CLOSE_REASON",
     "DOWNSTREAM_LOCAL_DNS_SAN",
     "DOWNSTREAM_LOCAL_EMAIL_SAN",
@@ -76,7 +74,6 @@ const ABSENT: &[&str] = &[
     "UPSTREAM_PEER_ISSUER",
     "UPSTREAM_PEER_SUBJECT",
     "UPSTREAM_PEER_URI_SAN",
-    "UPSTREAM_REMOTE_ADDRESS_ENDPOINT_ID",
     "UPSTREAM_SERVER_NAME",
     "UPSTREAM_TLS_CIPHER",
     "UPSTREAM_TLS_GROUP",
@@ -99,6 +96,9 @@ const COMMANDS: &[(&str, Simple)] = &[
     ("DOWNSTREAM_DECOMPRESSED_HEADER_BYTES_RECEIVED", |context, out| number(out, context.info.bytes.header_received)),
     ("DOWNSTREAM_DECOMPRESSED_HEADER_BYTES_SENT", |context, out| number(out, context.info.bytes.header_sent)),
     ("DOWNSTREAM_DETECTED_CLOSE_TYPE", |_, out| text(out, b"Normal")),
+    // Only addresses inside of the process have one.
+    ("DOWNSTREAM_DIRECT_LOCAL_ADDRESS_ENDPOINT_ID", |_, out| text(out, b"")),
+    ("DOWNSTREAM_LOCAL_ADDRESS_ENDPOINT_ID", |_, out| text(out, b"")),
     ("DOWNSTREAM_HEADER_BYTES_RECEIVED", |context, out| number(out, context.info.bytes.header_received)),
     ("DOWNSTREAM_HEADER_BYTES_SENT", |context, out| number(out, context.info.bytes.header_sent)),
     ("DOWNSTREAM_WIRE_BYTES_RECEIVED", |context, out| number(out, context.info.bytes.wire_received)),
@@ -172,6 +172,9 @@ const COMMANDS: &[(&str, Simple)] = &[
     }),
     ("UPSTREAM_HOST_NAMES_ATTEMPTED", |context, out| hosts(context, out, host_name)),
     ("UPSTREAM_HOST_NAMES_ATTEMPTED_WITHOUT_PORT", |context, out| hosts(context, out, host_name_without_port)),
+    ("UPSTREAM_REMOTE_ADDRESS_ENDPOINT_ID", |context, out| {
+        optional(out, context.info.upstream.remote_address.map(|_| b"".as_slice()))
+    }),
     ("UPSTREAM_PROTOCOL", |context, out| optional(out, context.info.upstream.protocol.map(str::as_bytes))),
     ("UPSTREAM_REQUEST_ATTEMPT_COUNT", |context, out| number(out, context.info.upstream.attempt_count.into())),
     ("UPSTREAM_TRANSPORT_FAILURE_REASON", |context, out| {

@@ -10,6 +10,7 @@ use std::task::{Context, Poll};
 use std::time::{Instant, SystemTime};
 
 use sandgate_filter::{ConnectionInfo, EncodeEvent, FilterManager, Stream, StreamOptions, response_flag};
+use sandgate_formatter::AccessLogType;
 use sandgate_http::{BodyBuffer, Direction, HeaderMap, LocalReply};
 
 use crate::hcm::Hcm;
@@ -129,7 +130,7 @@ impl ActiveStream {
         now: Instant,
     ) -> Self {
         let timers = StreamTimers::new(&hcm.config, start.instant, now);
-        Self::build(worker, hcm, connection, start, None, timers)
+        Self::build(worker, hcm, connection, start, Some("HTTP/1.1"), timers)
     }
 
     fn build(
@@ -345,6 +346,7 @@ impl ActiveStream {
             self.stream.info_mut().last_downstream_tx = Some(now);
         }
         self.manager.log(now);
+        self.hcm.access_logs.log(&self.stream, AccessLogType::DownstreamEnd, now);
         self.manager.destroy();
         self.terminal.abort();
     }

@@ -7,6 +7,7 @@ use sandgate_config::model;
 use sandgate_filter::{HttpFilter, ListenerInfo};
 use sandgate_http::h1::RequestOptions;
 
+use crate::access_log::AccessLogs;
 use crate::admin::AdminContext;
 use crate::drain::ListenerDrain;
 use crate::route_table::RouteTable;
@@ -27,6 +28,7 @@ pub(crate) enum TerminalFactory {
 pub(crate) struct Hcm {
     pub(crate) config: Arc<model::HttpConnectionManager>,
     pub(crate) routes: RouteTable,
+    pub(crate) access_logs: AccessLogs,
     /// In the order of the request; the terminal is not among them.
     pub(crate) filters: Vec<FilterFactory>,
     pub(crate) terminal: TerminalFactory,

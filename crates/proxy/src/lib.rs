@@ -1,6 +1,7 @@
 //! The data plane: workers, listeners, HTTP connection handling, routing, clusters, stats and admin.
 #![forbid(unsafe_code)]
 
+mod access_log;
 mod active_stream;
 pub mod admin;
 mod cluster;
@@ -26,5 +27,6 @@ mod worker;
 /// Stats under the name that this crate uses for them.
 pub use sandgate_stats as stats;
 
+pub use access_log::LogOptions;
 pub use drain::{DrainDirection, DrainOptions, DrainStrategy};
 pub use server::{ListenerAddress, Server, ServerError, ServerOptions, StartError, validate};

@@ -25,6 +25,7 @@ use tokio::sync::mpsc::UnboundedSender;
 pub use error::{ServerError, StartError};
 pub use validate::validate;
 
+use crate::access_log::LogOptions;
 use crate::admin::LogControl;
 use crate::drain::DrainOptions;
 use crate::lifecycle::Lifecycle;
@@ -49,6 +50,8 @@ pub struct ServerOptions {
     pub drain: DrainOptions,
     /// What `/logging` shows and changes; without it the page has no loggers.
     pub logging: Option<Arc<dyn LogControl>>,
+    /// When access logs are written.
+    pub access_logs: LogOptions,
     /// SIGTERM and SIGINT begin a shutdown, a second one ends it at once; SIGUSR1 has log files opened anew. Only for the server of a whole process.
     pub handle_signals: bool,
 }
@@ -84,6 +87,7 @@ impl ServerOptions {
             shutdown_grace: Duration::from_secs(10),
             drain: DrainOptions::default(),
             logging: None,
+            access_logs: LogOptions::default(),
             handle_signals: false,
         }
     }

@@ -14,6 +14,7 @@ pub(crate) use environment::{HostTask, WorkerEnvironment};
 pub(crate) use guarded::{guarded, panic_message};
 pub(crate) use registry::ConnectionSlot;
 
+use crate::access_log::LogBuffers;
 use crate::cluster::ClusterManager;
 use crate::date::DateCache;
 use crate::drain::DrainManager;
@@ -27,10 +28,11 @@ pub(crate) struct Worker {
     /// Stands in for a loopback peer in `x-forwarded-for`.
     pub(crate) local_ip: IpAddr,
     /// Settings that can change while the process runs.
-    #[allow(dead_code, reason = "for those who ask first")]
     pub(crate) runtime: Arc<Runtime>,
     /// Which responses are to end their connections.
     pub(crate) drain: Arc<DrainManager>,
+    /// Access log entries on their way to the files.
+    pub(crate) logs: Rc<LogBuffers>,
     connection_ids: Arc<AtomicU64>,
     draining: Cell<bool>,
     connections: Registry,
@@ -42,6 +44,7 @@ impl Worker {
         local_ip: IpAddr,
         runtime: Arc<Runtime>,
         drain: Arc<DrainManager>,
+        logs: Rc<LogBuffers>,
         connection_ids: Arc<AtomicU64>,
     ) -> Rc<Self> {
         Rc::new(Self {
@@ -50,6 +53,7 @@ impl Worker {
             local_ip,
             runtime,
             drain,
+            logs,
             connection_ids,
             draining: Cell::new(false),
             connections: Registry::default(),

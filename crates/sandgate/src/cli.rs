@@ -125,6 +125,13 @@ pub(crate) struct RunArgs {
     /// Accepted and without effect: there is no hot restart.
     #[arg(long, value_name = "S", default_value_t = 900)]
     pub(crate) parent_shutdown_time_s: u64,
+    /// Access log entries wait so long for others before they are written, in milliseconds.
+    #[arg(long, value_name = "MS", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) file_flush_interval_msec: u64,
+
+    /// Access log entries are written once there are so many KiB of them.
+    #[arg(long, value_name = "KIB", default_value_t = 64)]
+    pub(crate) file_flush_min_size_kb: u32,
 
     /// Accepted and without effect: there is no hot restart, so instances need no id.
     #[arg(long, value_name = "N", default_value_t = 0)]

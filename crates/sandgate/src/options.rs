@@ -40,6 +40,8 @@ pub(crate) fn command_line(args: &RunArgs, concurrency: usize) -> Value {
             DrainStrategy::Gradual => "Gradual",
             DrainStrategy::Immediate => "Immediate",
         },
+        "file_flush_interval": format!("{}s", args.file_flush_interval_msec as f64 / 1000.0),
+        "file_flush_min_size": args.file_flush_min_size_kb,
         "shutdown_grace": format!("{}s", args.shutdown_grace().as_secs()),
     })
 }

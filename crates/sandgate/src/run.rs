@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sandgate_config::model::Bootstrap;
 use sandgate_host::{Host, LoadError};
-use sandgate_proxy::{Server, ServerError, ServerOptions, StartError, validate};
+use sandgate_proxy::{LogOptions, Server, ServerError, ServerOptions, StartError, validate};
 
 use crate::cli::{Mode, RunArgs};
 use crate::configuration::ConfigurationError;
@@ -71,6 +72,10 @@ fn serve(args: &RunArgs, bootstrap: Bootstrap, host: Arc<Host>) -> Result<(), Ru
     }
     server_options.command_line = options::command_line(args, server_options.concurrency);
     server_options.shutdown_grace = args.shutdown_grace();
+    server_options.access_logs = LogOptions {
+        flush_interval: Duration::from_millis(args.file_flush_interval_msec),
+        flush_min_bytes: (args.file_flush_min_size_kb as usize) << 10,
+    };
     server_options.handle_signals = true;
     server_options.drain = args.drain();
     server_options.logging = Some(Arc::new(logger::Control));

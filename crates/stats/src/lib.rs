@@ -21,6 +21,7 @@ pub use block::{Counter, Gauge};
 pub use codes::{ClusterCodeStats, CodeStats};
 pub use distribution::Distribution;
 pub use histogram::{Histogram, SharedHistogram, milliseconds};
+pub use names::FilesystemStats;
 pub use names::scope_name;
 pub use names::{ClusterStats, TransportSocketMatchStats};
 pub use names::{ConfiguredListenerStats, ListenerStats, ThreadListenerStats};

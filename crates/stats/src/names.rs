@@ -1,6 +1,7 @@
 //! The scopes and their stats, named as Envoy 1.40 names them.
 
 mod cluster;
+mod filesystem;
 mod http;
 mod listener;
 mod vhost;
@@ -8,6 +9,7 @@ mod vhost;
 use std::borrow::Cow;
 
 pub use cluster::{ClusterStats, TransportSocketMatchStats};
+pub use filesystem::FilesystemStats;
 pub use http::{Http1CodecStats, HttpListenerStats, HttpStats, RouterStats, TracingStats};
 pub use listener::{ConfiguredListenerStats, ListenerStats, ThreadListenerStats};
 pub use vhost::VirtualClusterStats;

@@ -2,9 +2,9 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use super::{Context, http_filters::http_filters, protocol, route::route_configuration};
+use super::{Context, access_log, http_filters::http_filters, local_reply, protocol, route::route_configuration};
 use crate::{
-    model::{CodecType, HttpConnectionManager, ServerHeaderTransformation},
+    model::{AccessLogOptions, CodecType, HttpConnectionManager, ServerHeaderTransformation},
     proto::envoy::extensions::filters::network::http_connection_manager::v3::{
         self as proto,
         http_connection_manager::{CodecType as Codec, RouteSpecifier, ServerHeaderTransformation as Transformation},
@@ -14,7 +14,7 @@ use crate::{
 /// Converts a connection manager.
 pub(super) fn http_connection_manager(
     context: &mut Context<'_>,
-    message: proto::HttpConnectionManager,
+    mut message: proto::HttpConnectionManager,
     clusters: &HashSet<String>,
 ) -> Option<HttpConnectionManager> {
     let codec_type = codec_type(context, message.codec_type);
@@ -28,6 +28,11 @@ pub(super) fn http_connection_manager(
         });
     }
     let common = context.field("common_http_protocol_options", |context| protocol::common(context, &common));
+    let access_logs = access_log::access_logs(context, "access_log", std::mem::take(&mut message.access_log));
+    let access_log_options = access_log_options(context, &message);
+    let local_reply = message.local_reply_config.take().map(|config| {
+        Box::new(context.field("local_reply_config", |context| local_reply::local_reply(context, config)))
+    });
     let http_filters = http_filters(context, message.http_filters);
     let route_config = context.required("route_config", message.route_specifier)?;
     let RouteSpecifier::RouteConfig(route_config) = route_config;
@@ -70,6 +75,9 @@ pub(super) fn http_connection_manager(
         skip_xff_append: message.skip_xff_append,
         proxy_100_continue: message.proxy_100_continue,
         http1: protocol::http1(message.http_protocol_options.unwrap_or_default()),
+        access_logs,
+        access_log_options,
+        local_reply,
         origin: context.origin(),
         ..HttpConnectionManager::new(message.stat_prefix, route_config, http_filters)
     })
@@ -88,5 +96,28 @@ fn codec_type(context: &mut Context<'_>, codec: i32) -> Option<CodecType> {
             None
         }
         Err(_) => None,
+    }
+}
+
+/// When entries are written; the fields of old, or those that came in their place.
+fn access_log_options(context: &mut Context<'_>, message: &proto::HttpConnectionManager) -> AccessLogOptions {
+    let Some(options) = &message.access_log_options else {
+        return AccessLogOptions {
+            on_new_request: message.flush_access_log_on_new_request,
+            interval: context.duration("access_log_flush_interval", message.access_log_flush_interval),
+        };
+    };
+    let set = [
+        ("flush_access_log_on_new_request", message.flush_access_log_on_new_request),
+        ("access_log_flush_interval", message.access_log_flush_interval.is_some()),
+    ];
+    for (field, _) in set.into_iter().filter(|(_, set)| *set) {
+        context.error(format!("Only one of {field} or access_log_options can be specified."));
+    }
+    AccessLogOptions {
+        on_new_request: options.flush_access_log_on_new_request,
+        interval: context.field("access_log_options", |context| {
+            context.duration("access_log_flush_interval", options.access_log_flush_interval)
+        }),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Origin, RouteConfiguration, WasmPlugin};
+use super::{AccessLog, AccessLogOptions, LocalReplyConfig, Origin, RouteConfiguration, WasmPlugin};
 
 /// Envoy's `envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager`.
 ///
@@ -69,6 +69,12 @@ pub struct HttpConnectionManager {
     pub proxy_100_continue: bool,
     /// HTTP/1 to clients.
     pub http1: Http1Options,
+    /// What is written of requests.
+    pub access_logs: Vec<AccessLog>,
+    /// When, besides at their end.
+    pub access_log_options: AccessLogOptions,
+    /// `local_reply_config`: what answers look like that do not come from an upstream.
+    pub local_reply: Option<Box<LocalReplyConfig>>,
     /// Where it stands.
     pub origin: Origin,
 }
@@ -189,6 +195,9 @@ impl HttpConnectionManager {
             skip_xff_append: false,
             proxy_100_continue: false,
             http1: Http1Options::default(),
+            access_logs: Vec::new(),
+            access_log_options: AccessLogOptions::default(),
+            local_reply: None,
             origin: Origin::default(),
         }
     }

@@ -4,6 +4,7 @@
 
 mod support;
 
+mod access_logs;
 mod any;
 mod clusters;
 mod defaults;

@@ -19,6 +19,16 @@ pub enum StartError {
         /// The system's reason.
         source: io::Error,
     },
+    /// An access log cannot be opened.
+    #[error("{}unable to open file '{path}': {}", place(.origin), reason(.source))]
+    AccessLog {
+        /// Where it is configured.
+        origin: Box<Origin>,
+        /// Its name.
+        path: String,
+        /// The system's reason.
+        source: io::Error,
+    },
     /// A module's file cannot be read.
     #[error("{}Unable to create Wasm plugin {plugin}: {source}", place(.origin))]
     Code {
@@ -68,4 +78,13 @@ pub enum ServerError {
 
 fn place(origin: &Origin) -> String {
     if origin.path.is_empty() && origin.file.is_empty() { String::new() } else { format!("{origin}: ") }
+}
+
+/// An error of the system in its own words, without its number.
+fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.split_once(" (os error ") {
+        Some((words, _)) => words.to_owned(),
+        None => text,
+    }
 }

@@ -6,10 +6,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sandgate_config::model::{self, Bootstrap, HttpFilterKind, RouteConfiguration};
 use sandgate_filter::ListenerInfo;
-use sandgate_host::{PluginHandle, WorkerHost};
+use sandgate_host::PluginHandle;
 
 use super::StartError;
 use super::plugins::Plugins;
+use super::thread::LocalWorker;
+use crate::access_log::AccessLogs;
 use crate::admin::AdminContext;
 use crate::drain::ListenerDrain;
 use crate::hcm::{FilterFactory, Hcm, TerminalFactory, request_options};
@@ -19,17 +21,18 @@ use crate::stats::{
     ThreadListenerStats, TracingStats,
 };
 use crate::wasm_filter::WasmFilter;
+use crate::worker::Worker;
 
 /// The connection manager of every listener, in the order of the configuration.
 pub(super) fn build(
     bootstrap: &Bootstrap,
     plugins: &Plugins,
-    host: &Rc<WorkerHost>,
+    local: &LocalWorker,
     store: &StatsStore,
     thread: &str,
 ) -> Result<Vec<Rc<Hcm>>, StartError> {
     let listeners = bootstrap.listeners.iter().enumerate();
-    listeners.map(|(index, listener)| build_one(index, listener, bootstrap, plugins, host, (store, thread))).collect()
+    listeners.map(|(index, listener)| build_one(index, listener, bootstrap, plugins, local, (store, thread))).collect()
 }
 
 fn build_one(
@@ -37,7 +40,7 @@ fn build_one(
     listener: &model::Listener,
     bootstrap: &Bootstrap,
     plugins: &Plugins,
-    host: &Rc<WorkerHost>,
+    local: &LocalWorker,
     (store, thread): (&StatsStore, &str),
 ) -> Result<Rc<Hcm>, StartError> {
     let Some(chain) = listener.filter_chains.first() else {
@@ -54,7 +57,7 @@ fn build_one(
             HttpFilterKind::Router(config) => router = config.clone(),
             HttpFilterKind::Wasm(wasm) => {
                 let Some(plugin) = plugins.get(index, 0, filter_index) else { continue };
-                let handle = host.plugin_handle(plugin).map_err(|source| StartError::Plugin {
+                let handle = local.host.plugin_handle(plugin).map_err(|source| StartError::Plugin {
                     origin: Box::new(wasm.origin.clone()),
                     source: Box::new(source),
                 })?;
@@ -86,6 +89,7 @@ fn build_one(
         stat_name: &stat_name,
         thread,
         store,
+        worker: &local.worker,
     });
     hcm.router_stats.show();
     // Every worker has these; they are zero.
@@ -94,7 +98,7 @@ fn build_one(
 }
 
 /// The connection manager of the admin interface.
-pub(super) fn build_admin(context: &Arc<AdminContext>, store: &StatsStore) -> Rc<Hcm> {
+pub(super) fn build_admin(context: &Arc<AdminContext>, worker: &Worker, store: &StatsStore) -> Rc<Hcm> {
     let mut config = model::HttpConnectionManager::new("admin", RouteConfiguration::default(), Vec::new());
     // As Envoy's: nobody in front of it is trusted, and a request id is of no use.
     config.use_remote_address = true;
@@ -110,6 +114,7 @@ pub(super) fn build_admin(context: &Arc<AdminContext>, store: &StatsStore) -> Rc
         stat_name: "admin",
         thread: "main_thread",
         store,
+        worker,
     })
 }
 
@@ -123,12 +128,15 @@ struct Parts<'a> {
     stat_name: &'a str,
     thread: &'a str,
     store: &'a StatsStore,
+    worker: &'a Worker,
 }
 
 fn assemble(parts: Parts<'_>) -> Rc<Hcm> {
-    let Parts { config, filters, terminal, buffer_limit, drain, listener_info, stat_name, thread, store } = parts;
+    let Parts { config, filters, terminal, buffer_limit, drain, listener_info, stat_name, thread, store, worker } =
+        parts;
     let http_name = format!("{stat_name}.http.{}", config.stat_prefix);
     Rc::new(Hcm {
+        access_logs: AccessLogs::new(&config.access_logs, &worker.logs, &worker.runtime),
         routes: RouteTable::new(&config.route_config),
         filters,
         terminal,

@@ -11,7 +11,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
-use sandgate_config::model::Bootstrap;
+use sandgate_config::model::{AccessLog, Bootstrap};
 use sandgate_host::{Environment, Host, PluginHandle, WorkerHost};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::task::LocalSet;
@@ -21,6 +21,7 @@ use super::signals::{SignalEvent, Signals};
 use super::stats::{Numbers, add_host_stats, add_runtime_stats, add_server_stats, add_start_time, flush};
 use super::thread::{LocalWorker, listen};
 use super::{ListenerAddress, ServerError, ServerOptions, StartError};
+use crate::access_log::LogFiles;
 use crate::admin::{AdminAction, AdminContext};
 use crate::cluster::{ClusterTable, add_breaker_stats};
 use crate::drain::{DrainDirection, DrainManager};
@@ -59,6 +60,7 @@ pub(super) struct Shared {
     pub(super) stats: Arc<StatsStore>,
     pub(super) runtime: Arc<Runtime>,
     pub(super) drain: Arc<DrainManager>,
+    pub(super) logs: Arc<LogFiles>,
     pub(super) local_ip: IpAddr,
     pub(super) connection_ids: Arc<AtomicU64>,
 }
@@ -142,12 +144,19 @@ impl Main {
             clusters: ClusterTable::new(bootstrap.clusters.clone()),
             runtime: Arc::new(Runtime::new(&bootstrap.layered_runtime)),
             drain: Arc::new(DrainManager::new(options.drain, Arc::clone(&lifecycle))),
+            logs: LogFiles::open(access_logs(&bootstrap), options.access_logs, &options.stats)?,
             bootstrap,
             plugins,
             host: Arc::clone(&options.host),
             stats: Arc::clone(&options.stats),
             local_ip: local_ip(),
             connection_ids: Arc::new(AtomicU64::new(0)),
+        });
+        let logs = Arc::downgrade(&shared.logs);
+        lifecycle.on_reopen(move || {
+            if let Some(logs) = logs.upgrade() {
+                logs.reopen();
+            }
         });
         dns::set_static_hosts(&shared.clusters);
         let mut updates = dns::start(&shared.clusters);
@@ -177,7 +186,7 @@ impl Main {
         let admin_address = admin.as_ref().map(|admin| admin.address);
         if let Some(admin) = admin {
             log::info!(target: "admin", "admin address: {}", admin.address);
-            let hcm = super::hcm::build_admin(&Arc::new(context), &options.stats);
+            let hcm = super::hcm::build_admin(&Arc::new(context), &local.worker, &options.stats);
             let sockets = listening(admin)?;
             let _ = listen(&local.worker, &[hcm], sockets);
         }
@@ -310,3 +319,9 @@ fn local_ip() -> IpAddr {
 
 /// How long the start waits for names.
 const FIRST_RESOLUTION: Duration = Duration::from_secs(5);
+
+/// All access logs of a configuration.
+fn access_logs(bootstrap: &Bootstrap) -> impl Iterator<Item = &AccessLog> {
+    let chains = bootstrap.listeners.iter().flat_map(|listener| &listener.filter_chains);
+    chains.flat_map(|chain| &chain.http_connection_manager.access_logs)
+}

@@ -11,6 +11,7 @@ use tokio::task::{JoinHandle, LocalSet};
 
 use super::StartError;
 use super::main_loop::{MainCommand, Shared};
+use crate::access_log::LogBuffers;
 use crate::cluster::{ClusterManager, PrioritySet};
 use crate::drain::DrainDirection;
 use crate::hcm::Hcm;
@@ -48,11 +49,17 @@ impl LocalWorker {
     ) -> Self {
         let sweeper = Rc::new(Sweeper::default());
         let clusters = ClusterManager::new(&shared.clusters, &sweeper, &shared.stats);
+        let logs = LogBuffers::new(&shared.logs);
+        if logs.is_used() {
+            let flushing = LogBuffers::keep_flushing(Rc::downgrade(&logs));
+            tokio::task::spawn_local(guarded("access log flusher", flushing));
+        }
         let worker = Worker::new(
             Rc::clone(&clusters),
             shared.local_ip,
             Arc::clone(&shared.runtime),
             Arc::clone(&shared.drain),
+            logs,
             Arc::clone(&shared.connection_ids),
         );
         tokio::task::spawn_local(guarded("connection sweeper", sweeper.run(clusters)));
@@ -147,7 +154,7 @@ async fn serve(
     let local = LocalWorker::new(shared, &environment, worker_host);
     *host.borrow_mut() = Some(Rc::clone(&local.host));
     let thread = name.strip_prefix("wrk:").unwrap_or(name);
-    let hcms = match super::hcm::build(&shared.bootstrap, &shared.plugins, &local.host, &shared.stats, thread) {
+    let hcms = match super::hcm::build(&shared.bootstrap, &shared.plugins, &local, &shared.stats, thread) {
         Ok(hcms) => hcms,
         Err(error) => {
             let _ = ready.send(Err(error));

@@ -1,0 +1,82 @@
+//! Access logs: which entries are written, how they look, and the way to their files.
+//!
+//! A worker renders an entry into a buffer of its own for each file. Full buffers, and after the flush interval all of
+//! them, go to one thread that does nothing but write, so that no disk ever holds up a worker.
+
+mod buffers;
+mod files;
+mod filter;
+mod writer;
+
+use std::rc::Rc;
+use std::time::Instant;
+
+use sandgate_config::model::{self, SubstitutionFormat};
+use sandgate_filter::Stream;
+use sandgate_formatter::{AccessLogType, FormatContext};
+use sandgate_http::Direction;
+
+use crate::runtime::Runtime;
+
+pub(crate) use buffers::LogBuffers;
+pub(crate) use files::LogFiles;
+pub use files::LogOptions;
+pub(crate) use filter::LogFilter;
+
+/// The access logs of one connection manager, router or listener on one worker.
+pub(crate) struct AccessLogs {
+    loggers: Vec<Logger>,
+    buffers: Rc<LogBuffers>,
+}
+
+struct Logger {
+    filter: Option<LogFilter>,
+    format: SubstitutionFormat,
+    /// Its place in the buffers.
+    file: usize,
+}
+
+// === impl AccessLogs ===
+
+impl AccessLogs {
+    /// Of a configuration whose files are open.
+    pub(crate) fn new(logs: &[model::AccessLog], buffers: &Rc<LogBuffers>, runtime: &std::sync::Arc<Runtime>) -> Self {
+        let logger = |log: &model::AccessLog| {
+            Some(Logger {
+                filter: log.filter.as_ref().map(|filter| LogFilter::new(filter, runtime)),
+                format: log.format.clone(),
+                file: buffers.files().index(&log.sink)?,
+            })
+        };
+        Self { loggers: logs.iter().filter_map(logger).collect(), buffers: Rc::clone(buffers) }
+    }
+
+    /// Writes what the logs want of a stream.
+    pub(crate) fn log(&self, stream: &Stream, kind: AccessLogType, now: Instant) {
+        if self.loggers.is_empty() {
+            return;
+        }
+        let (request, response) = (stream.headers(Direction::Request), stream.headers(Direction::Response));
+        let trailers = stream.trailers(Direction::Response);
+        let info = stream.info();
+        let context = FormatContext {
+            request_headers: request.as_deref(),
+            response_headers: response.as_deref(),
+            response_trailers: trailers.as_deref(),
+            log_type: kind,
+            ..FormatContext::new(&info, stream.connection(), now)
+        };
+        self.write(&context);
+    }
+
+    fn write(&self, context: &FormatContext<'_>) {
+        for logger in &self.loggers {
+            if logger.filter.as_ref().is_none_or(|filter| filter.matches(context)) {
+                self.buffers.write(logger.file, |out| match &logger.format {
+                    SubstitutionFormat::Text(format) => format.render(context, out),
+                    SubstitutionFormat::Json(format) => format.render(context, out),
+                });
+            }
+        }
+    }
+}

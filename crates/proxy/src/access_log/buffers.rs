@@ -1,0 +1,79 @@
+//! What a worker has rendered and not handed over yet.
+
+use std::cell::RefCell;
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+
+use super::LogFiles;
+
+/// One buffer for each file.
+pub(crate) struct LogBuffers {
+    files: Arc<LogFiles>,
+    buffers: Vec<RefCell<Buffer>>,
+}
+
+#[derive(Default)]
+struct Buffer {
+    data: Vec<u8>,
+    entries: u64,
+}
+
+// === impl LogBuffers ===
+
+impl LogBuffers {
+    /// Empty buffers.
+    pub(crate) fn new(files: &Arc<LogFiles>) -> Rc<Self> {
+        let buffers = (0..files.count()).map(|_| RefCell::default()).collect();
+        Rc::new(Self { files: Arc::clone(files), buffers })
+    }
+
+    pub(super) fn files(&self) -> &LogFiles {
+        &self.files
+    }
+
+    /// Whether there is anything to flush ever.
+    pub(crate) fn is_used(&self) -> bool {
+        !self.buffers.is_empty()
+    }
+
+    /// Appends an entry to a file's buffer, and hands that over if it is full.
+    pub(super) fn write(&self, file: usize, render: impl FnOnce(&mut Vec<u8>)) {
+        let Some(cell) = self.buffers.get(file) else { return };
+        let mut buffer = cell.borrow_mut();
+        render(&mut buffer.data);
+        buffer.entries += 1;
+        if buffer.data.len() > self.files.options().flush_min_bytes {
+            self.hand_over(file, &mut buffer, false);
+        }
+    }
+
+    fn hand_over(&self, file: usize, buffer: &mut Buffer, timer: bool) {
+        let Buffer { data, entries } = std::mem::take(buffer);
+        if !data.is_empty() {
+            buffer.data = Vec::with_capacity(data.len());
+            self.files.write(file, data, entries, timer);
+        }
+    }
+
+    fn flush(&self, timer: bool) {
+        for (file, cell) in self.buffers.iter().enumerate() {
+            self.hand_over(file, &mut cell.borrow_mut(), timer);
+        }
+    }
+
+    /// Hands over everything each time the flush interval has passed; ends with the last user of the buffers.
+    pub(crate) async fn keep_flushing(this: Weak<Self>) {
+        while let Some(interval) = this.upgrade().map(|buffers| buffers.files.options().flush_interval) {
+            tokio::time::sleep(interval).await;
+            if let Some(buffers) = this.upgrade() {
+                buffers.flush(true);
+            }
+        }
+    }
+}
+
+impl Drop for LogBuffers {
+    fn drop(&mut self) {
+        self.flush(false);
+    }
+}
