@@ -7,14 +7,18 @@
 mod access_log;
 mod bootstrap;
 mod cluster;
+mod header_mutations;
 mod http_connection_manager;
 mod listener;
 mod load_balancing;
 mod local_reply;
 mod matcher;
 mod origin;
+mod per_filter;
+mod redirect;
 mod regex;
 mod retry;
+mod rewrite;
 mod route;
 mod runtime;
 mod wasm;
@@ -28,6 +32,7 @@ pub use self::{
         Cluster, Discovery, DnsLookupFamily, DnsOptions, Endpoint, EndpointAddress, HealthStatus, LbMetadata,
         LocalityEndpoints, UpstreamHttpOptions,
     },
+    header_mutations::{HeaderAppendAction, HeaderMutations, HeaderValueOption},
     http_connection_manager::{
         CodecType, HeadersWithUnderscoresAction, Http1Options, HttpConnectionManager, HttpFilter, HttpFilterKind,
         Router, ServerHeaderTransformation,
@@ -42,14 +47,17 @@ pub use self::{
         QueryParameterMatchSpecifier, QueryParameterMatcher, StringMatcher, StringPattern, ValueMatcher,
     },
     origin::Origin,
+    per_filter::PerFilterConfig,
+    redirect::{RedirectAction, RedirectPath},
     regex::{Regex, RegexError, RegexRewrite},
     retry::{
         BackOff, HedgePolicy, RateLimitedBackOff, ResetHeader, ResetHeaderFormat, RetryHostPredicate, RetryOn,
         RetryPolicy, RetryPriority,
     },
+    rewrite::{ClusterSpecifier, ClusterWeight, ClusterWeightTarget, HostRewrite, PathRewrite, WeightedClusters},
     route::{
         ClusterNotFoundResponseCode, DirectResponse, Domain, PathMatcher, Route, RouteAction, RouteConfiguration,
-        RouteKind, RouteMatch, VirtualHost,
+        RouteKind, RouteMatch, TlsRequirement, VirtualHost,
     },
     runtime::{
         FractionalPercent, LayeredRuntime, RuntimeDouble, RuntimeFeatureFlag, RuntimeFractionalPercent, RuntimeLayer,

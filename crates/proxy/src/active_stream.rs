@@ -16,7 +16,7 @@ use sandgate_http::{BodyBuffer, Direction, HeaderMap, LocalReply};
 use crate::hcm::Hcm;
 use crate::request_headers::{self, RequestContext};
 use crate::response_headers;
-use crate::route_table::{RouteEntry, Target};
+use crate::route_table::{Chance, RouteEntry, Target};
 use crate::router::RouterEvent;
 use crate::terminal::Terminal;
 use crate::worker::Worker;
@@ -63,6 +63,8 @@ pub(crate) struct ActiveStream {
     manager: FilterManager,
     terminal: Terminal,
     route: Option<Rc<RouteEntry>>,
+    /// For what is decided by chance, each time in the same way.
+    random: u64,
     timers: StreamTimers,
     request_complete: bool,
 }
@@ -104,14 +106,13 @@ impl ActiveStream {
             }
         }
         let timers = StreamTimers::new(&hcm.config, start.instant, now);
-        let mut this = Self::build(worker, hcm, &connection, start, Some(kind.protocol), timers);
-        this.stream.set_headers(Direction::Request, headers);
+        let mut this = Self::build(worker, hcm, &connection, start, (kind.protocol, Some(headers)), timers);
         this.note_request_end(kind.end_stream, now);
         if let Some(reply) = refusal {
             this.manager.local_reply(reply);
             return this;
         }
-        this.choose_route();
+        this.note_route();
         if kind.upgrade {
             hcm.stats.downstream_rq_ws_on_non_ws_route().inc();
             this.manager.local_reply(reply(403, "", "upgrade_failed"));
@@ -130,7 +131,7 @@ impl ActiveStream {
         now: Instant,
     ) -> Self {
         let timers = StreamTimers::new(&hcm.config, start.instant, now);
-        Self::build(worker, hcm, connection, start, Some("HTTP/1.1"), timers)
+        Self::build(worker, hcm, connection, start, ("HTTP/1.1", None), timers)
     }
 
     fn build(
@@ -138,13 +139,25 @@ impl ActiveStream {
         hcm: &Rc<Hcm>,
         connection: &Rc<ConnectionInfo>,
         start: RequestStart,
-        protocol: Option<&'static str>,
+        (protocol, headers): (&'static str, Option<HeaderMap>),
         timers: StreamTimers,
     ) -> Self {
-        let options =
-            StreamOptions { buffer_limit: hcm.buffer_limit, protocol, start_time: start.time, start: start.instant };
+        let options = StreamOptions {
+            buffer_limit: hcm.buffer_limit,
+            protocol: Some(protocol),
+            start_time: start.time,
+            start: start.instant,
+        };
         let stream = Stream::new(Rc::clone(connection), &options);
-        let manager = FilterManager::new(Rc::clone(&stream), hcm.filters.iter().map(|make| make()));
+        let random = fastrand::u64(..);
+        let mut route = None;
+        if let Some(headers) = headers {
+            // The route comes before the filters: it may say which of them there are.
+            let chance = Chance { random, runtime: &worker.runtime };
+            route = hcm.routes.find(&headers, &stream, chance);
+            stream.set_headers(Direction::Request, headers);
+        }
+        let manager = FilterManager::new(Rc::clone(&stream), hcm.make_filters(route.as_deref()));
         let terminal = Terminal::new(worker, hcm, &stream);
         Self {
             worker: Rc::clone(worker),
@@ -152,7 +165,8 @@ impl ActiveStream {
             stream,
             manager,
             terminal,
-            route: None,
+            route,
+            random,
             timers,
             request_complete: false,
         }
@@ -359,15 +373,24 @@ impl ActiveStream {
 
     fn choose_route(&mut self) {
         self.route = match self.stream.headers(Direction::Request) {
-            Some(headers) => self.hcm.routes.find(&headers, &self.stream).cloned(),
+            Some(headers) => {
+                let chance = Chance { random: self.random, runtime: &self.worker.runtime };
+                self.hcm.routes.find(&headers, &self.stream, chance)
+            }
             None => None,
         };
+        self.note_route();
+    }
+
+    /// Tells the stream which route it has.
+    fn note_route(&mut self) {
         let mut info = self.stream.info_mut();
         match &self.route {
             Some(route) => {
                 info.route_name = Some(Arc::clone(&route.name));
                 info.virtual_host_name = Some(Arc::clone(&route.virtual_host));
                 info.route_metadata = route.metadata.clone();
+                info.virtual_host_metadata = route.virtual_host_metadata.clone();
                 if let Target::Cluster { name, idle_timeout, .. } = &route.target {
                     info.cluster_name = self.worker.clusters.get(name).map(|cluster| Arc::clone(&cluster.name));
                     if let Some(timeout) = idle_timeout {

@@ -10,11 +10,19 @@ use sandgate_http::h1::RequestOptions;
 use crate::access_log::AccessLogs;
 use crate::admin::AdminContext;
 use crate::drain::ListenerDrain;
-use crate::route_table::RouteTable;
+use crate::route_table::{RouteEntry, RouteTable};
 use crate::stats::{Http1CodecStats, HttpListenerStats, HttpStats, ListenerStats, RouterStats, ThreadListenerStats};
 
 /// Makes one filter for each stream.
 pub(crate) type FilterFactory = Box<dyn Fn() -> Box<dyn HttpFilter>>;
+
+/// One of `http_filters`.
+pub(crate) struct FilterEntry {
+    pub(crate) name: Box<str>,
+    /// It runs only where a route says so.
+    pub(crate) disabled: bool,
+    pub(crate) make: FilterFactory,
+}
 
 /// What answers at the end of the decoder chain.
 pub(crate) enum TerminalFactory {
@@ -30,7 +38,7 @@ pub(crate) struct Hcm {
     pub(crate) routes: RouteTable,
     pub(crate) access_logs: AccessLogs,
     /// In the order of the request; the terminal is not among them.
-    pub(crate) filters: Vec<FilterFactory>,
+    pub(crate) filters: Vec<FilterEntry>,
     pub(crate) terminal: TerminalFactory,
     pub(crate) request_options: RequestOptions,
     /// `per_connection_buffer_limit_bytes`; 0 is no limit.
@@ -62,6 +70,16 @@ pub(crate) fn request_options(config: &model::HttpConnectionManager) -> RequestO
 }
 
 impl Hcm {
+    /// The filters of a request with that route.
+    pub(crate) fn make_filters(&self, route: Option<&RouteEntry>) -> impl Iterator<Item = Box<dyn HttpFilter>> {
+        let route = route.filter(|route| route.has_filter_configs());
+        let runs = move |filter: &&FilterEntry| {
+            let said = route.and_then(|route| route.filter_disabled(&filter.name));
+            !said.unwrap_or(filter.disabled)
+        };
+        self.filters.iter().filter(runs).map(|filter| (filter.make)())
+    }
+
     /// Counts a response (also a 1xx) by its code.
     pub(crate) fn count_response(&self, code: u32) {
         self.stats.downstream_rq_completed().inc();

@@ -1,6 +1,11 @@
 //! Routes, compiled for one worker.
 
+mod cluster_choice;
+mod entry;
+mod header_mutator;
 mod matcher;
+mod redirect;
+mod rewrite;
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -9,13 +14,20 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use sandgate_config::model::{
-    ClusterNotFoundResponseCode, DirectResponse, Domain, Route, RouteConfiguration, RouteKind, VirtualHost,
+    ClusterNotFoundResponseCode, DirectResponse, Domain, PerFilterConfig, RedirectAction, RouteConfiguration,
+    TlsRequirement,
 };
 use sandgate_filter::Stream;
 use sandgate_http::HeaderMap;
 
+use self::cluster_choice::ClusterChoice;
+use self::entry::{HostScope, TableScope};
+use self::header_mutator::HeaderMutator;
 use self::matcher::{RouteInput, RouteMatcher};
+use self::rewrite::Rewrite;
 use crate::router::ForwardPolicy;
+
+pub(crate) use self::cluster_choice::Chance;
 
 /// A route configuration ready to be searched.
 #[derive(Debug, Default)]
@@ -28,26 +40,43 @@ pub(crate) struct RouteTable {
     prefixes: Vec<(String, usize)>,
     any: Option<usize>,
     ignore_port: bool,
+    /// The header to match domains with, if it is not `host`.
+    host_header: Option<Box<[u8]>>,
+    /// Paths are matched without what follows `;`.
+    ignore_path_parameters: bool,
 }
 
 #[derive(Debug)]
 struct CompiledHost {
-    routes: Vec<(RouteMatcher, Rc<RouteEntry>)>,
+    routes: Vec<(RouteMatcher, ClusterChoice)>,
+    require_tls: TlsRequirement,
+    /// For those who must come by TLS.
+    tls_redirect: Rc<RouteEntry>,
 }
 
 /// A route and what a stream needs to know of it. Strings are this worker's own, so that counting references to them
 /// stays on its core.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct RouteEntry {
     pub(crate) name: Arc<str>,
     pub(crate) virtual_host: Arc<str>,
     /// Serialized metadata; empty if there is none.
     pub(crate) metadata: Bytes,
+    /// Serialized metadata of the virtual host; empty if there is none.
+    pub(crate) virtual_host_metadata: Bytes,
     pub(crate) target: Target,
+    request_headers: HeaderMutator,
+    response_headers: HeaderMutator,
+    /// `None` if the request stays as it is.
+    rewrite: Option<Rc<Rewrite>>,
+    /// Set before the rewrite: a weighted cluster's own.
+    cluster_host_rewrite: Option<Rc<str>>,
+    /// From the most to the least specific; empty if nothing is said of any filter, as mostly.
+    per_filter: Rc<[PerFilterConfig]>,
 }
 
 /// What a route does.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Target {
     Cluster {
         name: String,
@@ -58,14 +87,23 @@ pub(crate) enum Target {
         idle_timeout: Option<Duration>,
     },
     DirectResponse(DirectResponse),
+    Redirect(Rc<RedirectAction>),
+    /// To the same address by TLS.
+    TlsRedirect,
 }
 
 impl RouteTable {
     pub(crate) fn new(config: &RouteConfiguration) -> Self {
-        let mut table = Self { ignore_port: config.ignore_port_in_host_matching, ..Self::default() };
+        let mut table = Self {
+            ignore_port: config.ignore_port_in_host_matching,
+            host_header: config.vhost_header.as_ref().map(|name| name.as_bytes().into()),
+            ignore_path_parameters: config.ignore_path_parameters_in_path_matching,
+            ..Self::default()
+        };
+        let scope = TableScope::new(config);
         for host in &config.virtual_hosts {
             let index = table.hosts.len();
-            table.hosts.push(CompiledHost::new(host));
+            table.hosts.push(HostScope::new(&scope, host).compile(host));
             for domain in &host.domains {
                 match domain {
                     Domain::Exact(name) => {
@@ -86,12 +124,19 @@ impl RouteTable {
     }
 
     /// The route of a request.
-    pub(crate) fn find(&self, headers: &HeaderMap, stream: &Stream) -> Option<&Rc<RouteEntry>> {
+    pub(crate) fn find(&self, headers: &HeaderMap, stream: &Stream, chance: Chance<'_>) -> Option<Rc<RouteEntry>> {
         // Envoy finds no route for a request without `x-forwarded-proto`, which a filter may have removed.
-        headers.get(b"x-forwarded-proto")?;
-        let host = self.host(headers.get(b":authority").unwrap_or_default())?;
-        let input = RouteInput::new(headers, stream)?;
-        host.routes.iter().find(|(matcher, _)| matcher.matches(&input)).map(|(_, route)| route)
+        let protocol = headers.get(b"x-forwarded-proto").filter(|protocol| !protocol.is_empty())?;
+        let host = match &self.host_header {
+            Some(name) => self.host(headers.get(name)?)?,
+            None => self.host(headers.get(b":authority").unwrap_or_default())?,
+        };
+        if host.wants_tls(headers, protocol) {
+            return Some(Rc::clone(&host.tls_redirect));
+        }
+        let input = RouteInput::new(headers, stream, self.ignore_path_parameters, chance)?;
+        let (_, choice) = host.routes.iter().find(|(matcher, _)| matcher.matches(&input))?;
+        choice.choose(headers, chance)
     }
 
     fn host(&self, authority: &[u8]) -> Option<&CompiledHost> {
@@ -116,32 +161,12 @@ impl RouteTable {
 }
 
 impl CompiledHost {
-    fn new(host: &VirtualHost) -> Self {
-        let name: Arc<str> = host.name.as_str().into();
-        let routes = host
-            .routes
-            .iter()
-            .map(|route| (RouteMatcher::new(&route.matcher), Rc::new(RouteEntry::new(route, Arc::clone(&name)))))
-            .collect();
-        Self { routes }
-    }
-}
-
-impl RouteEntry {
-    fn new(route: &Route, virtual_host: Arc<str>) -> Self {
-        Self {
-            name: route.name.as_str().into(),
-            virtual_host,
-            metadata: route.metadata.as_deref().map(Bytes::copy_from_slice).unwrap_or_default(),
-            target: match &route.kind {
-                RouteKind::Route(action) => Target::Cluster {
-                    name: action.cluster.clone(),
-                    not_found: action.cluster_not_found_response_code,
-                    policy: ForwardPolicy::new(action),
-                    idle_timeout: action.idle_timeout,
-                },
-                RouteKind::DirectResponse(response) => Target::DirectResponse(response.clone()),
-            },
+    fn wants_tls(&self, headers: &HeaderMap, protocol: &[u8]) -> bool {
+        match self.require_tls {
+            TlsRequirement::None => false,
+            _ if protocol == b"https" => false,
+            TlsRequirement::All => true,
+            TlsRequirement::ExternalOnly => headers.get(b"x-envoy-internal") != Some(b"true"),
         }
     }
 }
@@ -160,132 +185,4 @@ fn without_port(authority: &[u8]) -> &[u8] {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed test may panic")]
-
-    use std::time::{Instant, SystemTime};
-
-    use sandgate_config::model::{Origin, PathMatcher, RouteMatch};
-    use sandgate_filter::{ConnectionInfo, StreamOptions};
-
-    use super::*;
-
-    fn direct(status: u16, path: PathMatcher, case_sensitive: bool) -> Route {
-        Route {
-            name: String::new(),
-            matcher: RouteMatch { case_sensitive, ..RouteMatch::new(path) },
-            kind: RouteKind::DirectResponse(DirectResponse { status, body: Bytes::new() }),
-            metadata: None,
-            origin: Origin::default(),
-        }
-    }
-
-    fn prefix(status: u16, prefix: &str) -> Route {
-        direct(status, PathMatcher::Prefix(prefix.into()), true)
-    }
-
-    fn find(table: &RouteTable, host: &str, path: &str) -> u16 {
-        let mut headers = HeaderMap::new();
-        headers.append(b":authority", host.as_bytes());
-        headers.append(b":path", path.as_bytes());
-        headers.append(b"x-forwarded-proto", b"http");
-        let options = StreamOptions {
-            buffer_limit: 0,
-            protocol: None,
-            start_time: SystemTime::UNIX_EPOCH,
-            start: Instant::now(),
-        };
-        let stream = Stream::new(Rc::new(ConnectionInfo::default()), &options);
-        match table.find(&headers, &stream).map(|route| &route.target) {
-            Some(Target::DirectResponse(response)) => response.status,
-            Some(Target::Cluster { .. }) => panic!("no cluster here"),
-            None => 404,
-        }
-    }
-
-    /// What Envoy 1.40 answered for each of these.
-    #[test]
-    fn domains_and_paths_match_as_in_envoy() {
-        let domain = |text: &str| match text {
-            "*" => Domain::Any,
-            text if text.starts_with('*') => Domain::Suffix(text[1..].to_lowercase()),
-            text if text.ends_with('*') => Domain::Prefix(text[..text.len() - 1].to_lowercase()),
-            text => Domain::Exact(text.to_lowercase()),
-        };
-        let host = |name: &str, domains: &[&str], routes| VirtualHost {
-            name: name.into(),
-            domains: domains.iter().map(|d| domain(d)).collect(),
-            routes,
-        };
-        let config = RouteConfiguration {
-            virtual_hosts: vec![
-                host("a", &["a.com", "A.org:8080", "*.w.com", "*-x.w.com", "p.*"], vec![prefix(201, "/")]),
-                host(
-                    "b",
-                    &["b.w.com", "p.q.*", "*"],
-                    vec![
-                        direct(202, PathMatcher::Path("/p".into()), true),
-                        prefix(203, "/q?a"),
-                        direct(205, PathMatcher::Prefix("/I".into()), false),
-                    ],
-                ),
-            ],
-            ..RouteConfiguration::default()
-        };
-        let table = RouteTable::new(&config);
-        for (host, status) in [
-            ("a.com", 201),
-            ("A.COM", 201),
-            ("a.com:80", 202),
-            ("a.org", 202),
-            ("a.org:8080", 201),
-            ("A.ORG:8080", 201),
-            ("x.w.com", 201),
-            (".w.com", 202),
-            ("w.com", 202),
-            ("b.w.com", 202),
-            ("q-x.w.com", 201),
-            ("-x.w.com", 201),
-            ("p.com", 201),
-            ("p.", 202),
-            ("p.q.com", 202),
-            ("p.q.", 201),
-            ("zzz", 202),
-            ("a.com.", 202),
-            ("a.com:", 202),
-        ] {
-            assert_eq!(find(&table, host, "/p"), status, "{host}");
-        }
-        for (path, status) in [
-            ("/p", 202),
-            ("/p?x", 202),
-            ("/p/", 404),
-            ("/q?a", 404),
-            ("/q?ab", 404),
-            ("/q", 404),
-            ("/I", 205),
-            ("/i", 205),
-            ("/P", 404),
-        ] {
-            assert_eq!(find(&table, "zz", path), status, "{path}");
-        }
-    }
-
-    #[test]
-    fn ports_are_ignored_if_asked_for() {
-        let host = VirtualHost {
-            name: "a".into(),
-            domains: vec![Domain::Exact("a.com".into()), Domain::Exact("[::1]".into())],
-            routes: vec![prefix(201, "/")],
-        };
-        let config = RouteConfiguration {
-            virtual_hosts: vec![host],
-            ignore_port_in_host_matching: true,
-            ..RouteConfiguration::default()
-        };
-        let table = RouteTable::new(&config);
-        for (host, status) in [("a.com:80", 201), ("a.com", 201), ("[::1]:80", 201), ("[::1]", 201), ("a.com:x", 404)] {
-            assert_eq!(find(&table, host, "/"), status, "{host}");
-        }
-    }
-}
+mod tests;

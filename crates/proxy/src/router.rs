@@ -15,7 +15,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use sandgate_filter::{DecodeEvent, Stream, response_flag};
-use sandgate_http::{BodyBuffer, Direction, HeaderMap, LocalReply};
+use sandgate_http::{BodyBuffer, HeaderMap, LocalReply};
 use smallvec::SmallVec;
 
 pub(crate) use policy::ForwardPolicy;
@@ -225,18 +225,20 @@ impl Router {
             self.stream.info_mut().set_response_flag(response_flag::NO_ROUTE_FOUND);
             return self.reply(404, "", "route_not_found");
         };
+        if let Some(reply) = route.direct_reply(&self.stream, !self.suppress_envoy_headers, now) {
+            self.hcm.router_stats.rq_direct_response().inc();
+            let location = reply.location.map(|location| (b"location".to_vec(), location));
+            self.answer = Some(RouterEvent::LocalReply(LocalReply {
+                status: reply.status.into(),
+                body: reply.body.to_vec(),
+                headers: location.into_iter().collect(),
+                details: "direct_response".to_owned(),
+                ..LocalReply::default()
+            }));
+            return;
+        }
         match &route.target {
-            Target::DirectResponse(response) => {
-                self.hcm.router_stats.rq_direct_response().inc();
-                let reply = LocalReply {
-                    status: response.status.into(),
-                    body: response.body.to_vec(),
-                    headers: self.location(response.status).into_iter().collect(),
-                    details: "direct_response".to_owned(),
-                    ..LocalReply::default()
-                };
-                self.answer = Some(RouterEvent::LocalReply(reply));
-            }
+            Target::DirectResponse(_) | Target::Redirect(_) | Target::TlsRedirect => {}
             Target::Cluster { name, not_found, policy, .. } => {
                 let Some(cluster) = self.worker.clusters.get(name).cloned() else {
                     self.hcm.router_stats.no_cluster().inc();
@@ -244,18 +246,9 @@ impl Router {
                     return self.reply(not_found.status().into(), "", "cluster_not_found");
                 };
                 self.forward = Some(Forward { route: Rc::clone(route), cluster: Rc::clone(&cluster) });
-                self.first_attempt(cx, &cluster, policy, end_stream, now);
+                self.first_attempt(cx, route, &cluster, policy, end_stream, now);
             }
         }
-    }
-
-    /// `location` of a direct response: where the status speaks of one, Envoy names the request's own address.
-    fn location(&self, status: u16) -> Option<(Vec<u8>, Vec<u8>)> {
-        if status != 201 && !(300..400).contains(&status) {
-            return None;
-        }
-        let headers = self.stream.headers(Direction::Request)?;
-        headers::own_url(&headers).map(|url| (b"location".to_vec(), url))
     }
 
     fn reply(&mut self, status: u32, body: &str, details: &str) {

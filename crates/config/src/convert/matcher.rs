@@ -4,7 +4,8 @@ use super::Context;
 use crate::{
     model::{
         CookieMatcher, DoubleMatcher, HeaderMatchSpecifier, HeaderMatcher, MetadataMatcher,
-        QueryParameterMatchSpecifier, QueryParameterMatcher, Regex, StringMatcher, StringPattern, ValueMatcher,
+        QueryParameterMatchSpecifier, QueryParameterMatcher, Regex, RegexRewrite, StringMatcher, StringPattern,
+        ValueMatcher,
     },
     proto::envoy::{
         config::route::v3::{self as route, header_matcher, query_parameter_matcher},
@@ -17,6 +18,18 @@ use crate::{
 /// Converts a regular expression.
 pub(super) fn regex(context: &mut Context<'_>, message: &proto::RegexMatcher) -> Option<Regex> {
     Regex::new(&message.regex).map_err(|error| context.error_at("regex", error.to_string())).ok()
+}
+
+/// Converts a regular expression and what takes the place of its matches.
+pub(super) fn regex_rewrite(
+    context: &mut Context<'_>,
+    message: proto::RegexMatchAndSubstitute,
+) -> Option<RegexRewrite> {
+    let pattern = context.required("pattern", message.pattern)?;
+    let pattern = context.field("pattern", |context| regex(context, &pattern))?;
+    RegexRewrite::new(pattern, &message.substitution)
+        .map_err(|reason| context.error_at("substitution", format!("invalid substitution: {reason}")))
+        .ok()
 }
 
 /// Converts a matcher of text.

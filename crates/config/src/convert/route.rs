@@ -5,22 +5,23 @@ use std::{
     time::Duration,
 };
 
-use super::{Context, matcher, retry, source};
+use super::{
+    Context, header_mutations::header_mutations, matcher, per_filter::per_filter, redirect::redirect, retry, rewrite,
+    source,
+};
 use crate::{
     model::{
         ClusterNotFoundResponseCode, DirectResponse, Domain, HedgePolicy, PathMatcher, RetryPolicy, Route, RouteAction,
-        RouteConfiguration, RouteKind, RouteMatch, VirtualHost,
+        RouteConfiguration, RouteKind, RouteMatch, TlsRequirement, VirtualHost,
     },
     proto::envoy::config::route::v3::{
-        self as proto,
-        route::Action,
-        route_action::{ClusterNotFoundResponseCode as Code, ClusterSpecifier},
-        route_match::PathSpecifier,
+        self as proto, route::Action, route_action::ClusterNotFoundResponseCode as Code, route_match::PathSpecifier,
+        virtual_host::TlsRequirementType,
     },
 };
 
 /// What routes need to know of what is around them.
-struct Around<'a> {
+pub(super) struct Around<'a> {
     /// The clusters that exist, if routes must lead to one of them.
     clusters: Option<&'a HashSet<String>>,
     max_direct_response_body_size: usize,
@@ -54,6 +55,23 @@ pub(super) fn route_configuration(
         name: message.name,
         virtual_hosts,
         ignore_port_in_host_matching: message.ignore_port_in_host_matching,
+        vhost_header: (!message.vhost_header.is_empty()).then(|| message.vhost_header.to_ascii_lowercase()),
+        ignore_path_parameters_in_path_matching: message.ignore_path_parameters_in_path_matching,
+        internal_only_headers: message.internal_only_headers.iter().map(|name| name.to_ascii_lowercase()).collect(),
+        request_headers: header_mutations(
+            context,
+            "request",
+            message.request_headers_to_add,
+            message.request_headers_to_remove,
+        ),
+        response_headers: header_mutations(
+            context,
+            "response",
+            message.response_headers_to_add,
+            message.response_headers_to_remove,
+        ),
+        most_specific_header_mutations_wins: message.most_specific_header_mutations_wins,
+        per_filter: per_filter(context, message.typed_per_filter_config),
     }
 }
 
@@ -82,7 +100,30 @@ fn virtual_host(
         include_is_timeout_retry_header: message.include_is_timeout_retry_header,
     };
     let routes = context.list("routes", message.routes, |context, message| route(context, message, around, &policies));
-    Some(VirtualHost { name: message.name, domains, routes })
+    Some(VirtualHost {
+        name: message.name,
+        domains,
+        routes,
+        require_tls: match TlsRequirementType::try_from(message.require_tls) {
+            Ok(TlsRequirementType::ExternalOnly) => TlsRequirement::ExternalOnly,
+            Ok(TlsRequirementType::All) => TlsRequirement::All,
+            Ok(TlsRequirementType::None) | Err(_) => TlsRequirement::None,
+        },
+        request_headers: header_mutations(
+            context,
+            "request",
+            message.request_headers_to_add,
+            message.request_headers_to_remove,
+        ),
+        response_headers: header_mutations(
+            context,
+            "response",
+            message.response_headers_to_add,
+            message.response_headers_to_remove,
+        ),
+        per_filter: per_filter(context, message.typed_per_filter_config),
+        metadata: message.metadata.map(Into::into),
+    })
 }
 
 fn route(
@@ -94,17 +135,34 @@ fn route(
     let matcher = context.required("match", message.r#match);
     let matcher = matcher.and_then(|matcher| context.field("match", |context| route_match(context, matcher)));
     let kind = match context.required("an action", message.action)? {
-        Action::Route(action) => {
-            context.field("route", |context| route_action(context, action, around, policies)).map(RouteKind::Route)
-        }
+        Action::Route(action) => context
+            .field("route", |context| route_action(context, action, around, policies))
+            .map(|action| RouteKind::Route(Box::new(action))),
         Action::DirectResponse(response) => context
             .field("direct_response", |context| direct_response(context, response, around))
             .map(RouteKind::DirectResponse),
+        Action::Redirect(action) => {
+            context.field("redirect", |context| redirect(context, action)).map(RouteKind::Redirect)
+        }
+        Action::NonForwardingAction(_) => Some(RouteKind::NonForwarding),
     };
     Some(Route {
         name: message.name,
         matcher: matcher?,
         kind: kind?,
+        request_headers: header_mutations(
+            context,
+            "request",
+            message.request_headers_to_add,
+            message.request_headers_to_remove,
+        ),
+        response_headers: header_mutations(
+            context,
+            "response",
+            message.response_headers_to_add,
+            message.response_headers_to_remove,
+        ),
+        per_filter: per_filter(context, message.typed_per_filter_config),
         metadata: message.metadata.map(Into::into),
         origin: context.origin(),
     })
@@ -126,8 +184,22 @@ fn route_match(context: &mut Context<'_>, message: proto::RouteMatch) -> Option<
         cookies: context.list("cookies", message.cookies, matcher::cookie),
         grpc: message.grpc.is_some(),
         dynamic_metadata: context.list("dynamic_metadata", message.dynamic_metadata, matcher::metadata),
+        runtime_fraction: message.runtime_fraction.map(Into::into),
         path: path?,
     })
+}
+
+impl Around<'_> {
+    /// Reports a cluster that routes lead to and that does not exist; `what` is `cluster` or `weighted cluster`.
+    pub(super) fn check_cluster(&self, context: &mut Context<'_>, field: &str, what: &str, cluster: &str) {
+        if self.clusters.is_none_or(|clusters| clusters.contains(cluster)) {
+            return;
+        }
+        let known = self.clusters.into_iter().flatten().cloned();
+        let hint =
+            crate::suggest::suggest(cluster, known).map(|name| format!("; did you mean '{name}'?")).unwrap_or_default();
+        context.error_at(field, format!("route: unknown {what} '{cluster}'{hint}"));
+    }
 }
 
 fn route_action(
@@ -136,14 +208,10 @@ fn route_action(
     around: &Around<'_>,
     policies: &HostPolicies,
 ) -> Option<RouteAction> {
-    let ClusterSpecifier::Cluster(cluster) = context.required("a cluster", message.cluster_specifier)?;
-    if around.clusters.is_some_and(|clusters| !clusters.contains(&cluster)) {
-        let known = around.clusters.into_iter().flatten().cloned();
-        let hint = crate::suggest::suggest(&cluster, known)
-            .map(|name| format!("; did you mean '{name}'?"))
-            .unwrap_or_default();
-        context.error_at("cluster", format!("route: unknown cluster '{cluster}'{hint}"));
-    }
+    let cluster = context.required("a cluster", message.cluster_specifier)?;
+    let cluster = rewrite::cluster(context, cluster, around)?;
+    let path_rewrite = rewrite::path(context, message.prefix_rewrite, message.regex_rewrite, &message.path_rewrite);
+    let host_rewrite = rewrite::host(context, message.host_rewrite_specifier);
     Some(RouteAction {
         cluster,
         cluster_not_found_response_code: match Code::try_from(message.cluster_not_found_response_code) {
@@ -156,6 +224,9 @@ fn route_action(
         retry_policy: retry::retry_policy(context, message.retry_policy).or_else(|| policies.retry.clone()),
         hedge_policy: retry::hedge_policy(message.hedge_policy.as_ref()).or(policies.hedge).unwrap_or_default(),
         include_is_timeout_retry_header: policies.include_is_timeout_retry_header,
+        path_rewrite,
+        host_rewrite,
+        append_x_forwarded_host: message.append_x_forwarded_host,
     })
 }
 

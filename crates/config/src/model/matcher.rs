@@ -51,7 +51,7 @@ pub enum HeaderMatchSpecifier {
         /// One above the greatest.
         end: i64,
     },
-    /// A text; several headers of the name count as one, joined with commas.
+    /// A text. Of several headers of the name one is enough (observed in Envoy 1.40).
     String(StringMatcher),
 }
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::{
-    CookieMatcher, HeaderMatcher, HedgePolicy, MetadataMatcher, Origin, QueryParameterMatcher, Regex, RetryPolicy,
+    ClusterSpecifier, CookieMatcher, HeaderMatcher, HeaderMutations, HedgePolicy, HostRewrite, MetadataMatcher, Origin,
+    PathRewrite, PerFilterConfig, QueryParameterMatcher, RedirectAction, Regex, RetryPolicy, RuntimeFractionalPercent,
 };
 
 /// Envoy's `envoy.config.route.v3.RouteConfiguration`.
@@ -17,6 +18,20 @@ pub struct RouteConfiguration {
     pub virtual_hosts: Vec<VirtualHost>,
     /// Match domains without the port of `host`.
     pub ignore_port_in_host_matching: bool,
+    /// Match domains with this header, in lower case, rather than with `host`; without it there is no virtual host.
+    pub vhost_header: Option<String>,
+    /// Match paths without what follows the first `;`.
+    pub ignore_path_parameters_in_path_matching: bool,
+    /// Removed from requests that are not internal, in lower case.
+    pub internal_only_headers: Vec<String>,
+    /// Of all requests.
+    pub request_headers: HeaderMutations,
+    /// Of all responses.
+    pub response_headers: HeaderMutations,
+    /// The headers of routes are changed last, rather than first.
+    pub most_specific_header_mutations_wins: bool,
+    /// Under those of virtual hosts.
+    pub per_filter: Vec<PerFilterConfig>,
 }
 
 /// Envoy's `envoy.config.route.v3.VirtualHost`.
@@ -29,6 +44,28 @@ pub struct VirtualHost {
     pub domains: Vec<Domain>,
     /// The first that matches is taken; 404 if none does.
     pub routes: Vec<Route>,
+    /// Who must come by TLS, or is redirected there.
+    pub require_tls: TlsRequirement,
+    /// Of its requests.
+    pub request_headers: HeaderMutations,
+    /// Of its responses.
+    pub response_headers: HeaderMutations,
+    /// Under those of routes.
+    pub per_filter: Vec<PerFilterConfig>,
+    /// `envoy.config.core.v3.Metadata`, serialized; `None` if not set. The property `virtual_host_metadata`.
+    pub metadata: Option<Bytes>,
+}
+
+/// Envoy's `TlsRequirementType`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TlsRequirement {
+    /// Nobody.
+    #[default]
+    None,
+    /// Requests that are not internal.
+    ExternalOnly,
+    /// All requests.
+    All,
 }
 
 /// A domain pattern, in lower case; `host` is compared without regard to case.
@@ -53,6 +90,12 @@ pub struct Route {
     pub matcher: RouteMatch,
     /// What it does with them.
     pub kind: RouteKind,
+    /// Of its requests.
+    pub request_headers: HeaderMutations,
+    /// Of its responses.
+    pub response_headers: HeaderMutations,
+    /// Under those of weighted clusters.
+    pub per_filter: Vec<PerFilterConfig>,
     /// `envoy.config.core.v3.Metadata`, serialized; `None` if not set. The property `route_metadata`.
     pub metadata: Option<Bytes>,
     /// Where it stands.
@@ -76,6 +119,8 @@ pub struct RouteMatch {
     pub grpc: bool,
     /// Of the stream.
     pub dynamic_metadata: Vec<MetadataMatcher>,
+    /// A part of the requests, by chance.
+    pub runtime_fraction: Option<RuntimeFractionalPercent>,
 }
 
 /// How a path is matched.
@@ -95,16 +140,20 @@ pub enum PathMatcher {
 #[derive(Clone, Debug, PartialEq)]
 pub enum RouteKind {
     /// Forward.
-    Route(RouteAction),
+    Route(Box<RouteAction>),
     /// Answer.
     DirectResponse(DirectResponse),
+    /// Answer with another address.
+    Redirect(RedirectAction),
+    /// Leave the request to a filter; if none answers, 404.
+    NonForwarding,
 }
 
 /// Envoy's `envoy.config.route.v3.RouteAction`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct RouteAction {
-    /// The cluster's name. It exists, unless `validate_clusters: false`.
-    pub cluster: String,
+    /// Where to.
+    pub cluster: ClusterSpecifier,
     /// The answer if the cluster does not exist.
     pub cluster_not_found_response_code: ClusterNotFoundResponseCode,
     /// From the end of the request to the end of the response; then 504, or a reset once the response has begun. 15 s by default.
@@ -117,6 +166,12 @@ pub struct RouteAction {
     pub hedge_policy: HedgePolicy,
     /// The virtual host's `include_is_timeout_retry_header`: retries carry `x-envoy-is-timeout-retry`.
     pub include_is_timeout_retry_header: bool,
+    /// Of the request that is forwarded.
+    pub path_rewrite: PathRewrite,
+    /// Of the request that is forwarded.
+    pub host_rewrite: HostRewrite,
+    /// A rewritten host is appended to `x-forwarded-host` as it was.
+    pub append_x_forwarded_host: bool,
 }
 
 /// Envoy's `ClusterNotFoundResponseCode`.
@@ -160,6 +215,44 @@ impl Domain {
     }
 }
 
+// === impl VirtualHost ===
+
+impl VirtualHost {
+    /// One without routes.
+    #[must_use]
+    pub fn new(name: impl Into<String>, domains: Vec<Domain>) -> Self {
+        Self {
+            name: name.into(),
+            domains,
+            routes: Vec::new(),
+            require_tls: TlsRequirement::None,
+            request_headers: HeaderMutations::default(),
+            response_headers: HeaderMutations::default(),
+            per_filter: Vec::new(),
+            metadata: None,
+        }
+    }
+}
+
+// === impl Route ===
+
+impl Route {
+    /// One without a name that changes nothing.
+    #[must_use]
+    pub fn new(matcher: RouteMatch, kind: RouteKind) -> Self {
+        Self {
+            name: String::new(),
+            matcher,
+            kind,
+            request_headers: HeaderMutations::default(),
+            response_headers: HeaderMutations::default(),
+            per_filter: Vec::new(),
+            metadata: None,
+            origin: Origin::default(),
+        }
+    }
+}
+
 // === impl RouteMatch ===
 
 impl RouteMatch {
@@ -174,6 +267,7 @@ impl RouteMatch {
             cookies: Vec::new(),
             grpc: false,
             dynamic_metadata: Vec::new(),
+            runtime_fraction: None,
         }
     }
 }
@@ -185,13 +279,16 @@ impl RouteAction {
     #[must_use]
     pub fn new(cluster: impl Into<String>) -> Self {
         Self {
-            cluster: cluster.into(),
+            cluster: ClusterSpecifier::Cluster(cluster.into()),
             cluster_not_found_response_code: ClusterNotFoundResponseCode::default(),
             timeout: Some(Duration::from_secs(15)),
             idle_timeout: None,
             retry_policy: None,
             hedge_policy: HedgePolicy::default(),
             include_is_timeout_retry_header: false,
+            path_rewrite: PathRewrite::Keep,
+            host_rewrite: HostRewrite::Keep,
+            append_x_forwarded_host: false,
         }
     }
 }

@@ -38,7 +38,7 @@ fn of_everything() {
     assert_eq!(manager, wanted);
     assert_eq!(manager.http1, Http1Options::default());
     let route = &manager.route_config.virtual_hosts[0].routes[0];
-    assert_eq!(route.kind, RouteKind::Route(RouteAction::new("c")));
+    assert_eq!(route.kind, RouteKind::Route(Box::new(RouteAction::new("c"))));
     assert!(route.matcher.case_sensitive);
     let cluster = &bootstrap.clusters[0];
     assert_eq!(

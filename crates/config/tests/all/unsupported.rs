@@ -34,13 +34,10 @@ fn some_may_be_ignored_if_the_user_says_so() {
 fn what_protects_is_refused_all_the_same() {
     for (slot, text) in [
         (Slot::Listener, "listener_filters: [{name: x}]"),
-        (Slot::Manager, "normalize_path: true"),
-        (Slot::Manager, "internal_address_config: {}"),
-        (Slot::Manager, "forward_client_cert_details: APPEND_FORWARD"),
-        (Slot::RouteConfig, "internal_only_headers: [x]"),
-        (Slot::VirtualHost, "require_tls: ALL"),
-        (Slot::VirtualHost, "request_headers_to_remove: [x]"),
-        (Slot::VirtualHost, "typed_per_filter_config: {x: {\"@type\": type.googleapis.com/google.protobuf.Empty}}"),
+        (Slot::Manager, "forward_client_cert_matcher: {}"),
+        (Slot::RouteConfig, "vhds: {config_source: {ads: {}}}"),
+        (Slot::VirtualHost, "rate_limits: [{actions: [{remote_address: {}}]}]"),
+        (Slot::VirtualHost, "cors: {}"),
         (
             Slot::Filters,
             "- name: x\n  typed_config: {\"@type\": type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC}",

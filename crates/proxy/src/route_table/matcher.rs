@@ -1,9 +1,14 @@
 //! Which requests a route takes.
 
-use sandgate_config::model::{PathMatcher, RouteMatch};
+use std::borrow::Cow;
+
+use sandgate_config::model::{PathMatcher, RouteMatch, RuntimeFractionalPercent};
 use sandgate_filter::Stream;
 use sandgate_http::HeaderMap;
 use sandgate_matcher::{CookieMatcher, HeaderMatcher, MetadataMatcher, QueryParameterMatcher, all_match};
+
+use super::cluster_choice::Chance;
+use super::rewrite::without_query;
 
 /// What routes look at.
 pub(super) struct RouteInput<'a> {
@@ -11,8 +16,9 @@ pub(super) struct RouteInput<'a> {
     pub(super) stream: &'a Stream,
     /// All of `:path`.
     pub(super) path_and_query: &'a [u8],
-    /// `:path` before `?`.
-    pub(super) path: &'a [u8],
+    /// `:path` before `?`, without parameters if they do not count.
+    pub(super) path: Cow<'a, [u8]>,
+    pub(super) chance: Chance<'a>,
 }
 
 /// A compiled `RouteMatch`.
@@ -31,16 +37,25 @@ struct More {
     query_parameters: Vec<QueryParameterMatcher>,
     cookies: Vec<CookieMatcher>,
     dynamic_metadata: Vec<MetadataMatcher>,
+    runtime_fraction: Option<RuntimeFractionalPercent>,
 }
 
 // === impl RouteInput ===
 
 impl<'a> RouteInput<'a> {
     /// Of a request; none without a path.
-    pub(super) fn new(headers: &'a HeaderMap, stream: &'a Stream) -> Option<Self> {
+    pub(super) fn new(
+        headers: &'a HeaderMap,
+        stream: &'a Stream,
+        ignore_path_parameters: bool,
+        chance: Chance<'a>,
+    ) -> Option<Self> {
         let path_and_query = headers.get(b":path")?;
-        let path = path_and_query.split(|byte| *byte == b'?').next().unwrap_or_default();
-        Some(Self { headers, stream, path_and_query, path })
+        let mut path = Cow::Borrowed(without_query(path_and_query));
+        if ignore_path_parameters && path.contains(&b';') {
+            path = Cow::Owned(without_parameters(&path));
+        }
+        Some(Self { headers, stream, path_and_query, path, chance })
     }
 }
 
@@ -53,6 +68,7 @@ impl RouteMatcher {
             query_parameters: config.query_parameters.iter().map(QueryParameterMatcher::new).collect(),
             cookies: config.cookies.iter().map(CookieMatcher::new).collect(),
             dynamic_metadata: config.dynamic_metadata.iter().map(MetadataMatcher::new).collect(),
+            runtime_fraction: config.runtime_fraction.clone(),
         };
         Self {
             path: config.path.clone(),
@@ -63,7 +79,7 @@ impl RouteMatcher {
     }
 
     pub(super) fn matches(&self, input: &RouteInput<'_>) -> bool {
-        self.path_matches(input.path)
+        self.path_matches(&input.path)
             && (!self.grpc || is_grpc(input.headers))
             && self.more.as_ref().is_none_or(|more| more.matches(input))
     }
@@ -90,6 +106,7 @@ impl More {
             && self.query_parameters.is_empty()
             && self.cookies.is_empty()
             && self.dynamic_metadata.is_empty()
+            && self.runtime_fraction.is_none()
     }
 
     fn matches(&self, input: &RouteInput<'_>) -> bool {
@@ -100,7 +117,18 @@ impl More {
                 let info = input.stream.info();
                 self.dynamic_metadata.iter().all(|matcher| matcher.matches(&info.dynamic_metadata))
             })
+            && self
+                .runtime_fraction
+                .as_ref()
+                .is_none_or(|percent| input.chance.runtime.feature_enabled(percent, input.chance.random))
     }
+}
+
+/// A path without what stands between `;` and the next `/` (observed in Envoy 1.40).
+fn without_parameters(path: &[u8]) -> Vec<u8> {
+    let segments = path.split(|byte| *byte == b'/');
+    let bare: Vec<_> = segments.map(|segment| segment.split(|byte| *byte == b';').next().unwrap_or_default()).collect();
+    bare.join(&b'/')
 }
 
 /// Whether a message is of gRPC, by its content type.

@@ -13,12 +13,13 @@ use super::retry::{Retry, RetryStatus};
 use super::{ForwardPolicy, ResetReason, Router, UpstreamEvent, UpstreamRequest, headers};
 use crate::cluster::{LbContext, WorkerCluster};
 use crate::pool::HostPool;
-use crate::route_table::Target;
+use crate::route_table::{RouteEntry, Target};
 
 impl Router {
     pub(super) fn first_attempt(
         &mut self,
         cx: &mut Context<'_>,
+        route: &RouteEntry,
         cluster: &Rc<WorkerCluster>,
         policy: &ForwardPolicy,
         end_stream: bool,
@@ -33,7 +34,7 @@ impl Router {
         let Some(pool) = cluster.choose(&mut LbContext::default(), now) else {
             return self.no_healthy_upstream(cluster);
         };
-        self.steer(policy);
+        self.steer(route, policy, now);
         if self.retry.is_some() && !end_stream {
             self.replay = Some(Replay::new(self.stream.buffer_limit()));
         }
@@ -43,12 +44,13 @@ impl Router {
         }
     }
 
-    /// What the route and the request's headers say of timeouts, retries and hedges; these headers go no further.
-    fn steer(&mut self, policy: &ForwardPolicy) {
+    /// What the route and the request's headers say of timeouts, retries and hedges; these headers go no further. On the way the
+    /// request becomes what the route makes of it, so that the route may steer retries by headers, too.
+    fn steer(&mut self, route: &RouteEntry, policy: &ForwardPolicy, now: Instant) {
         self.timeouts = policy.timeouts;
         self.hedging = policy.hedge_on_per_try_timeout;
         let Some(mut headers) = self.stream.headers_mut(Direction::Request) else { return };
-        let steered = headers::may_steer(&headers);
+        let mut steered = headers::may_steer(&headers);
         if steered {
             match headers.get(b"x-envoy-hedge-on-per-try-timeout") {
                 Some(b"true") => self.hedging = true,
@@ -61,6 +63,9 @@ impl Router {
         self.timeouts = self.timeouts.checked();
         if !self.suppress_envoy_headers {
             self.timeouts.tell(&mut headers, Duration::ZERO, self.hedging);
+        }
+        if route.finalize_request_headers(&mut headers, &self.stream, !self.suppress_envoy_headers, now) {
+            steered = headers::may_steer(&headers);
         }
         if steered || policy.retry.is_some() {
             self.retry = Retry::new(policy.retry.as_ref(), &headers);
@@ -79,6 +84,12 @@ impl Router {
             info.upstream.attempt_count = self.attempts;
             info.upstream.address = Some(host.address());
             info.upstream.host_metadata = host.metadata.clone();
+        }
+        if let Some(forward) = &self.forward
+            && forward.route.rewrites_host_by_upstream()
+            && let Some(mut headers) = self.stream.headers_mut(Direction::Request)
+        {
+            forward.route.rewrite_host(&mut headers, &pool.host().hostname, !self.suppress_envoy_headers);
         }
         let acquired = pool.acquire(cx, now);
         let upstream = UpstreamRequest::start(cluster, &self.stream, self.timeouts.per_try, acquired, now);

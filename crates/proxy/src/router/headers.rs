@@ -32,13 +32,6 @@ pub(super) fn set_service_time(headers: &mut HeaderMap, time: Duration) {
     set_millis(headers, b"x-envoy-upstream-service-time", time);
 }
 
-/// The address that the request asked for; nothing without a path.
-pub(super) fn own_url(headers: &HeaderMap) -> Option<Vec<u8>> {
-    let path = headers.get(b":path")?;
-    let part = |name: &[u8]| headers.get(name).unwrap_or_default();
-    Some([part(b":scheme"), b"://", part(b":authority"), path].concat())
-}
-
 /// A number as Envoy reads it from a header: blanks around it do not matter.
 pub(super) fn parse_number(value: &[u8]) -> Option<u64> {
     std::str::from_utf8(value.trim_ascii()).ok()?.parse().ok()
@@ -64,16 +57,6 @@ pub(super) fn set_millis(headers: &mut HeaderMap, name: &[u8], time: Duration) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn own_url_needs_a_path() {
-        let mut headers = HeaderMap::new();
-        headers.append(b":authority", b"a.b:80");
-        headers.append(b":scheme", b"http");
-        assert_eq!(own_url(&headers), None);
-        headers.append(b":path", b"/d?q=1");
-        assert_eq!(own_url(&headers), Some(b"http://a.b:80/d?q=1".to_vec()));
-    }
 
     #[test]
     fn numbers_are_read_as_in_envoy() {

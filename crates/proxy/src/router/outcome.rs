@@ -77,6 +77,9 @@ impl Router {
         {
             headers::set_service_time(&mut headers, now.saturating_duration_since(complete));
         }
+        if let Some(forward) = &self.forward {
+            forward.route.finalize_response_headers(&mut headers, &self.stream, now);
+        }
         (self.response_started, self.headers_sent) = (true, true);
         self.keep_only(index);
         self.stream.info_mut().response_code_details.get_or_insert_with(|| "via_upstream".to_owned());

@@ -8,7 +8,7 @@ use super::timeouts::Timeouts;
 use super::upstream_request::PerTry;
 
 /// How requests of a route are forwarded.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct ForwardPolicy {
     pub(super) timeouts: Timeouts,
     pub(super) retry: Option<Rc<RetryPolicy>>,

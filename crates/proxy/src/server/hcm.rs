@@ -14,7 +14,7 @@ use super::thread::LocalWorker;
 use crate::access_log::AccessLogs;
 use crate::admin::AdminContext;
 use crate::drain::ListenerDrain;
-use crate::hcm::{FilterFactory, Hcm, TerminalFactory, request_options};
+use crate::hcm::{FilterEntry, FilterFactory, Hcm, TerminalFactory, request_options};
 use crate::route_table::RouteTable;
 use crate::stats::{
     ConfiguredListenerStats, Http1CodecStats, HttpListenerStats, HttpStats, ListenerStats, RouterStats, StatsStore,
@@ -61,9 +61,8 @@ fn build_one(
                     origin: Box::new(wasm.origin.clone()),
                     source: Box::new(source),
                 })?;
-                if !filter.disabled {
-                    filters.push(wasm_factory(&filter.name, handle));
-                }
+                let make = wasm_factory(&filter.name, handle);
+                filters.push(FilterEntry { name: filter.name.as_str().into(), disabled: filter.disabled, make });
             }
         }
     }
@@ -120,7 +119,7 @@ pub(super) fn build_admin(context: &Arc<AdminContext>, worker: &Worker, store: &
 
 struct Parts<'a> {
     config: Arc<model::HttpConnectionManager>,
-    filters: Vec<FilterFactory>,
+    filters: Vec<FilterEntry>,
     terminal: TerminalFactory,
     buffer_limit: usize,
     drain: Option<ListenerDrain>,

@@ -114,7 +114,7 @@ fn listener(chain: FilterChain) -> Listener {
 
 /// A connection manager with these routes for every host, and a router.
 pub(crate) fn hcm(routes: Vec<Route>) -> HttpConnectionManager {
-    let host = VirtualHost { name: "v".into(), domains: vec![Domain::Any], routes };
+    let host = VirtualHost { routes, ..VirtualHost::new("v", vec![Domain::Any]) };
     let routes = RouteConfiguration { virtual_hosts: vec![host], ..RouteConfiguration::default() };
     HttpConnectionManager::new("in", routes, vec![router()])
 }
@@ -129,25 +129,19 @@ pub(crate) fn router() -> HttpFilter {
 }
 
 fn route(prefix: &str, kind: RouteKind) -> Route {
-    Route {
-        name: String::new(),
-        matcher: RouteMatch::new(PathMatcher::Prefix(prefix.into())),
-        kind,
-        metadata: None,
-        origin: Origin::default(),
-    }
+    Route::new(RouteMatch::new(PathMatcher::Prefix(prefix.into())), kind)
 }
 
 /// A route to a cluster.
 pub(crate) fn forward(prefix: &str, cluster: &str) -> Route {
-    route(prefix, RouteKind::Route(RouteAction::new(cluster)))
+    route(prefix, RouteKind::Route(Box::new(RouteAction::new(cluster))))
 }
 
 /// A route to a cluster with another action.
 pub(crate) fn prefix(prefix: &str, cluster: &str, change: impl FnOnce(&mut RouteAction)) -> Route {
     let mut action = RouteAction::new(cluster);
     change(&mut action);
-    route(prefix, RouteKind::Route(action))
+    route(prefix, RouteKind::Route(Box::new(action)))
 }
 
 /// A route that answers.

@@ -1,0 +1,41 @@
+//! Settings of HTTP filters at a route or above.
+
+use std::collections::BTreeMap;
+
+use prost_types::Any;
+
+use super::{Context, type_name};
+use crate::{model::PerFilterConfig, proto::envoy::config::route::v3::FilterConfig, report::key_path};
+
+const FILTER_CONFIG: &str = "envoy.config.route.v3.FilterConfig";
+
+/// Converts a `typed_per_filter_config`.
+pub(super) fn per_filter(context: &mut Context<'_>, configs: BTreeMap<String, Any>) -> Vec<PerFilterConfig> {
+    let mut results = Vec::new();
+    for (filter, config) in configs {
+        let field = key_path("typed_per_filter_config", &filter);
+        results.extend(context.field(&field, |context| filter_config(context, filter, &config)));
+    }
+    results
+}
+
+fn filter_config(context: &mut Context<'_>, filter: String, any: &Any) -> Option<PerFilterConfig> {
+    if type_name(any) != FILTER_CONFIG {
+        // Envoy's words for the filters that we have; others are refused where they stand in the chain.
+        context.error(format!("The filter {filter} doesn't support virtual host or route specific configurations"));
+        return None;
+    }
+    let message: FilterConfig = context.unpack(any)?;
+    if let Some(config) = message.config
+        && !message.disabled
+    {
+        if message.is_optional {
+            let text = format!("optional per-route configuration of the filter {filter} ({})", type_name(&config));
+            context.lost_at("config", &format!("{text} is not implemented"), "it is left out");
+        } else {
+            context.error(format!("The filter {filter} doesn't support virtual host or route specific configurations"));
+        }
+        return None;
+    }
+    Some(PerFilterConfig { filter, disabled: message.disabled })
+}
