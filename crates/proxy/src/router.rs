@@ -1,6 +1,7 @@
 //! The router: what stands at the end of the decoder chain and forwards to a cluster.
 
 mod attempt;
+mod charge;
 mod headers;
 mod outcome;
 mod policy;
@@ -72,6 +73,10 @@ pub(crate) struct Router {
     alt_response: bool,
     proxy_100_continue: bool,
     suppress_envoy_headers: bool,
+    /// What the gRPC response under way is worth, its trailers will say.
+    grpc_pending: bool,
+    /// The response is a canary's.
+    canary: bool,
     /// Something was passed on, if only a 1xx.
     response_started: bool,
     /// The response's headers were.
@@ -105,6 +110,8 @@ impl Router {
             alt_response: false,
             proxy_100_continue: hcm.config.proxy_100_continue,
             suppress_envoy_headers: suppress,
+            grpc_pending: false,
+            canary: false,
             response_started: false,
             headers_sent: false,
             done: false,
@@ -177,7 +184,9 @@ impl Router {
         if self.deadline.is_some_and(|deadline| deadline <= now) {
             return Poll::Ready(self.on_timeout());
         }
-        if let Some(for_timeout) = self.retry.as_mut().and_then(|retry| retry.take_due(now)) {
+        if let (Some(retry), Some(forward)) = (&mut self.retry, &self.forward)
+            && let Some(for_timeout) = retry.take_due(&forward.cluster, now)
+        {
             self.try_again(cx, for_timeout, now);
         }
         let mut index = 0;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use prost::Message as _;
 
-use super::{Context, type_name};
+use super::{Context, matcher, type_name};
 use crate::{
     model::{
         BackOff, HedgePolicy, RateLimitedBackOff, ResetHeader, ResetHeaderFormat, RetryHostPredicate, RetryOn,
@@ -56,6 +56,12 @@ fn convert(context: &mut Context<'_>, message: proto::RetryPolicy) -> Option<Ret
         host_predicates,
         host_selection_max_attempts: u32::try_from(message.host_selection_retry_max_attempts).unwrap_or(1).max(1),
         retriable_status_codes: message.retriable_status_codes,
+        retriable_headers: matcher::headers(context, "retriable_headers", message.retriable_headers),
+        retriable_request_headers: matcher::headers(
+            context,
+            "retriable_request_headers",
+            message.retriable_request_headers,
+        ),
         back_off: back_off(context, message.retry_back_off),
         rate_limited_back_off: message.rate_limited_retry_back_off.map(|message| {
             context.field("rate_limited_retry_back_off", |context| rate_limited_back_off(context, message))

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::HeaderMatcher;
+
 /// Envoy's `envoy.config.route.v3.RetryPolicy`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct RetryPolicy {
     /// `retry_on`, of HTTP and of gRPC. Headers of the request (`x-envoy-retry-on`, `x-envoy-retry-grpc-on`) add to it.
     pub retry_on: RetryOn,
@@ -24,6 +26,10 @@ pub struct RetryPolicy {
     pub host_selection_max_attempts: u32,
     /// Codes for [`RetryOn::RETRIABLE_STATUS_CODES`]; `x-envoy-retriable-status-codes` adds to them.
     pub retriable_status_codes: Vec<u32>,
+    /// Response headers for [`RetryOn::RETRIABLE_HEADERS`]: one that matches is enough.
+    pub retriable_headers: Vec<HeaderMatcher>,
+    /// Requests are tried again only if one of these matches their headers; empty: all are.
+    pub retriable_request_headers: Vec<HeaderMatcher>,
     /// Between attempts.
     pub back_off: BackOff,
     /// Instead, if the response says when to come again.
@@ -129,7 +135,7 @@ impl RetryOn {
     pub const RESET: Self = Self(1 << 11);
     /// `retriable-headers`: a header of the response matches.
     pub const RETRIABLE_HEADERS: Self = Self(1 << 12);
-    /// `envoy-ratelimited`: `x-envoy-ratelimited: true` in the response, and nothing else in it.
+    /// `envoy-ratelimited`: `x-envoy-ratelimited` in the response; without this condition, such a response ends the retries.
     pub const ENVOY_RATE_LIMITED: Self = Self(1 << 13);
     /// `http3-post-connect-failure`: there is no HTTP/3.
     pub const HTTP3_POST_CONNECT_FAILURE: Self = Self(1 << 14);
@@ -230,6 +236,8 @@ impl RetryPolicy {
             host_predicates: Vec::new(),
             host_selection_max_attempts: 1,
             retriable_status_codes: Vec::new(),
+            retriable_headers: Vec::new(),
+            retriable_request_headers: Vec::new(),
             back_off: BackOff { base_interval: None, max_interval: None },
             rate_limited_back_off: None,
         }

@@ -114,11 +114,12 @@ impl WorkerCluster {
         pools.iter().filter_map(|pool| pool.sweep(cx, now)).min()
     }
 
-    /// Counts a response, also one made here for want of one. `internal` is who asked.
-    pub(crate) fn count_response(&self, code: u32, internal: bool) {
+    /// Counts a response, also one made here for want of one. `internal` is who asked, `canary` who answered.
+    pub(crate) fn count_response(&self, code: u32, internal: bool, canary: bool) {
         self.stats.upstream_rq_completed().inc();
-        self.codes.count(code, internal, false);
+        self.codes.count(code, internal, canary);
     }
+
     /// Counts a response that was not passed on: the request is tried again.
     pub(crate) fn count_retried(&self, code: u32) {
         self.codes.count_retried(code);

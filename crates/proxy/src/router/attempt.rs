@@ -92,7 +92,7 @@ impl Router {
             forward.route.rewrite_host(&mut headers, &pool.host().hostname, !self.suppress_envoy_headers);
         }
         let acquired = pool.acquire(cx, now);
-        let upstream = UpstreamRequest::start(cluster, &self.stream, self.timeouts.per_try, acquired, now);
+        let upstream = UpstreamRequest::start(cluster, pool, &self.stream, self.timeouts.per_try, acquired, now);
         let failed = upstream.has_failed();
         self.upstreams.push(upstream);
         if failed {
@@ -121,7 +121,12 @@ impl Router {
         if let Some(upstream) = self.upstreams.last_mut() {
             upstream.put_aside();
         }
+        let old = std::mem::take(&mut self.stream.info_mut().upstream);
+        let aside = self.upstreams.last().and_then(UpstreamRequest::info_aside);
+        let before = aside.unwrap_or(&old);
         self.stream.info_mut().upstream = UpstreamInfo {
+            hosts_attempted: before.hosts_attempted.clone(),
+            connection_ids_attempted: before.connection_ids_attempted.clone(),
             cluster_metadata: cluster.metadata.clone(),
             cluster_endpoints: Some(cluster.host_count() as u64),
             ..UpstreamInfo::default()
@@ -160,7 +165,7 @@ impl Router {
 
     fn no_healthy_upstream(&mut self, cluster: &WorkerCluster) {
         cluster.stats.upstream_cx_none_healthy().inc();
-        self.count(cluster, 503);
+        self.charge_cluster(cluster, 503, false);
         self.stream.info_mut().set_response_flag(response_flag::NO_HEALTHY_UPSTREAM);
         self.reply(503, "no healthy upstream", "no_healthy_upstream");
     }
@@ -206,13 +211,18 @@ impl Router {
         if !self.will_retry(status) {
             return false;
         }
+        self.inc_host(index, |stats| &stats.rq_error);
         self.upstreams.remove(index);
         true
     }
 
     /// An attempt has run into its time and goes on: another begins beside it, if retries are left.
     pub(super) fn hedge(&mut self, index: usize, now: Instant) {
+        if let Some(upstream) = self.upstreams.get(index) {
+            self.tell_timeout(upstream);
+        }
         let (Some(retry), Some(upstream)) = (&mut self.retry, self.upstreams.get_mut(index)) else { return };
+        upstream.set_timeout_told();
         if self.response_started || upstream.is_retried() {
             return;
         }

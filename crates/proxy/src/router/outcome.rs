@@ -4,11 +4,13 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use sandgate_filter::response_flag;
-use sandgate_http::{Direction, HeaderMap, LocalReply};
+use sandgate_http::{HeaderMap, LocalReply};
+use sandgate_load_balancing::OutlierResult;
 
+use super::charge::ResponseNotes;
 use super::retry::RetryStatus;
 use super::{ResetReason, Router, RouterEvent, UpstreamEvent, UpstreamRequest, headers};
-use crate::cluster::WorkerCluster;
+use crate::cluster::{HostStats, WorkerCluster};
 use crate::stats::milliseconds;
 
 impl Router {
@@ -29,6 +31,9 @@ impl Router {
                 Some(RouterEvent::Data(data, end_stream))
             }
             UpstreamEvent::Trailers(trailers) => {
+                if self.grpc_pending {
+                    self.charge_grpc(index, trailers.get(b"grpc-status").and_then(headers::parse_number));
+                }
                 self.end_if(true, index, now);
                 Some(RouterEvent::Trailers(trailers))
             }
@@ -49,8 +54,8 @@ impl Router {
     }
 
     fn on_informational(&mut self, index: usize, status: u16, headers: HeaderMap) -> Option<RouterEvent> {
-        let cluster = self.cluster(index)?;
-        self.count(&cluster, status.into());
+        let upstream = self.upstreams.get(index)?;
+        self.charge(upstream, status.into(), ResponseNotes::of(&headers).canary);
         // Its answer has begun: no other attempt can take its place.
         self.response_started = true;
         self.keep_only(index);
@@ -66,10 +71,17 @@ impl Router {
         now: Instant,
     ) -> Option<RouterEvent> {
         let cluster = self.cluster(index)?;
+        let notes = ResponseNotes::of(&headers);
+        self.tell_host(index, status, notes);
         if self.retry.is_some() && self.retries_response(index, &cluster, status, &headers, now) {
             return None;
         }
-        self.count(&cluster, status.into());
+        let upstream = self.upstreams.get(index)?;
+        self.canary = notes.canary || upstream.host().canary;
+        self.charge(upstream, status.into(), self.canary);
+        if status < 500 {
+            self.charge_success(index, notes, end_stream);
+        }
         // The only header of the connection that filters do not see (observed in Envoy 1.40).
         headers.remove(b"keep-alive");
         if let Some(complete) = self.request_complete
@@ -103,6 +115,7 @@ impl Router {
             let status_of_retry = retry.on_headers(cluster, status, headers, now);
             if self.will_retry(status_of_retry) {
                 cluster.count_retried(status.into());
+                self.inc_host(index, |stats| &stats.rq_error);
                 self.upstreams.remove(index);
                 return true;
             }
@@ -110,6 +123,7 @@ impl Router {
         };
         let waits = failed && self.waits_for_others();
         if waits {
+            self.inc_host(index, |stats| &stats.rq_error);
             self.upstreams.remove(index);
         }
         waits
@@ -133,16 +147,19 @@ impl Router {
 
     /// An attempt ended without a response.
     fn on_reset(&mut self, index: usize, reason: &ResetReason, now: Instant) -> Option<RouterEvent> {
-        let cluster = self.cluster(index)?;
         if let ResetReason::ConnectionFailure(why) = reason {
             why.clone_into(&mut self.stream.info_mut().upstream.transport_failure_reason);
+        }
+        // An open circuit breaker is not the host's fault.
+        if *reason != ResetReason::Overflow
+            && let Some(upstream) = self.upstreams.get(index)
+        {
+            upstream.host().outlier().put_result(OutlierResult::LocalOriginConnectFailed, None);
         }
         if self.retry_reset(index, reason, false, now) {
             return None;
         }
-        if !self.response_started {
-            self.count(&cluster, reason.status());
-        }
+        self.charge_abort(index, reason.status());
         self.upstreams.remove(index);
         if self.waits_for_others() {
             return None;
@@ -190,12 +207,14 @@ impl Router {
             (cluster.stats.upstream_rq_per_try_timeout(), "upstream_per_try_timeout")
         };
         counter.inc();
+        self.inc_host(index, |stats| &stats.rq_timeout);
+        if let Some(upstream) = self.upstreams.get(index) {
+            self.tell_timeout(upstream);
+        }
         if self.retry_reset(index, &ResetReason::LocalReset, true, now) {
             return None;
         }
-        if !self.response_started {
-            self.count(&cluster, self.timeout_status());
-        }
+        self.charge_abort(index, self.timeout_status());
         self.stream.info_mut().set_response_flag(response_flag::UPSTREAM_REQUEST_TIMEOUT);
         self.finish();
         Some(self.timed_out(details))
@@ -203,11 +222,14 @@ impl Router {
 
     /// The route's timeout has passed.
     pub(super) fn on_timeout(&mut self) -> RouterEvent {
-        for upstream in &self.upstreams {
-            let cluster = upstream.cluster();
-            cluster.stats.upstream_rq_timeout().inc();
-            if upstream.awaits_headers() && !self.response_started {
-                self.count(cluster, self.timeout_status());
+        for (index, upstream) in self.upstreams.iter().enumerate() {
+            upstream.cluster().stats.upstream_rq_timeout().inc();
+            HostStats::inc(&upstream.host().stats.rq_timeout);
+            if upstream.awaits_headers() {
+                if !upstream.timeout_is_told() {
+                    self.tell_timeout(upstream);
+                }
+                self.charge_abort(index, self.timeout_status());
             }
         }
         self.stream.info_mut().set_response_flag(response_flag::UPSTREAM_REQUEST_TIMEOUT);
@@ -215,7 +237,7 @@ impl Router {
         self.timed_out("response_timeout")
     }
 
-    fn timeout_status(&self) -> u32 {
+    pub(super) fn timeout_status(&self) -> u32 {
         if self.alt_response { 204 } else { 504 }
     }
 
@@ -239,9 +261,13 @@ impl Router {
     /// At the end of the host's response: records how long it took since the request was complete.
     fn end_if(&mut self, end_stream: bool, index: usize, now: Instant) {
         if end_stream {
+            // Without trailers there is no status.
+            if self.grpc_pending {
+                self.charge_grpc(index, None);
+            }
             if let (Some(complete), Some(upstream)) = (self.request_complete, self.upstreams.get(index)) {
                 let took = milliseconds(now.saturating_duration_since(complete));
-                upstream.cluster().codes.time(took, self.is_internal(), false);
+                upstream.cluster().codes.time(took, self.is_internal(), self.canary);
             }
             self.finish();
         }
@@ -249,15 +275,5 @@ impl Router {
 
     fn cluster(&self, index: usize) -> Option<Rc<WorkerCluster>> {
         self.upstreams.get(index).map(|upstream| Rc::clone(upstream.cluster()))
-    }
-
-    /// Counts a response of the cluster. Requests are internal if a filter says so: from clients the header is removed.
-    pub(super) fn count(&self, cluster: &WorkerCluster, code: u32) {
-        cluster.count_response(code, self.is_internal());
-    }
-
-    fn is_internal(&self) -> bool {
-        let headers = self.stream.headers(Direction::Request);
-        headers.is_some_and(|headers| headers.get(b"x-envoy-internal") == Some(b"true"))
     }
 }

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use sandgate_config::model::{RetryPolicy, RouteAction};
+use sandgate_matcher::HeaderMatcher;
 
 use super::timeouts::Timeouts;
 use super::upstream_request::PerTry;
@@ -11,9 +12,29 @@ use super::upstream_request::PerTry;
 #[derive(Clone, Debug)]
 pub(crate) struct ForwardPolicy {
     pub(super) timeouts: Timeouts,
-    pub(super) retry: Option<Rc<RetryPolicy>>,
+    pub(super) retry: Option<Rc<CompiledRetryPolicy>>,
     pub(super) hedge_on_per_try_timeout: bool,
     pub(super) include_is_timeout_retry_header: bool,
+}
+
+/// A retry policy with its matchers.
+#[derive(Debug)]
+pub(super) struct CompiledRetryPolicy {
+    pub(super) config: RetryPolicy,
+    pub(super) headers: Vec<HeaderMatcher>,
+    pub(super) request_headers: Vec<HeaderMatcher>,
+}
+
+// === impl CompiledRetryPolicy ===
+
+impl CompiledRetryPolicy {
+    pub(super) fn new(config: &RetryPolicy) -> Self {
+        Self {
+            headers: HeaderMatcher::list(&config.retriable_headers),
+            request_headers: HeaderMatcher::list(&config.retriable_request_headers),
+            config: config.clone(),
+        }
+    }
 }
 
 // === impl ForwardPolicy ===
@@ -27,7 +48,7 @@ impl ForwardPolicy {
         };
         Self {
             timeouts: Timeouts { global: action.timeout, per_try },
-            retry: retry.cloned().map(Rc::new),
+            retry: retry.map(CompiledRetryPolicy::new).map(Rc::new),
             hedge_on_per_try_timeout: action.hedge_policy.hedge_on_per_try_timeout,
             include_is_timeout_retry_header: action.include_is_timeout_retry_header,
         }

@@ -2,13 +2,16 @@
 
 mod back_off;
 
+use std::rc::Rc;
 use std::time::Instant;
 
-use sandgate_config::model::{RetryOn, RetryPolicy};
+use sandgate_config::model::RetryOn;
 use sandgate_http::HeaderMap;
+use sandgate_matcher::any_match;
 
 use super::ResetReason;
 use super::headers::parse_number;
+use super::policy::CompiledRetryPolicy;
 use crate::cluster::{ResourceGuard, WorkerCluster};
 use back_off::{BackOffState, reset_interval};
 
@@ -21,19 +24,19 @@ pub(crate) struct Retry {
     /// Names of response headers that the request's `x-envoy-retriable-header-names` gives.
     header_names: Vec<Vec<u8>>,
     back_off: BackOffState,
-    policy: Option<RetryPolicyRef>,
+    policy: Option<Rc<CompiledRetryPolicy>>,
     /// A retry is waited for or in flight: its share of the circuit breaker.
     slot: Option<ResourceGuard>,
     /// When the next attempt begins.
     due: Option<Due>,
 }
 
-type RetryPolicyRef = std::rc::Rc<RetryPolicy>;
-
 #[derive(Clone, Copy, Debug)]
 struct Due {
     at: Instant,
     for_timeout: bool,
+    /// The response asked for the wait.
+    told: bool,
 }
 
 /// What is to become of a failed attempt.
@@ -53,8 +56,8 @@ pub(crate) enum RetryStatus {
 
 impl Retry {
     /// What `policy` and the request's headers say; nothing if no condition is named.
-    pub(crate) fn new(policy: Option<&RetryPolicyRef>, request: &HeaderMap) -> Option<Box<Self>> {
-        let configured = policy.map_or(RetryOn::default(), |policy| policy.retry_on);
+    pub(crate) fn new(policy: Option<&Rc<CompiledRetryPolicy>>, request: &HeaderMap) -> Option<Box<Self>> {
+        let configured = policy.map_or(RetryOn::default(), |policy| policy.config.retry_on);
         let (http, grpc) = (request.get(b"x-envoy-retry-on"), request.get(b"x-envoy-retry-grpc-on"));
         if configured.is_empty() && http.is_none() && grpc.is_none() {
             return None;
@@ -62,14 +65,19 @@ impl Retry {
         let header = |value: Option<&[u8]>, parse: fn(&str) -> (RetryOn, bool)| {
             value.and_then(|value| std::str::from_utf8(value).ok()).map_or(RetryOn::default(), |text| parse(text).0)
         };
-        let on = configured | header(http, RetryOn::parse_http) | header(grpc, RetryOn::parse_grpc);
-        let mut remaining = policy.map_or(1, |policy| policy.num_retries.into());
+        let mut on = configured | header(http, RetryOn::parse_http) | header(grpc, RetryOn::parse_grpc);
+        if policy
+            .is_some_and(|policy| !policy.request_headers.is_empty() && !any_match(&policy.request_headers, request))
+        {
+            on = RetryOn::default();
+        }
+        let mut remaining = policy.map_or(1, |policy| policy.config.num_retries.into());
         if !on.is_empty()
             && let Some(max) = request.get(b"x-envoy-max-retries").and_then(parse_number)
         {
             remaining = max;
         }
-        let mut status_codes = policy.map_or_else(Vec::new, |policy| policy.retriable_status_codes.clone());
+        let mut status_codes = policy.map_or_else(Vec::new, |policy| policy.config.retriable_status_codes.clone());
         if let Some(codes) = request.get(b"x-envoy-retriable-status-codes") {
             status_codes.extend(tokens(codes).filter_map(parse_number).filter_map(|code| u32::try_from(code).ok()));
         }
@@ -79,7 +87,7 @@ impl Retry {
             remaining,
             status_codes,
             header_names: tokens(names).map(|name| name.trim_ascii().to_ascii_lowercase()).collect(),
-            back_off: BackOffState::new(policy.map(|policy| &policy.back_off)),
+            back_off: BackOffState::new(policy.map(|policy| &policy.config.back_off)),
             policy: policy.cloned(),
             slot: None,
             due: None,
@@ -91,9 +99,18 @@ impl Retry {
         self.due.map(|due| due.at)
     }
 
-    /// Whether an attempt is to begin now, and if so whether the last one ran into its time.
-    pub(crate) fn take_due(&mut self, now: Instant) -> Option<bool> {
-        self.due.take_if(|due| due.at <= now).map(|due| due.for_timeout)
+    /// Whether an attempt is to begin now, and if so whether the last one ran into its time. Only now does it count as a
+    /// retry (observed in Envoy 1.40).
+    pub(crate) fn take_due(&mut self, cluster: &WorkerCluster, now: Instant) -> Option<bool> {
+        let due = self.due.take_if(|due| due.at <= now)?;
+        let stats = &cluster.stats;
+        stats.upstream_rq_retry().inc();
+        if due.told {
+            stats.upstream_rq_retry_backoff_ratelimited().inc();
+        } else {
+            stats.upstream_rq_retry_backoff_exponential().inc();
+        }
+        Some(due.for_timeout)
     }
 
     /// A response has come.
@@ -106,7 +123,7 @@ impl Retry {
     ) -> RetryStatus {
         let wanted = self.wants_headers(status, response);
         if wanted
-            && let Some(limits) = self.policy.as_ref().and_then(|policy| policy.rate_limited_back_off.as_ref())
+            && let Some(limits) = self.policy.as_ref().and_then(|policy| policy.config.rate_limited_back_off.as_ref())
             && let Some(interval) = reset_interval(limits, response)
         {
             self.back_off.wait_at_least(interval);
@@ -151,21 +168,16 @@ impl Retry {
             return RetryStatus::NoOverflow;
         };
         self.slot = Some(slot);
-        stats.upstream_rq_retry().inc();
         let (wait, told) = self.back_off.next();
-        if told {
-            stats.upstream_rq_retry_backoff_ratelimited().inc();
-        } else {
-            stats.upstream_rq_retry_backoff_exponential().inc();
-        }
-        self.due = Some(Due { at: now + wait, for_timeout });
+        self.due = Some(Due { at: now + wait, for_timeout, told });
         RetryStatus::Yes
     }
 
     /// Whether such a response is one to try again for.
     pub(crate) fn wants_headers(&self, status: u16, response: &HeaderMap) -> bool {
-        if self.on.has(RetryOn::ENVOY_RATE_LIMITED) {
-            return response.get(b"x-envoy-ratelimited") == Some(b"true");
+        // Another Envoy's limit: trying again otherwise would make it worse.
+        if response.contains(b"x-envoy-ratelimited") {
+            return self.on.has(RetryOn::ENVOY_RATE_LIMITED);
         }
         let conditions = [
             (RetryOn::SERVER_ERROR, (500..600).contains(&status)),
@@ -180,6 +192,7 @@ impl Retry {
 
     fn has_retriable_header(&self, response: &HeaderMap) -> bool {
         self.header_names.iter().any(|name| response.contains(name))
+            || self.policy.as_ref().is_some_and(|policy| any_match(&policy.headers, response))
     }
 
     fn wants_grpc_status(&self, response: &HeaderMap) -> bool {

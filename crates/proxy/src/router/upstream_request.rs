@@ -11,9 +11,11 @@ use sandgate_filter::{Stream, UpstreamInfo};
 use sandgate_http::h1::{BodyEncoder, RequestEncodeOptions, encode_request};
 use sandgate_http::{BodyBuffer, Direction, HeaderMap};
 
+use sandgate_load_balancing::OutlierResult;
+
 use super::ResetReason;
 use crate::cluster::{Host, HostStats, ResourceGuard, WorkerCluster};
-use crate::pool::{Acquired, CloseSide, ConnectFailure, PendingConnection, UpstreamConnection};
+use crate::pool::{Acquired, CloseSide, ConnectFailure, HostPool, PendingConnection, UpstreamConnection};
 use response::ResponseReader;
 
 /// What an upstream request has for the router.
@@ -51,6 +53,8 @@ pub(crate) struct PerTry {
 /// there is a connection to write them to.
 pub(crate) struct UpstreamRequest {
     cluster: Rc<WorkerCluster>,
+    /// Of the host it goes to.
+    pool: Rc<HostPool>,
     stream: Rc<Stream>,
     state: State,
     /// Request body that waits for the connection.
@@ -65,10 +69,14 @@ pub(crate) struct UpstreamRequest {
     deadline: Option<Instant>,
     /// There was no room for the request: the circuit breaker is open.
     overflow: bool,
+    /// Something of the request was handed to a connection.
+    begun: bool,
     /// No response headers yet.
     awaiting_headers: bool,
     /// It has been tried again elsewhere and goes on beside that.
     retried: bool,
+    /// The host's monitor was told of a timeout.
+    timeout_told: bool,
     /// The client's request is complete.
     request_complete: bool,
     per_try: PerTry,
@@ -132,9 +140,10 @@ impl Drop for ActiveRequest {
 }
 
 impl UpstreamRequest {
-    fn new(cluster: &Rc<WorkerCluster>, stream: &Rc<Stream>, per_try: PerTry) -> Self {
+    fn new(cluster: &Rc<WorkerCluster>, pool: &Rc<HostPool>, stream: &Rc<Stream>, per_try: PerTry) -> Self {
         Self {
             cluster: Rc::clone(cluster),
+            pool: Rc::clone(pool),
             stream: Rc::clone(stream),
             state: State::Done,
             body: BodyBuffer::new(),
@@ -143,8 +152,10 @@ impl UpstreamRequest {
             buffer_limit: cluster.config.per_connection_buffer_limit_bytes as usize,
             deadline: None,
             overflow: false,
+            begun: false,
             awaiting_headers: true,
             retried: false,
+            timeout_told: false,
             request_complete: false,
             per_try,
             per_try_deadline: None,
@@ -156,12 +167,13 @@ impl UpstreamRequest {
     /// A request with what the pool has for it.
     pub(crate) fn start(
         cluster: &Rc<WorkerCluster>,
+        pool: &Rc<HostPool>,
         stream: &Rc<Stream>,
         per_try: PerTry,
         acquired: Acquired,
         now: Instant,
     ) -> Self {
-        let mut request = Self::new(cluster, stream, per_try);
+        let mut request = Self::new(cluster, pool, stream, per_try);
         match acquired {
             Acquired::Overflow => request.overflow = true,
             Acquired::Pending(pending) => request.state = State::Pending(pending),
@@ -192,11 +204,25 @@ impl UpstreamRequest {
 
     /// Whether something of the request was handed to a connection.
     pub(crate) fn has_begun(&self) -> bool {
-        matches!(&self.state, State::Open(exchange) if exchange.encoder.is_some())
+        self.begun
     }
 
     pub(crate) fn cluster(&self) -> &Rc<WorkerCluster> {
         &self.cluster
+    }
+
+    /// The host it goes to.
+    pub(crate) fn host(&self) -> &Arc<Host> {
+        self.pool.host()
+    }
+
+    /// The host's monitor knows of a timeout already.
+    pub(crate) fn set_timeout_told(&mut self) {
+        self.timeout_told = true;
+    }
+
+    pub(crate) fn timeout_is_told(&self) -> bool {
+        self.timeout_told
     }
 
     /// From now on the stream's info tells of another attempt.
@@ -210,9 +236,18 @@ impl UpstreamRequest {
     pub(crate) fn put_back(&mut self) {
         if let Some(aside) = self.aside.take() {
             let mut info = self.stream.info_mut();
-            let attempt_count = info.upstream.attempt_count;
-            info.upstream = UpstreamInfo { attempt_count, ..*aside };
+            let last = std::mem::take(&mut info.upstream);
+            info.upstream = UpstreamInfo {
+                attempt_count: last.attempt_count,
+                hosts_attempted: last.hosts_attempted,
+                connection_ids_attempted: last.connection_ids_attempted,
+                ..*aside
+            };
         }
+    }
+
+    pub(crate) fn info_aside(&self) -> Option<&UpstreamInfo> {
+        self.aside.as_deref()
     }
 
     fn with_info(&mut self, note: impl FnOnce(&mut UpstreamInfo)) {
@@ -360,16 +395,12 @@ impl UpstreamRequest {
         let State::Open(exchange) = std::mem::replace(&mut self.state, State::Done) else { return };
         let Exchange { mut connection, encoder, reader, request_written, .. } = *exchange;
         // A host that was promised more would take the next request for the rest of this one.
-        let kept_word = encoder.is_none_or(|encoder| encoder.is_complete());
-        if kept_word && request_written {
+        let kept_word = encoder.is_none_or(|encoder| encoder.is_complete()) && request_written;
+        if kept_word {
+            // Whatever becomes of the connection, no request is on it any more.
             connection.set_active(false);
         }
-        if kept_word
-            && request_written
-            && reader.reusable()
-            && connection.input.is_empty()
-            && connection.output.is_empty()
-        {
+        if kept_word && reader.reusable() && connection.input.is_empty() && connection.output.is_empty() {
             let pool = connection.pool();
             pool.release(connection, now);
         }
@@ -390,6 +421,7 @@ impl UpstreamRequest {
             self.arm_per_try(now);
         }
         self.deadline = self.cluster.config.http.max_stream_duration.map(|max| now + max);
+        self.host().outlier().put_result(OutlierResult::LocalOriginConnectSuccess, None);
         let active = ActiveRequest::new(&self.cluster, connection.pool().host(), slot);
         self.state = State::Open(Box::new(Exchange {
             connection,
@@ -417,6 +449,7 @@ impl UpstreamRequest {
             let options = RequestEncodeOptions { end_stream, enable_trailers };
             let body = encode_request(&headers, options, out).map_err(|error| error.to_string())?;
             *encoder = Some(body);
+            self.begun = true;
             let method = headers.get(b":method").unwrap_or_default();
             connection.decoder.expect_response(method, false);
             match &mut self.aside {

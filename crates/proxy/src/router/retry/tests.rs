@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
 
-use std::rc::Rc;
+use sandgate_config::model::RetryPolicy;
 
 use super::*;
 
@@ -28,9 +28,9 @@ fn responses_to_try_again_for() {
     let wants = |lines: &[(&str, &str)], conditions: &str| on(conditions).wants_headers(200, &headers(lines));
     assert!(wants(&[("grpc-status", "14")], "unavailable") && !wants(&[("grpc-status", "13")], "unavailable"));
     assert!(wants(&[("x-envoy-ratelimited", "true")], "envoy-ratelimited"));
-    assert!(!wants(&[("x-envoy-ratelimited", "yes")], "envoy-ratelimited"));
-    // The rate limit's condition is the only one that counts beside others.
-    assert!(!on("5xx,envoy-ratelimited").wants_headers(503, &headers(&[])));
+    assert!(wants(&[("x-envoy-ratelimited", "no")], "envoy-ratelimited"));
+    assert!(!on("5xx").wants_headers(503, &headers(&[("x-envoy-ratelimited", "true")])));
+    assert!(on("5xx,envoy-ratelimited").wants_headers(503, &headers(&[])));
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn failures_to_try_again_for() {
 #[test]
 fn without_a_condition_there_is_nothing() {
     assert!(Retry::new(None, &headers(&[("x-envoy-max-retries", "3")])).is_none());
-    let policy = Rc::new(RetryPolicy::on(RetryOn::SERVER_ERROR));
+    let policy = Rc::new(CompiledRetryPolicy::new(&RetryPolicy::on(RetryOn::SERVER_ERROR)));
     let retry = Retry::new(Some(&policy), &headers(&[("x-envoy-max-retries", "3")])).unwrap();
     assert_eq!((retry.on, retry.remaining), (RetryOn::SERVER_ERROR, 3));
     // Unknown conditions allow none, nor does the header that counts them.
