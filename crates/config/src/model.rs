@@ -49,7 +49,7 @@ pub use self::{
     origin::Origin,
     per_filter::PerFilterConfig,
     redirect::{RedirectAction, RedirectPath},
-    regex::{Regex, RegexError, RegexRewrite},
+    regex::{Regex, RegexError, RegexRewrite, SubstitutionFlaw},
     retry::{
         BackOff, HedgePolicy, RateLimitedBackOff, ResetHeader, ResetHeaderFormat, RetryHostPredicate, RetryOn,
         RetryPolicy, RetryPriority,

@@ -27,9 +27,11 @@ pub(super) fn regex_rewrite(
 ) -> Option<RegexRewrite> {
     let pattern = context.required("pattern", message.pattern)?;
     let pattern = context.field("pattern", |context| regex(context, &pattern))?;
-    RegexRewrite::new(pattern, &message.substitution)
-        .map_err(|reason| context.error_at("substitution", format!("invalid substitution: {reason}")))
-        .ok()
+    let rewrite = RegexRewrite::new(pattern, &message.substitution);
+    if let Some(flaw) = rewrite.flaw() {
+        context.warning_at("substitution", flaw.to_string());
+    }
+    Some(rewrite)
 }
 
 /// Converts a matcher of text.

@@ -35,6 +35,18 @@ pub struct RegexRewrite {
     pub pattern: Regex,
     /// The replacement, split at its references to groups.
     substitution: Vec<Piece>,
+    flaw: Option<SubstitutionFlaw>,
+}
+
+/// A mistake in a substitution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SubstitutionFlaw {
+    /// A group that the expression has not.
+    #[error("the expression has no group {0}, so that nothing is replaced")]
+    NoSuchGroup(usize),
+    /// A backslash before something else than a digit or a backslash.
+    #[error("a backslash before anything but a digit or a backslash ends the substitution")]
+    Escape,
 }
 
 /// A part of a substitution.
@@ -113,49 +125,49 @@ impl fmt::Debug for Regex {
 // === impl RegexRewrite ===
 
 impl RegexRewrite {
-    /// Takes a substitution in RE2's notation: `\1` to `\9` are groups, `\0` is the match, `\\` a backslash.
-    ///
-    /// # Errors
-    /// What is wrong with the substitution, as RE2 says it.
-    pub fn new(pattern: Regex, substitution: &str) -> Result<Self, String> {
-        let mut pieces = Vec::new();
+    /// Takes a substitution in RE2's notation: `\1` to `\9` are groups, `\0` is the match, `\\` a backslash. Mistakes in it are not
+    /// refused, as Envoy does not refuse them: see [`RegexRewrite::flaw`].
+    #[must_use]
+    pub fn new(pattern: Regex, substitution: &str) -> Self {
+        let mut this = Self { pattern, substitution: Vec::new(), flaw: None };
         let mut text = Vec::new();
         let mut bytes = substitution.bytes();
         while let Some(byte) = bytes.next() {
-            if byte != b'\\' {
-                text.push(byte);
-                continue;
-            }
-            match bytes.next() {
-                Some(b'\\') => text.push(b'\\'),
-                Some(digit @ b'0'..=b'9') => {
+            match (byte, if byte == b'\\' { bytes.next() } else { None }) {
+                (b'\\', Some(b'\\')) => text.push(b'\\'),
+                (b'\\', Some(digit @ b'0'..=b'9')) => {
                     let group = usize::from(digit - b'0');
-                    if group > pattern.group_count() {
-                        return Err(format!(
-                            "Rewrite schema requests {group} matches, but the regexp only has {} parenthesized subexpressions.",
-                            pattern.group_count()
-                        ));
+                    if group > this.pattern.group_count() {
+                        this.flaw = Some(SubstitutionFlaw::NoSuchGroup(group));
+                        return this;
                     }
-                    if !text.is_empty() {
-                        pieces.push(Piece::Text(std::mem::take(&mut text)));
-                    }
-                    pieces.push(Piece::Group(group));
+                    this.substitution.push(Piece::Text(std::mem::take(&mut text)));
+                    this.substitution.push(Piece::Group(group));
                 }
-                Some(_) => {
-                    return Err("Rewrite schema error: '\\' must be followed by a digit or '\\'.".to_owned());
+                (b'\\', _) => {
+                    this.flaw = Some(SubstitutionFlaw::Escape);
+                    break;
                 }
-                None => return Err("Rewrite schema error: '\\' not allowed at end.".to_owned()),
+                (byte, _) => text.push(byte),
             }
         }
-        if !text.is_empty() {
-            pieces.push(Piece::Text(text));
-        }
-        Ok(Self { pattern, substitution: pieces })
+        this.substitution.push(Piece::Text(text));
+        this
+    }
+
+    /// What is wrong with the substitution: one that names a group that is not there leaves every text as it is, and one with a backslash
+    /// before anything but a digit or a backslash ends there (observed in Envoy 1.40).
+    #[must_use]
+    pub fn flaw(&self) -> Option<SubstitutionFlaw> {
+        self.flaw
     }
 
     /// Replaces every match in `text`.
     #[must_use]
     pub fn replace_all(&self, text: &[u8]) -> Vec<u8> {
+        if matches!(self.flaw, Some(SubstitutionFlaw::NoSuchGroup(_))) {
+            return text.to_vec();
+        }
         let mut out = Vec::with_capacity(text.len());
         let mut end = 0;
         for captures in self.pattern.anywhere.captures_iter(text) {
@@ -302,14 +314,16 @@ mod tests {
     fn substitutions_refer_to_groups() {
         let rewrite = |pattern, substitution| RegexRewrite::new(Regex::new(pattern).unwrap(), substitution);
         let replaced = |pattern, substitution, text: &str| {
-            String::from_utf8(rewrite(pattern, substitution).unwrap().replace_all(text.as_bytes())).unwrap()
+            String::from_utf8(rewrite(pattern, substitution).replace_all(text.as_bytes())).unwrap()
         };
         assert_eq!(replaced("^/service/([^/]+)(/.*)$", r"\2/instance/\1", "/service/foo/v1"), "/v1/instance/foo");
         assert_eq!(replaced("one", "two", "/x/one/y/one"), "/x/two/y/two");
         assert_eq!(replaced("(?i)/xxx/", "/yyy/", "/aaa/XxX/bbb"), "/aaa/yyy/bbb");
         assert_eq!(replaced("b", r"<\0\\>", "abc"), r"a<b\>c");
-        assert!(rewrite("a", r"\1").is_err());
-        assert!(rewrite("a", r"\x").is_err());
-        assert!(rewrite("a", r"a\").is_err());
+        assert_eq!(replaced("a", r"\1", "abc"), "abc");
+        assert_eq!(replaced("b", r"x\y", "abc"), "axc");
+        assert_eq!(replaced("b", r"x\", "abc"), "axc");
+        assert_eq!(rewrite("a", r"\1").flaw(), Some(SubstitutionFlaw::NoSuchGroup(1)));
+        assert_eq!(rewrite("(a)", r"\1").flaw(), None);
     }
 }

@@ -51,6 +51,9 @@ impl Rewrite {
 /// Sets `host`; what it was goes to `x-forwarded-host` if asked for.
 pub(super) fn set_host(headers: &mut HeaderMap, host: &[u8], append_x_forwarded_host: bool, keep_original: bool) {
     let old = headers.get(b":authority").unwrap_or_default().to_vec();
+    if keep_original && !old.is_empty() {
+        headers.set(b"x-envoy-original-host", &old);
+    }
     if append_x_forwarded_host && !old.is_empty() {
         let mut forwarded = headers.get(b"x-forwarded-host").unwrap_or_default().to_vec();
         let last = forwarded.rsplit(|byte| *byte == b',').find(|item| !item.is_empty());
@@ -62,9 +65,6 @@ pub(super) fn set_host(headers: &mut HeaderMap, host: &[u8], append_x_forwarded_
             forwarded.extend_from_slice(&old);
             headers.set(b"x-forwarded-host", &forwarded);
         }
-    }
-    if keep_original && !old.is_empty() {
-        headers.set(b"x-envoy-original-host", &old);
     }
     headers.set(b":authority", host);
 }
