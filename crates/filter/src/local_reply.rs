@@ -4,6 +4,13 @@ use bytes::Bytes;
 use sandgate_http::{HeaderMap, HeaderMapKind, LocalReply};
 
 use crate::grpc;
+use crate::stream::Stream;
+
+/// What a route does to the headers of replies that are made here.
+pub trait LocalReplyHeaders: std::fmt::Debug {
+    /// Changes them. The reply's own headers are not among them yet; the stream knows the reply's details, not its code.
+    fn modify(&self, headers: &mut HeaderMap, stream: &Stream);
+}
 
 /// A local reply ready for the encoder chain or the codec.
 #[derive(Debug)]
@@ -30,8 +37,18 @@ pub struct RequestKind {
 /// nothing but headers.
 #[must_use]
 pub fn prepare_local_reply(reply: &LocalReply, kind: RequestKind) -> PreparedLocalReply {
+    prepare_local_reply_with(reply, kind, |_| ())
+}
+
+/// The same, where `modify` sees the headers before the reply's own are added.
+pub(crate) fn prepare_local_reply_with(
+    reply: &LocalReply,
+    kind: RequestKind,
+    modify: impl FnOnce(&mut HeaderMap),
+) -> PreparedLocalReply {
     let mut headers = HeaderMap::with_kind(HeaderMapKind::Response);
     headers.append(b":status", reply.status.to_string().as_bytes());
+    modify(&mut headers);
     for (name, value) in &reply.headers {
         headers.add(name, value);
     }

@@ -11,6 +11,7 @@ use sandgate_http::{Direction, HeaderMap};
 
 use crate::action::{Action, Actions};
 use crate::held::Held;
+use crate::local_reply::LocalReplyHeaders;
 use crate::stream_info::{ConnectionInfo, StreamInfo};
 
 /// What a stream is made with.
@@ -45,6 +46,7 @@ pub struct Stream {
     /// The manager is at work and will look at the actions itself.
     pub(crate) running: Cell<bool>,
     route_cleared: Cell<bool>,
+    local_reply_headers: RefCell<Option<Rc<dyn LocalReplyHeaders>>>,
     waker: RefCell<Option<Waker>>,
 }
 
@@ -98,8 +100,18 @@ impl Stream {
             encode_aborted: Cell::new(false),
             running: Cell::new(false),
             route_cleared: Cell::new(false),
+            local_reply_headers: RefCell::new(None),
             waker: RefCell::new(None),
         })
+    }
+
+    /// Says what the route does to the headers of local replies; nothing by default.
+    pub fn set_local_reply_headers(&self, route: Option<Rc<dyn LocalReplyHeaders>>) {
+        *self.local_reply_headers.borrow_mut() = route;
+    }
+
+    pub(crate) fn local_reply_headers(&self) -> Option<Rc<dyn LocalReplyHeaders>> {
+        self.local_reply_headers.borrow().clone()
     }
 
     /// The connection it came on.

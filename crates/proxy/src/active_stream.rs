@@ -9,7 +9,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Instant, SystemTime};
 
-use sandgate_filter::{ConnectionInfo, EncodeEvent, FilterManager, Stream, StreamOptions, response_flag};
+use sandgate_filter::{
+    ConnectionInfo, EncodeEvent, FilterManager, LocalReplyHeaders, Stream, StreamOptions, response_flag,
+};
 use sandgate_formatter::AccessLogType;
 use sandgate_http::{BodyBuffer, Direction, HeaderMap, LocalReply};
 
@@ -384,6 +386,8 @@ impl ActiveStream {
 
     /// Tells the stream which route it has.
     fn note_route(&mut self) {
+        let replies = self.route.as_ref().filter(|route| route.changes_local_replies());
+        self.stream.set_local_reply_headers(replies.map(|route| Rc::clone(route) as Rc<dyn LocalReplyHeaders>));
         let mut info = self.stream.info_mut();
         match &self.route {
             Some(route) => {

@@ -73,6 +73,9 @@ pub(crate) fn mutate(headers: &mut HeaderMap, context: &RequestContext<'_>) -> O
             EDGE_MAY_NOT_SET.iter().for_each(|name| _ = headers.remove(name));
         }
     }
+    for name in &config.route_config.internal_only_headers {
+        headers.remove(name.as_bytes());
+    }
     if present.client_certificate {
         // `SANITIZE`, Envoy's default: without mutual TLS nobody vouches for it.
         headers.remove(b"x-forwarded-client-cert");

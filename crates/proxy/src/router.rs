@@ -236,11 +236,10 @@ impl Router {
         };
         if let Some(reply) = route.direct_reply(&self.stream, !self.suppress_envoy_headers, now) {
             self.hcm.router_stats.rq_direct_response().inc();
-            let location = reply.location.map(|location| (b"location".to_vec(), location));
             self.answer = Some(RouterEvent::LocalReply(LocalReply {
                 status: reply.status.into(),
                 body: reply.body.to_vec(),
-                headers: location.into_iter().collect(),
+                headers: reply.headers,
                 details: "direct_response".to_owned(),
                 ..LocalReply::default()
             }));

@@ -26,16 +26,23 @@ fn filter_config(context: &mut Context<'_>, filter: String, any: &Any) -> Option
         return None;
     }
     let message: FilterConfig = context.unpack(any)?;
-    if let Some(config) = message.config
-        && !message.disabled
-    {
-        if message.is_optional {
+    match message.config {
+        _ if message.disabled => {}
+        None => {
+            context.error(format!("Empty route/virtual host per filter configuration for {filter} filter"));
+            return None;
+        }
+        // Nothing but that the filter is on.
+        Some(config) if type_name(&config).is_empty() => {}
+        Some(config) if message.is_optional => {
             let text = format!("optional per-route configuration of the filter {filter} ({})", type_name(&config));
             context.lost_at("config", &format!("{text} is not implemented"), "it is left out");
-        } else {
-            context.error(format!("The filter {filter} doesn't support virtual host or route specific configurations"));
+            return None;
         }
-        return None;
+        Some(_) => {
+            context.error(format!("The filter {filter} doesn't support virtual host or route specific configurations"));
+            return None;
+        }
     }
     Some(PerFilterConfig { filter, disabled: message.disabled })
 }

@@ -4,7 +4,7 @@ use sandgate_http::{BodyBuffer, Direction, HeaderMap, LocalReply};
 
 use super::FilterManager;
 use super::task::{HeadersStep, Task};
-use crate::local_reply::prepare_local_reply;
+use crate::local_reply::prepare_local_reply_with;
 
 impl FilterManager {
     /// Sends a reply by the way that is still open: through the encoder filters, directly to the codec, or not at all.
@@ -17,7 +17,12 @@ impl FilterManager {
             return;
         }
         let through_chain = !self.has_response() && !self.has_informational;
-        let prepared = prepare_local_reply(reply, self.kind);
+        let route = self.stream.local_reply_headers();
+        let prepared = prepare_local_reply_with(reply, self.kind, |headers| {
+            if let Some(route) = route {
+                route.modify(headers, &self.stream);
+            }
+        });
         self.set_response(prepared.headers);
         self.stream.decode_aborted.set(true);
         let end_stream = prepared.body.is_empty();

@@ -9,9 +9,9 @@ use sandgate_config::model::{
     ClusterSpecifier, ClusterWeight, ClusterWeightTarget, HeaderMutations, HostRewrite, PathRewrite, PerFilterConfig,
     RedirectPath, Route, RouteAction, RouteConfiguration, RouteKind, VirtualHost,
 };
-use sandgate_filter::Stream;
+use sandgate_filter::{LocalReplyHeaders, Stream};
 use sandgate_formatter::FormatContext;
-use sandgate_http::{Direction, HeaderMap};
+use sandgate_http::{Direction, HeaderMap, HeaderMapKind};
 
 use super::cluster_choice::{ClusterChoice, Weighted, WeightedEntry};
 use super::header_mutator::{HeaderMutator, with_headers};
@@ -43,8 +43,8 @@ pub(super) struct HostScope<'a> {
 pub(crate) struct DirectReply {
     pub(crate) status: u16,
     pub(crate) body: Bytes,
-    /// `location`, where the status speaks of another address.
-    pub(crate) location: Option<Vec<u8>>,
+    /// `location`, where the status speaks of another address, and what the route adds.
+    pub(crate) headers: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
 // === impl TableScope ===
@@ -275,6 +275,11 @@ impl RouteEntry {
         }
     }
 
+    /// Whether local replies are changed. An answer of the route itself is, but by the router.
+    pub(crate) fn changes_local_replies(&self) -> bool {
+        !self.response_headers.is_empty() && matches!(self.target, Target::Cluster { .. })
+    }
+
     /// Adds and removes headers of a response: Envoy's `finalizeResponseHeaders`.
     pub(crate) fn finalize_response_headers(&self, headers: &mut HeaderMap, stream: &Stream, now: Instant) {
         if self.response_headers.is_empty() {
@@ -303,15 +308,28 @@ impl RouteEntry {
             rewrite::apply_redirect(&redirect.path, &rewrite.matched, &mut headers, keep_original);
         }
         let headers = stream.headers(Direction::Request);
-        let location = headers.as_ref().filter(|_| status == 201 || (300..400).contains(&status)).and_then(|headers| {
-            if matches!(self.target, Target::TlsRedirect) {
-                let part = |name: &[u8]| headers.get(name).unwrap_or_default();
-                return Some([b"https://", part(b":authority"), part(b":path")].concat());
-            }
-            let info = stream.info();
-            let base = FormatContext::new(&info, stream.connection(), now);
-            new_url(redirect.map(|redirect| &**redirect), headers, &with_headers(base, headers, Direction::Request))
-        });
-        Some(DirectReply { status, body, location })
+        let location =
+            headers.as_deref().filter(|_| status == 201 || (300..400).contains(&status)).and_then(|headers| {
+                if matches!(self.target, Target::TlsRedirect) {
+                    let part = |name: &[u8]| headers.get(name).unwrap_or_default();
+                    return Some([b"https://", part(b":authority"), part(b":path")].concat());
+                }
+                let info = stream.info();
+                let base = FormatContext::new(&info, stream.connection(), now);
+                new_url(redirect.map(|redirect| &**redirect), headers, &with_headers(base, headers, Direction::Request))
+            });
+        drop(headers);
+        let mut headers = HeaderMap::with_kind(HeaderMapKind::Response);
+        if let Some(location) = location {
+            headers.append(b"location", &location);
+        }
+        self.finalize_response_headers(&mut headers, stream, now);
+        Some(DirectReply { status, body, headers: headers.iter().map(|(n, v)| (n.to_vec(), v.to_vec())).collect() })
+    }
+}
+
+impl LocalReplyHeaders for RouteEntry {
+    fn modify(&self, headers: &mut HeaderMap, stream: &Stream) {
+        self.finalize_response_headers(headers, stream, Instant::now());
     }
 }

@@ -89,12 +89,16 @@ impl Router {
         {
             headers::set_service_time(&mut headers, now.saturating_duration_since(complete));
         }
+        {
+            let mut info = self.stream.info_mut();
+            info.response_code_details.get_or_insert_with(|| "via_upstream".to_owned());
+            info.response_code = Some(status.into());
+        }
         if let Some(forward) = &self.forward {
             forward.route.finalize_response_headers(&mut headers, &self.stream, now);
         }
         (self.response_started, self.headers_sent) = (true, true);
         self.keep_only(index);
-        self.stream.info_mut().response_code_details.get_or_insert_with(|| "via_upstream".to_owned());
         self.end_if(end_stream, 0, now);
         Some(RouterEvent::Headers(headers, end_stream))
     }
