@@ -20,6 +20,14 @@ pub trait Environment {
     fn remote_waker(&self) -> Option<Waker> {
         None
     }
+    /// CPU time that this thread has taken, in nanoseconds. Without it the time that callbacks take is not known.
+    fn thread_cpu_ns(&self) -> Option<u64> {
+        None
+    }
+    /// What this thread is called where the host reports on plugins, such as `worker_0`.
+    fn worker_name(&self) -> String {
+        String::new()
+    }
     /// Serialized `envoy.config.core.v3.Node`, which plugins see also outside streams.
     fn node(&self) -> Option<Bytes> {
         None

@@ -1,6 +1,6 @@
 //! The process-wide part: engines, modules, base VMs and what plugins share.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -9,8 +9,10 @@ use std::sync::{Arc, Mutex, Weak};
 use sandgate_abi::LogLevel;
 use sandgate_vm::{Engine, LoadError, Module, NativeEngine, WasmtimeEngine};
 
-use crate::keys::{CodeHash, VmKey};
+use crate::keys::{CodeHash, PluginKey, VmKey};
+use crate::meter::Meter;
 use crate::plugin::{ReloadCounts, log_load_failure};
+use crate::report::PluginReport;
 use crate::shared::metrics::Metrics;
 use crate::shared::space::{Spaces, locked};
 use crate::vm::base::{BaseVm, RuntimeCounts, VmCount};
@@ -52,7 +54,19 @@ pub struct Host {
     active_vms: Arc<AtomicU64>,
     runtimes: Mutex<BTreeMap<String, Arc<RuntimeCounts>>>,
     reloads: Mutex<BTreeMap<String, Arc<ReloadCounts>>>,
+    plugins: Mutex<Vec<Weak<Plugin>>>,
+    meters: Mutex<Meters>,
 }
+
+/// A module, of which bytes, and by which engine.
+struct Compiled {
+    module: Arc<dyn Module<VmHost>>,
+    engine: &'static str,
+    code: CodeHash,
+}
+
+/// By VM key, plugin key and thread.
+type Meters = BTreeMap<(VmKey, PluginKey, String), Arc<Meter>>;
 
 // === impl HostBuilder ===
 
@@ -103,6 +117,8 @@ impl HostBuilder {
             active_vms: Arc::default(),
             runtimes: Mutex::default(),
             reloads: Mutex::default(),
+            plugins: Mutex::default(),
+            meters: Mutex::default(),
         })
     }
 }
@@ -162,6 +178,9 @@ impl Host {
         let reloads = Arc::clone(locked(&self.reloads).entry(config.name.clone()).or_default());
         let plugin = Plugin::new(Arc::clone(config), base, reloads);
         self.try_out(&plugin, env)?;
+        let mut plugins = locked(&self.plugins);
+        plugins.retain(|plugin| plugin.strong_count() > 0);
+        plugins.push(Arc::downgrade(&plugin));
         Ok(plugin)
     }
 
@@ -172,11 +191,13 @@ impl Host {
         if let Some(base) = locked(&self.bases).get(&key).and_then(Weak::upgrade) {
             return Ok(base);
         }
-        let module = self.module(config)?;
+        let Compiled { module, engine, code } = self.module(config)?;
         let counts = self.counts(&config.runtime);
         let base = Arc::new(BaseVm {
             key,
             module,
+            engine,
+            code,
             config: config.clone(),
             space: self.spaces.open(&config.vm_id),
             canaries: Mutex::default(),
@@ -196,17 +217,17 @@ impl Host {
         Ok(base)
     }
 
-    fn module(&self, config: &VmConfig) -> Result<Arc<dyn Module<VmHost>>, LoadError> {
+    fn module(&self, config: &VmConfig) -> Result<Compiled, LoadError> {
         let engine = self.engine(&config.runtime)?;
         let key = (engine.name(), CodeHash::of(&config.code));
         if let Some(module) = locked(&self.modules).get(&key).and_then(Weak::upgrade) {
-            return Ok(module);
+            return Ok(Compiled { module, engine: key.0, code: key.1 });
         }
         let module = engine.compile(&config.code)?;
         let mut modules = locked(&self.modules);
         modules.retain(|_, module| module.strong_count() > 0);
         modules.insert(key, Arc::downgrade(&module));
-        Ok(module)
+        Ok(Compiled { module, engine: key.0, code: key.1 })
     }
 
     fn engine(&self, runtime: &str) -> Result<&Arc<dyn Engine<VmHost>>, LoadError> {
@@ -237,7 +258,7 @@ impl Host {
         let timers = Rc::<Timers>::default();
         let state = VmState::new(Arc::clone(self), env, Arc::clone(base), timers, std::sync::Weak::new());
         let vm = Vm::start(state)?;
-        let result = start_root(&vm, plugin, false);
+        let result = start_root(&vm, plugin, &Meter::new(String::new()), false);
         if matches!(result, Ok(_) | Err(PluginErrorCause::Configure { .. })) {
             locked(&base.canaries).insert(plugin.key, result.is_ok());
         }
@@ -256,6 +277,29 @@ impl Host {
         });
         runtimes.insert(runtime.to_owned(), Arc::clone(&counts));
         counts
+    }
+
+    /// What counts a plugin's doings on the thread of that name.
+    pub(crate) fn meter(&self, plugin: &Plugin, worker: &str) -> Arc<Meter> {
+        let key = (plugin.base.key, plugin.key, worker.to_owned());
+        Arc::clone(locked(&self.meters).entry(key).or_insert_with(|| Meter::new(worker.to_owned())))
+    }
+
+    /// What every plugin that lives does, in the order in which they were loaded. Asks no worker.
+    #[must_use]
+    pub fn report(&self) -> Vec<PluginReport> {
+        let plugins: Vec<_> = locked(&self.plugins).iter().filter_map(Weak::upgrade).collect();
+        let meters = locked(&self.meters);
+        let mut seen = HashSet::new();
+        let plugins = plugins.iter().filter(|plugin| seen.insert((plugin.base.key, plugin.key)));
+        plugins
+            .map(|plugin| {
+                let of = |(key, _): &(&(VmKey, PluginKey, String), &Arc<Meter>)| {
+                    (key.0, key.1) == (plugin.base.key, plugin.key)
+                };
+                plugin.report(meters.iter().filter(of).map(|(_, meter)| &**meter))
+            })
+            .collect()
     }
 
     /// Every stat, under the names that Envoy 1.40 uses: `wasm.<runtime>.created` and `.active`,

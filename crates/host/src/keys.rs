@@ -1,5 +1,7 @@
 //! What makes two plugins share a VM or a root context.
 
+use std::fmt;
+
 use sha2::{Digest, Sha256};
 
 use crate::{PluginConfig, TrafficDirection, VmConfig};
@@ -12,7 +14,7 @@ pub(crate) struct VmKey([u8; 32]);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct PluginKey([u8; 32]);
 
-/// Identifies a module's bytes.
+/// Identifies a module's bytes: their SHA-256, as `sha256sum` prints it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct CodeHash([u8; 32]);
 
@@ -43,8 +45,24 @@ impl PluginKey {
 
 impl CodeHash {
     pub(crate) fn of(code: &[u8]) -> Self {
-        Self(digest(&[code]))
+        Self(Sha256::digest(code).into())
     }
+}
+
+impl fmt::Display for VmKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        hexadecimal(&self.0, f)
+    }
+}
+
+impl fmt::Display for CodeHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        hexadecimal(&self.0, f)
+    }
+}
+
+fn hexadecimal(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
 }
 
 /// Each part goes in with its length, so that no two lists of parts look alike.

@@ -8,10 +8,12 @@ mod http_context;
 mod http_stream;
 mod keys;
 mod limits;
+mod meter;
 mod plugin;
 mod plugin_config;
 mod plugin_error;
 mod plugin_handle;
+mod report;
 mod shared;
 mod stats;
 mod vm;
@@ -26,6 +28,7 @@ pub use plugin::Plugin;
 pub use plugin_config::{FailurePolicy, PluginConfig, TrafficDirection, VmConfig};
 pub use plugin_error::{PluginError, PluginErrorCause};
 pub use plugin_handle::PluginHandle;
+pub use report::{CallbackReport, PluginReport, TrapReport, WorkerReport};
 pub use sandgate_vm::{
     Engine, Fault, FaultKind, HostCalls, Limits, LoadError, NativeEngine, NativePlugin, WasmtimeEngine,
 };

@@ -7,8 +7,10 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use sandgate_abi::LogLevel;
 
 use crate::keys::PluginKey;
+use crate::meter::Meter;
+use crate::report::PluginReport;
 use crate::vm::base::BaseVm;
-use crate::{PluginConfig, Stat};
+use crate::{FailurePolicy, PluginConfig, Stat};
 
 /// A plugin whose module is compiled and whose configuration a trial VM has accepted. Shared by all threads.
 pub struct Plugin {
@@ -41,6 +43,31 @@ impl Plugin {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.config.name
+    }
+}
+
+impl Plugin {
+    pub(crate) fn report<'a>(&self, meters: impl Iterator<Item = &'a Meter>) -> PluginReport {
+        let (config, base) = (&self.config, &self.base);
+        let open = config.failure_policy == FailurePolicy::FailOpen || config.legacy_fail_open;
+        PluginReport {
+            name: config.name.clone(),
+            root_id: config.root_id.clone(),
+            vm_id: base.config.vm_id.clone(),
+            vm_key: base.key.to_string(),
+            module_sha256: base.code.to_string(),
+            module_bytes: base.config.code.len(),
+            runtime: base.config.runtime.clone(),
+            engine: base.engine,
+            failure_policy: match config.failure_policy {
+                FailurePolicy::FailClosed if config.legacy_fail_open => "FAIL_OPEN",
+                FailurePolicy::FailClosed => "FAIL_CLOSED",
+                FailurePolicy::FailOpen => "FAIL_OPEN",
+                FailurePolicy::FailReload => "FAIL_RELOAD",
+            },
+            memory_limit_bytes: base.config.limits.memory_bytes,
+            workers: meters.map(|meter| meter.report(config.failure_policy, open)).collect(),
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
+use crate::meter::Reload;
 use crate::vm::context::Context;
 use crate::vm::instance::Vm;
 use crate::{ContextOutcome, FailurePolicy, HttpContext, HttpStream, Plugin, WorkerHost};
@@ -84,17 +85,20 @@ impl PluginHandle {
         let now = self.worker.env().monotonic_ns();
         if now.saturating_sub(self.last_load_ns.get()) < self.backoff_ns() {
             counts.backoff.fetch_add(1, Relaxed);
+            self.worker.meter(&self.plugin).reloaded(Reload::Backoff);
             return None;
         }
         self.last_load_ns.set(now);
         match self.worker.instance(&self.plugin) {
             Ok(instance) => {
                 counts.success.fetch_add(1, Relaxed);
+                self.worker.meter(&self.plugin).reloaded(Reload::Success);
                 self.instance.replace(Some(Rc::clone(&instance)));
                 Some(instance)
             }
             Err(_) => {
                 counts.failure.fetch_add(1, Relaxed);
+                self.worker.meter(&self.plugin).reloaded(Reload::Failure);
                 None
             }
         }
@@ -124,5 +128,8 @@ impl fmt::Debug for PluginHandle {
 impl Drop for PluginInstance {
     fn drop(&mut self) {
         self.vm.shut_down_root(&self.root);
+        if let Some(root) = self.root.as_root().filter(|_| !self.vm.has_failed()) {
+            root.meter.died();
+        }
     }
 }

@@ -10,6 +10,7 @@ use sandgate_abi::Callback;
 
 use crate::calls::deadline;
 use crate::keys::{PluginKey, VmKey};
+use crate::meter::Meter;
 use crate::plugin_handle::PluginInstance;
 use crate::shared::queue::Mailbox;
 use crate::vm::context::Context;
@@ -98,8 +99,15 @@ impl WorkerHost {
                 vm
             }
         };
-        let root = start_root(&vm, plugin, true)?;
+        let meter = self.meter(plugin);
+        let root = start_root(&vm, plugin, &meter, true)?;
+        meter.came_alive();
         Ok(Rc::new(PluginInstance { vm, root }))
+    }
+
+    /// What counts the plugin's doings on this thread, over all its instances.
+    pub(crate) fn meter(&self, plugin: &Plugin) -> Arc<Meter> {
+        self.host.meter(plugin, &self.env.worker_name())
     }
 
     /// When [`WorkerHost::run_due`] has something to do next, in the environment's monotonic nanoseconds.
@@ -167,9 +175,14 @@ impl fmt::Debug for WorkerHost {
 }
 
 /// Makes the plugin's root context in `vm`: create, start, configure. A false answer leaves no context behind.
-pub(crate) fn start_root(vm: &Vm, plugin: &Arc<Plugin>, worker: bool) -> Result<Rc<Context>, PluginErrorCause> {
+pub(crate) fn start_root(
+    vm: &Vm,
+    plugin: &Arc<Plugin>,
+    meter: &Arc<Meter>,
+    worker: bool,
+) -> Result<Rc<Context>, PluginErrorCause> {
     let state = &vm.state;
-    let root = Context::root(state.next_id(), Arc::clone(plugin));
+    let root = Context::root(state.next_id(), Arc::clone(plugin), Arc::clone(meter));
     state.add(&root);
     let result = bring_up(vm, &root, worker);
     if result.is_err() {

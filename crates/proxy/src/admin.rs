@@ -10,9 +10,12 @@ mod query;
 mod runtime;
 mod server;
 mod stats;
+mod wasm;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+
+use sandgate_host::Host;
 
 use crate::drain::DrainDirection;
 use crate::lifecycle::Lifecycle;
@@ -31,6 +34,8 @@ pub struct AdminContext {
     pub lifecycle: Arc<Lifecycle>,
     /// What `/runtime` shows.
     pub runtime: Arc<Runtime>,
+    /// What `/wasm` shows.
+    pub host: Option<Arc<Host>>,
     /// What `/logging` shows and changes.
     pub logging: Option<Arc<dyn LogControl>>,
     /// Who does what a page asks of the server.
@@ -95,6 +100,7 @@ impl AdminContext {
             stats_flush_on_admin: false,
             lifecycle,
             runtime: Arc::default(),
+            host: None,
             logging: None,
             act: Box::new(|_| ()),
             command_line: serde_json::Value::Null,

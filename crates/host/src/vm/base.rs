@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use sandgate_vm::Module;
 
-use crate::keys::{PluginKey, VmKey};
+use crate::keys::{CodeHash, PluginKey, VmKey};
 use crate::shared::space::Space;
 use crate::{VmConfig, VmHost};
 
@@ -18,6 +18,9 @@ pub(crate) struct BaseVm {
     pub(crate) counts: Arc<RuntimeCounts>,
     pub(crate) config: VmConfig,
     pub(crate) module: Arc<dyn Module<VmHost>>,
+    pub(crate) code: CodeHash,
+    /// The engine that made the module.
+    pub(crate) engine: &'static str,
     pub(crate) space: Arc<Space>,
     /// What trial VMs said to a plugin's configuration; failures to start are not remembered (as in Envoy).
     pub(crate) canaries: Mutex<HashMap<PluginKey, bool>>,

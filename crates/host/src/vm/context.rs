@@ -7,6 +7,7 @@ use std::sync::Arc;
 use sandgate_http::{BodyBuffer, Direction};
 
 use super::timers::TimerKey;
+use crate::meter::Meter;
 use crate::{HttpStream, Plugin};
 
 /// A context of one VM. Owned by its user and by the VM's table; knows nothing of the VM.
@@ -22,8 +23,10 @@ pub(crate) enum ContextKind {
 }
 
 /// What only a root context has.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct RootState {
+    /// Counts what this context and its streams do.
+    pub(crate) meter: Arc<Meter>,
     /// The guest runs the creation of this context or `proxy_on_configure`: it may read the plugin's configuration.
     pub(crate) configuring: Cell<bool>,
     /// 0 for no timer.
@@ -112,11 +115,34 @@ impl Access {
     }
 }
 
+// === impl RootState ===
+
+impl RootState {
+    fn new(meter: Arc<Meter>) -> Self {
+        Self {
+            meter,
+            configuring: Cell::new(false),
+            tick_period_ms: Cell::new(0),
+            timer: Cell::new(None),
+            pending_done: Cell::new(false),
+            ending: Cell::new(false),
+        }
+    }
+}
+
 // === impl Context ===
 
 impl Context {
-    pub(crate) fn root(id: u32, plugin: Arc<Plugin>) -> Rc<Self> {
-        Rc::new(Self { id, plugin, kind: ContextKind::Root(RootState::default()) })
+    pub(crate) fn root(id: u32, plugin: Arc<Plugin>, meter: Arc<Meter>) -> Rc<Self> {
+        Rc::new(Self { id, plugin, kind: ContextKind::Root(RootState::new(meter)) })
+    }
+
+    /// Counts what it does.
+    pub(crate) fn meter(&self) -> Option<&Meter> {
+        match &self.kind {
+            ContextKind::Root(root) => Some(&root.meter),
+            ContextKind::Stream(stream) => stream.root.as_root().map(|root| &*root.meter),
+        }
     }
 
     pub(crate) fn stream(id: u32, plugin: Arc<Plugin>, root: Rc<Self>, stream: Weak<dyn HttpStream>) -> Rc<Self> {

@@ -96,7 +96,13 @@ impl Vm {
             self.state.stop.set(false);
             let outer = self.state.current.replace(Some(Rc::clone(context)));
             let outer_effective = self.state.effective.take();
+            let meter = context.meter();
+            let (kind, env) = (callback.kind(), &*self.state.env);
+            let began = meter.and_then(|meter| meter.begin(kind, env));
             let result = guest.call(callback);
+            if let Some(meter) = meter {
+                meter.end(kind, began, guest.memory_size() as u64, env);
+            }
             self.state.current.replace(outer);
             self.state.effective.replace(outer_effective);
             result
@@ -108,19 +114,22 @@ impl Vm {
                 Ok(Outcome { value, stop })
             }
             Err(fault) => {
-                self.fail(&fault, &context.plugin);
+                self.fail(&fault, context);
                 Err(Some(fault))
             }
         }
     }
 
     /// The VM is dead: says so once, and lets no stream wait for it.
-    fn fail(&self, fault: &Fault, plugin: &Plugin) {
+    fn fail(&self, fault: &Fault, context: &Context) {
         if self.failed.replace(true) {
             return;
         }
+        if let Some(meter) = context.meter() {
+            meter.trapped(fault.to_string(), &*self.state.env);
+        }
         let vm_id = &self.state.base.config.vm_id;
-        self.state.note(LogLevel::Error, format_args!("{}", Failure { fault, plugin: Some(plugin), vm_id }));
+        self.state.note(LogLevel::Error, format_args!("{}", Failure { fault, plugin: Some(&context.plugin), vm_id }));
         if let Ok(mut guest) = self.guest.try_borrow_mut() {
             *guest = None;
         }
@@ -128,6 +137,9 @@ impl Vm {
         self.state.actions.borrow_mut().clear();
         for context in self.state.take_contexts() {
             self.state.timers.disarm(&context);
+            if let Some(root) = context.as_root() {
+                root.meter.died();
+            }
             if context.as_stream().is_some_and(super::context::StreamState::waits) {
                 fail_stream(&context);
             }

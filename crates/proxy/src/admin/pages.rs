@@ -1,7 +1,7 @@
 //! The pages there are, with what Envoy's help says of them.
 
 use super::{AdminContext, AdminResponse};
-use super::{drain, health_check, help, listeners, logging, runtime, server, stats};
+use super::{drain, health_check, help, listeners, logging, runtime, server, stats, wasm};
 
 pub(super) type Parameters = [(String, String)];
 
@@ -246,5 +246,12 @@ pub(super) const PAGES: &[Page] = &[
         ],
         mutates: false,
         handler: stats::prometheus,
+    },
+    Page {
+        path: "/wasm",
+        help: "print what Wasm plugins do",
+        parameters: &[("format", "Format to use; One of (html, json, prometheus)")],
+        mutates: false,
+        handler: wasm::wasm,
     },
 ];

@@ -136,7 +136,7 @@ impl Main {
         let admin = bind_admin(&bootstrap)?;
 
         add_host_stats(&options.stats, &options.host);
-        let environment = WorkerEnvironment::new(bootstrap.node.serialized.clone());
+        let environment = WorkerEnvironment::new(bootstrap.node.serialized.clone(), "main_thread");
         let env: Rc<dyn Environment> = Rc::<WorkerEnvironment>::clone(&environment);
         let local_host = WorkerHost::new(Arc::clone(&options.host), Rc::clone(&env));
         let (plugins, handles) = Plugins::load(&bootstrap.listeners, &options.host, &env, &local_host)?;
@@ -170,6 +170,7 @@ impl Main {
         let act = to_main.clone();
         // A main loop that is gone does nothing any more.
         context.act = Box::new(move |action| drop(act.send(MainCommand::Admin(action))));
+        context.host = Some(Arc::clone(&options.host));
         context.logging.clone_from(&options.logging);
         context.command_line = options.command_line.clone();
         context.node_id = shared.bootstrap.node.id.clone();

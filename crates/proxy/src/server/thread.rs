@@ -148,12 +148,12 @@ async fn serve(
     ready: Sender<Result<(), StartError>>,
     host: &RefCell<Option<Rc<sandgate_host::WorkerHost>>>,
 ) {
-    let environment = WorkerEnvironment::new(shared.bootstrap.node.serialized.clone());
+    let thread = name.strip_prefix("wrk:").unwrap_or(name);
+    let environment = WorkerEnvironment::new(shared.bootstrap.node.serialized.clone(), thread);
     let env: Rc<dyn sandgate_host::Environment> = Rc::<WorkerEnvironment>::clone(&environment);
     let worker_host = sandgate_host::WorkerHost::new(Arc::clone(&shared.host), env);
     let local = LocalWorker::new(shared, &environment, worker_host);
     *host.borrow_mut() = Some(Rc::clone(&local.host));
-    let thread = name.strip_prefix("wrk:").unwrap_or(name);
     let hcms = match super::hcm::build(&shared.bootstrap, &shared.plugins, &local, &shared.stats, thread) {
         Ok(hcms) => hcms,
         Err(error) => {

@@ -13,7 +13,7 @@ use crate::worker::WorkerEnvironment;
 /// Loads every plugin of a configuration as a start would, and tells all that fail. Binds nothing.
 #[must_use]
 pub fn validate(bootstrap: &Bootstrap, host: &Arc<Host>) -> Vec<StartError> {
-    let environment: Rc<dyn Environment> = WorkerEnvironment::new(bootstrap.node.serialized.clone());
+    let environment: Rc<dyn Environment> = WorkerEnvironment::new(bootstrap.node.serialized.clone(), "main_thread");
     let mut errors = Vec::new();
     // Kept to the end, so that plugins of one module share its compilation, as they do when serving.
     let mut loaded = Vec::new();

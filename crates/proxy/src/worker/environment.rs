@@ -14,6 +14,7 @@ pub(crate) struct WorkerEnvironment {
     started: Instant,
     bell: Arc<Bell>,
     node: Bytes,
+    name: String,
 }
 
 #[derive(Debug, Default)]
@@ -32,8 +33,9 @@ pub(crate) struct HostTask {
 }
 
 impl WorkerEnvironment {
-    pub(crate) fn new(node: Bytes) -> Rc<Self> {
-        Rc::new(Self { started: Instant::now(), bell: Arc::default(), node })
+    /// Of the thread of that name.
+    pub(crate) fn new(node: Bytes, name: &str) -> Rc<Self> {
+        Rc::new(Self { started: Instant::now(), bell: Arc::default(), node, name: name.to_owned() })
     }
 }
 
@@ -52,6 +54,15 @@ impl Environment for WorkerEnvironment {
 
     fn remote_waker(&self) -> Option<Waker> {
         Some(Waker::from(Arc::clone(&self.bell)))
+    }
+
+    fn thread_cpu_ns(&self) -> Option<u64> {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+        Duration::try_from(time).ok().map(nanos)
+    }
+
+    fn worker_name(&self) -> String {
+        self.name.clone()
     }
 
     fn node(&self) -> Option<Bytes> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use sandgate_config::model::{CodeSource, FailurePolicy, HttpFilter, HttpFilterKind, Origin, VmConfig, WasmPlugin};
 
-use crate::support::{Proxy, Upstream, bootstrap, cluster, direct, eventually, forward, hcm};
+use crate::support::{Client, Proxy, Upstream, bootstrap, cluster, direct, eventually, forward, hcm};
 
 fn plugin(path: &str, configuration: &'static str) -> HttpFilter {
     let file = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../plugins")).join(path);
@@ -218,4 +218,40 @@ fn a_buffered_request_above_the_limit_is_refused() {
     assert_eq!((response.status(), &*response.text()), (413, "Payload Too Large"));
     assert_eq!(response.header("connection"), Some("close"));
     proxy.expect_stat("http.in.downstream_rq_active", 0);
+}
+
+#[test]
+fn what_plugins_do_is_reported() {
+    let proxy = proxy(&Upstream::ok(), vec![plugin("trap/trap.wasm", "")]);
+    let mut client = proxy.client();
+    for _ in 0..3 {
+        client.get("/");
+    }
+    let mut admin = Client::connect(proxy.server.admin_address().unwrap());
+    let mut report = |pointer: &str| {
+        let json: serde_json::Value = serde_json::from_str(&admin.get("/wasm?format=json").text()).unwrap();
+        let worker = &json["plugins"][0]["workers"];
+        let worker = worker.as_array().unwrap().iter().find(|worker| worker["worker"] == "worker_0").unwrap();
+        (json.clone(), worker.pointer(pointer).cloned().unwrap_or_default())
+    };
+    let (all, callbacks) = report("/callbacks");
+    let plugin = &all["plugins"][0];
+    assert_eq!((&plugin["name"], &plugin["engine"]), (&"p".into(), &"envoy.wasm.runtime.wasmtime".into()));
+    assert_eq!(plugin["module"]["sha256"].as_str().map(str::len), Some(64));
+    let callback = |name: &str| callbacks.as_array().unwrap().iter().find(|item| item["name"] == name).cloned();
+    assert_eq!(callback("proxy_on_request_headers").unwrap()["calls"], 3);
+    assert!(callback("proxy_on_request_headers").unwrap()["cpu_ns"].as_u64().unwrap() > 0);
+    assert!(report("/memory/now_bytes").1.as_u64().unwrap() >= 65536);
+    assert_eq!((report("/state").1, report("/instances").1), ("running".into(), 1.into()));
+
+    client.send("GET / HTTP/1.1\r\nhost: a\r\nx-trap: 1\r\n\r\n");
+    assert_eq!(client.response().status(), 503);
+    assert_eq!((report("/state").1, report("/traps").1), ("failed, closed".into(), 1.into()));
+    assert!(report("/last_trap/message").1.as_str().unwrap().contains("proxy_on_request_headers"));
+    assert!(report("/memory/peak_bytes").1.as_u64().unwrap() >= 65536);
+    assert!(admin.get("/wasm").text().contains("failed, closed"));
+    let series = admin.get("/wasm?format=prometheus").text();
+    assert!(
+        series.contains("worker=\"worker_0\"} 1\n") && series.contains("callback=\"proxy_on_request_headers\"} 4\n")
+    );
 }
