@@ -32,6 +32,7 @@ mod rewrite;
 mod route;
 mod runtime;
 mod source;
+mod stats;
 mod substitution_format;
 mod wasm;
 

@@ -21,6 +21,7 @@ mod retry;
 mod rewrite;
 mod route;
 mod runtime;
+mod stats;
 mod wasm;
 
 pub use self::{
@@ -63,5 +64,6 @@ pub use self::{
         FractionalPercent, LayeredRuntime, RuntimeDouble, RuntimeFeatureFlag, RuntimeFractionalPercent, RuntimeLayer,
         RuntimeLayerKind, RuntimeUInt32, RuntimeValue,
     },
+    stats::{HistogramBucketSettings, StatsConfig, StatsMatcher, StatsSink, StatsSinkKind},
     wasm::{CodeSource, FailurePolicy, ReadCodeError, VmConfig, WasmPlugin},
 };

@@ -20,6 +20,7 @@ mod router;
 pub mod runtime;
 mod server;
 mod socket;
+mod stats_sinks;
 mod terminal;
 mod wasm_filter;
 mod worker;

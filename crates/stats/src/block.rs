@@ -52,14 +52,15 @@ pub struct Gauge<'a>(Option<&'a GaugeCell>);
 // === impl Block ===
 
 impl Block {
-    fn new(prefix: String, names: &'static Names, hidden: bool) -> Self {
+    fn new(store: &StatsStore, prefix: String, names: &'static Names, hidden: bool) -> Self {
+        let bins = |(name, unit): &(&str, Unit)| Bins::with_tap(store.tap(&format!("{prefix}{name}"), *unit));
         Self {
-            prefix,
-            names,
-            hidden: hidden.into(),
+            histograms: names.histograms.iter().map(bins).collect(),
             counters: names.counters.iter().map(|_| AtomicU64::default()).collect(),
             gauges: names.gauges.iter().map(|_| GaugeCell::default()).collect(),
-            histograms: names.histograms.iter().map(|_| Bins::default()).collect(),
+            names,
+            hidden: hidden.into(),
+            prefix,
         }
     }
 
@@ -102,7 +103,7 @@ impl Block {
 
 impl Writer {
     pub(crate) fn new(store: &StatsStore, prefix: String, names: &'static Names, hidden: bool) -> Self {
-        let block = Arc::new(Block::new(prefix, names, hidden));
+        let block = Arc::new(Block::new(store, prefix, names, hidden));
         store.register(&block);
         Self { block, _one_writer: PhantomData }
     }

@@ -119,7 +119,12 @@ impl ClusterCodeStats {
 
 impl CodeWriter {
     fn new(store: &StatsStore, prefix: String, parts: impl Into<Box<[Part]>>) -> Self {
-        let block = Arc::new(CodeBlock { prefix, parts: parts.into() });
+        let mut parts = parts.into();
+        for part in &mut parts {
+            let name = format!("{prefix}{}upstream_rq_time", part.name);
+            part.time = Bins::with_tap(store.tap(&name, Unit::Milliseconds));
+        }
+        let block = Arc::new(CodeBlock { prefix, parts });
         store.register_codes(&block);
         Self { block, _one_writer: PhantomData }
     }

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use crate::Distribution;
+use crate::sampling::Tap;
 
 /// The powers of ten that a `u64` has.
 const DECADES: usize = 20;
@@ -18,7 +19,11 @@ type Decade = Box<[AtomicU64; BINS_OF_DECADE]>;
 
 /// How many values fell into each bin.
 #[derive(Debug, Default)]
-pub(crate) struct Bins(OnceLock<Box<[OnceLock<Decade>; DECADES]>>);
+pub(crate) struct Bins {
+    decades: OnceLock<Box<[OnceLock<Decade>; DECADES]>>,
+    /// Somebody wants every value.
+    tap: Option<Box<Tap>>,
+}
 
 /// Takes values. They are shown after the next merge ([`StatsStore::merge_histograms`](crate::StatsStore::merge_histograms)).
 #[derive(Clone, Copy)]
@@ -53,9 +58,13 @@ impl<'a> Histogram<'a> {
 
     /// Records a value: a few nanoseconds, and no memory but for the first of its power of ten.
     pub fn record(self, value: u64) {
-        if let Some(bin) = self.0.and_then(|bins| bins.bin(value)) {
+        let Some(bins) = self.0 else { return };
+        if let Some(bin) = bins.bin(value) {
             // One writer, as with counters.
             bin.store(bin.load(Relaxed).wrapping_add(1), Relaxed);
+        }
+        if let Some(tap) = &bins.tap {
+            tap.pass(value);
         }
     }
 }
@@ -80,9 +89,14 @@ impl SharedHistogram {
 // === impl Bins ===
 
 impl Bins {
+    /// Passes every value on.
+    pub(crate) fn with_tap(tap: Option<Tap>) -> Self {
+        Self { decades: OnceLock::new(), tap: tap.map(Box::new) }
+    }
+
     fn bin(&self, value: u64) -> Option<&AtomicU64> {
         let (decade, index) = place(value);
-        let decades = self.0.get_or_init(|| Box::new(std::array::from_fn(|_| OnceLock::new())));
+        let decades = self.decades.get_or_init(|| Box::new(std::array::from_fn(|_| OnceLock::new())));
         let bins = decades.get(decade)?.get_or_init(|| Box::new(std::array::from_fn(|_| AtomicU64::new(0))));
         bins.get(index)
     }
@@ -90,7 +104,7 @@ impl Bins {
     /// All that was recorded.
     pub(crate) fn read(&self) -> Distribution {
         let mut bins = Vec::new();
-        for (decade, counts) in self.0.get().into_iter().flat_map(|decades| decades.iter()).enumerate() {
+        for (decade, counts) in self.decades.get().into_iter().flat_map(|decades| decades.iter()).enumerate() {
             for (index, count) in counts.get().into_iter().flat_map(|counts| counts.iter()).enumerate() {
                 let count = count.load(Relaxed);
                 if count != 0 {
@@ -129,11 +143,11 @@ mod tests {
     fn memory_is_taken_when_needed() {
         let bins = Bins::default();
         assert_eq!(bins.read(), Distribution::default());
-        assert!(bins.0.get().is_none());
+        assert!(bins.decades.get().is_none());
         for value in [5, 5, 1234, 1299] {
             Histogram::new(Some(&bins)).record(value);
         }
-        let decades = bins.0.get().map(|decades| decades.iter().filter(|decade| decade.get().is_some()).count());
+        let decades = bins.decades.get().map(|decades| decades.iter().filter(|decade| decade.get().is_some()).count());
         assert_eq!(decades, Some(2));
         assert_eq!(bins.read().count(), 4);
     }

@@ -1,11 +1,13 @@
 //! Where everything that counts is registered and read.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::block::Block;
 use crate::codes::CodeBlock;
-use crate::{Distribution, HistogramSample, NameMatcher, Sample, StatKind, StatsSettings, Unit};
+use crate::sampling::{FlushedStat, SinkMessage, Tap};
+use crate::{Distribution, HistogramSample, NameMatcher, Sample, SinkSender, StatKind, StatsSettings, Unit};
 
 /// Something outside the store that has stats to show, such as the Wasm host.
 pub type StatsSource = Box<dyn Fn(&mut dyn FnMut(&str, Sample)) + Send + Sync>;
@@ -25,6 +27,10 @@ pub struct StatsStore {
     settings: OnceLock<StatsSettings>,
     /// What counters had counted when they were last reset; workers alone write them.
     reset_at: Mutex<BTreeMap<String, u64>>,
+    /// What counters had counted when they were last sent.
+    flushed_at: Mutex<BTreeMap<String, u64>>,
+    sinks: OnceLock<SinkSender>,
+    lost_flushes: AtomicU64,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -56,6 +62,40 @@ impl StatsStore {
     /// Says which stats there are and how they are shown. Only the first call counts.
     pub fn configure(&self, settings: StatsSettings) {
         let _ = self.settings.set(settings);
+    }
+
+    /// Sends every value of every histogram that is registered from now on, and everything at a
+    /// [`flush`](Self::flush). Only the first call counts.
+    pub fn send_to(&self, to: SinkSender) {
+        let _ = self.sinks.set(to);
+    }
+
+    pub(crate) fn tap(&self, name: &str, unit: Unit) -> Option<Tap> {
+        let sender = self.sinks.get().filter(|_| !self.settings().rejects(name))?;
+        Some(Tap::new(name, unit, sender))
+    }
+
+    /// Sends stats that were ever used, of counters what came since the last call, if there are sinks.
+    pub fn flush(&self) {
+        let Some(sinks) = self.sinks.get() else { return };
+        let mut flushed_at = locked(&self.flushed_at);
+        let used = self.read().into_iter().filter(|(_, sample)| sample.used);
+        let stats = used.map(|(name, Sample { kind, value, .. })| {
+            let before = match kind {
+                StatKind::Counter => flushed_at.insert(name.clone(), value).unwrap_or_default(),
+                StatKind::Gauge => 0,
+            };
+            FlushedStat { name, kind, value: value.wrapping_sub(before) }
+        });
+        if sinks.try_send(SinkMessage::Flush(stats.collect())).is_err() {
+            self.lost_flushes.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// Flushes that the sinks had no room for.
+    #[must_use]
+    pub fn lost_flushes(&self) -> u64 {
+        self.lost_flushes.load(Relaxed)
     }
 
     /// What [`configure`](Self::configure) said.

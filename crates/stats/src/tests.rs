@@ -1,4 +1,4 @@
-#![allow(clippy::unwrap_used, reason = "a failed test may panic")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failed test may panic")]
 
 use std::sync::Arc;
 
@@ -161,4 +161,69 @@ fn histograms_show_what_was_merged() {
     for (quantile, value) in cumulative {
         assert!(show().contains(&format!("P{quantile}(nan,{value})")), "{}", show());
     }
+}
+
+#[test]
+fn counters_are_sent_as_differences_and_reset_by_name_only() {
+    let store = StatsStore::new();
+    let stats = ListenerStats::new(&store, "l");
+    let (sender, messages) = std::sync::mpsc::sync_channel(1);
+    store.send_to(sender);
+    let flushed = || -> Vec<_> {
+        store.flush();
+        assert_eq!(store.lost_flushes(), 0);
+        let SinkMessage::Flush(stats) = messages.recv().unwrap() else { panic!() };
+        stats.into_iter().map(|stat| (stat.name.rsplit('.').next().unwrap().to_owned(), stat.value)).collect()
+    };
+    stats.downstream_cx_total().add(3);
+    stats.downstream_cx_active().inc();
+    assert_eq!(flushed(), [("downstream_cx_active".into(), 1), ("downstream_cx_total".into(), 3)]);
+    store.reset_counters();
+    stats.downstream_cx_total().add(2);
+    stats.downstream_cx_active().dec();
+    assert_eq!(
+        query(&store, &[("usedonly", "")]),
+        "listener.l.downstream_cx_active: 0\nlistener.l.downstream_cx_total: 2\n"
+    );
+    assert_eq!(flushed(), [("downstream_cx_active".into(), 0), ("downstream_cx_total".into(), 2)]);
+    assert_eq!(flushed(), [("downstream_cx_active".into(), 0), ("downstream_cx_total".into(), 0)]);
+    store.flush();
+    store.flush();
+    assert_eq!(store.lost_flushes(), 1);
+}
+
+#[test]
+fn values_are_sent_one_by_one() {
+    let store = StatsStore::new();
+    let (sender, values) = std::sync::mpsc::sync_channel(2);
+    store.send_to(sender);
+    let stats = ListenerStats::new(&store, "l");
+    // The third finds no room and is lost to the receiver, not to the histogram.
+    for value in [1234, 7, 8] {
+        stats.downstream_cx_length_ms().record(value);
+    }
+    let value = |message| match message {
+        SinkMessage::Value { name, value, unit: Unit::Milliseconds } => Some((name.to_string(), value)),
+        _ => None,
+    };
+    let sent: Vec<_> = values.try_iter().filter_map(value).collect();
+    let name = "listener.l.downstream_cx_length_ms".to_owned();
+    assert_eq!(sent, [(name.clone(), 1234), (name.clone(), 7)]);
+    store.merge_histograms();
+    assert_eq!(store.histograms()[&name].cumulative.count(), 3);
+}
+
+#[test]
+fn rejected_stats_are_not_there() {
+    let store = StatsStore::new();
+    store.configure(StatsSettings {
+        rejects: Some(Box::new(|name| name.ends_with("_ms") || name.contains("overflow"))),
+        ..StatsSettings::default()
+    });
+    let stats = ListenerStats::new(&store, "l");
+    stats.downstream_cx_overflow().inc();
+    stats.downstream_cx_length_ms().record(1);
+    store.merge_histograms();
+    assert_eq!(query(&store, &[("filter", "_ms|overflow")]), "");
+    assert_eq!(query(&store, &[("filter", "no_filter")]), "listener.l.no_filter_chain_match: 0\n");
 }

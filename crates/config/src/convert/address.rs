@@ -26,6 +26,15 @@ pub(super) fn bind_address(context: &mut Context<'_>, message: Address) -> Optio
     })
 }
 
+/// An address to send datagrams to: an IP address. What `protocol` says does not count (observed in Envoy 1.40).
+pub(super) fn datagram_address(context: &mut Context<'_>, message: Address) -> Option<SocketAddr> {
+    let address::Address::SocketAddress(socket) = context.required("address", message.address)?;
+    context.field("socket_address", |context| {
+        let port = port(context, &socket)?;
+        Some(SocketAddr::new(ip(context, &socket.address)?, port))
+    })
+}
+
 /// An address to connect to: an IP address, or in a DNS cluster a name.
 pub(super) fn endpoint_address(context: &mut Context<'_>, message: Address, names: bool) -> Option<EndpointAddress> {
     let socket = socket_address(context, message)?;

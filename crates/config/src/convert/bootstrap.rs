@@ -7,16 +7,26 @@ use std::{
 
 use prost::Message;
 
-use super::{Context, address, cluster::cluster, listener::listener, runtime::layered_runtime};
+use super::{Context, address, cluster::cluster, listener::listener, runtime::layered_runtime, stats::stats_sink};
 use crate::{
     diagnostics::Severity,
-    model::{Admin, Bootstrap, Cluster, LayeredRuntime, Listener, Node},
+    model::{Admin, Bootstrap, Cluster, LayeredRuntime, Listener, Node, StatsConfig},
     proto::envoy::config::{bootstrap::v3 as proto, core::v3 as core},
 };
 
 /// Converts the root. What it makes is only of use if nothing was reported as an error.
 pub(crate) fn bootstrap(context: &mut Context<'_>, bootstrap: proto::Bootstrap) -> Bootstrap {
-    let proto::Bootstrap { node, static_resources, admin, layered_runtime: runtime, stats_flush_interval } = bootstrap;
+    let proto::Bootstrap {
+        node,
+        static_resources,
+        admin,
+        layered_runtime: runtime,
+        stats_flush_interval,
+        stats_flush,
+        stats_config,
+        stats_sinks,
+        stats_server_version_override,
+    } = bootstrap;
     let resources = static_resources.unwrap_or_default();
     let (clusters, listeners) = context.field("static_resources", |context| {
         let clusters = context.list("clusters", resources.clusters, cluster);
@@ -26,9 +36,17 @@ pub(crate) fn bootstrap(context: &mut Context<'_>, bootstrap: proto::Bootstrap) 
             context.list("listeners", resources.listeners, |context, message| listener(context, message, &names));
         (clusters, check_listeners(context, listeners))
     });
+    let stats_flush_on_admin = matches!(stats_flush, Some(proto::bootstrap::StatsFlush::StatsFlushOnAdmin(true)));
+    if stats_flush_on_admin && stats_flush_interval.is_some() {
+        context.error("Only one of stats_flush_interval or stats_flush_on_admin should be set!");
+    }
     let stats_flush_interval = context.duration("stats_flush_interval", stats_flush_interval);
+    let node = make_node(context, node.unwrap_or_default());
+    let names: HashSet<String> = clusters.iter().map(|cluster| cluster.name.clone()).collect();
+    let stats_sinks =
+        context.list("stats_sinks", stats_sinks, |context, message| stats_sink(context, message, &names, &node));
     Bootstrap {
-        node: make_node(context, node.unwrap_or_default()),
+        node,
         admin: admin.and_then(|admin| context.field("admin", |context| make_admin(context, admin))),
         listeners,
         clusters,
@@ -36,6 +54,12 @@ pub(crate) fn bootstrap(context: &mut Context<'_>, bootstrap: proto::Bootstrap) 
             context.field("layered_runtime", |context| layered_runtime(context, runtime))
         }),
         stats_flush_interval: stats_flush_interval.unwrap_or(Duration::from_secs(5)),
+        stats_flush_on_admin,
+        stats_config: stats_config.map_or_else(StatsConfig::default, |message| {
+            context.field("stats_config", |context| super::stats::stats_config(context, message))
+        }),
+        stats_sinks,
+        stats_server_version_override,
     }
 }
 

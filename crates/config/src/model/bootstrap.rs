@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
 
-use super::{Cluster, LayeredRuntime, Listener, Origin};
+use super::{Cluster, LayeredRuntime, Listener, Origin, StatsConfig, StatsSink};
 
 /// Envoy's `envoy.config.bootstrap.v3.Bootstrap`.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -19,8 +19,16 @@ pub struct Bootstrap {
     pub clusters: Vec<Cluster>,
     /// `layered_runtime`.
     pub layered_runtime: LayeredRuntime,
-    /// `stats_flush_interval`, 5 s: how often histograms are merged.
+    /// `stats_flush_interval`, 5 s: how often histograms are merged and stats are sent.
     pub stats_flush_interval: Duration,
+    /// Histograms are merged when somebody asks for them, and at no other time.
+    pub stats_flush_on_admin: bool,
+    /// `stats_config`.
+    pub stats_config: StatsConfig,
+    /// `stats_sinks`.
+    pub stats_sinks: Vec<StatsSink>,
+    /// The number that `server.version` shows.
+    pub stats_server_version_override: Option<u64>,
 }
 
 /// Envoy's `envoy.config.core.v3.Node`.

@@ -18,5 +18,6 @@ mod robustness;
 mod routes;
 mod runtime;
 mod sandbox;
+mod stats;
 mod unsupported;
 mod wasm;

@@ -26,6 +26,7 @@ fn answer(context: &AdminContext, query: Result<StatsQuery, StatsQueryError>) ->
         Ok(query) => {
             if context.stats_flush_on_admin {
                 context.stats.merge_histograms();
+                context.stats.flush();
             }
             let content_type = match query.format() {
                 StatsFormat::Json => JSON,

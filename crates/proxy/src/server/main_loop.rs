@@ -18,7 +18,7 @@ use tokio::task::LocalSet;
 
 use super::plugins::Plugins;
 use super::signals::{SignalEvent, Signals};
-use super::stats::{Numbers, add_host_stats, add_runtime_stats, add_server_stats, add_start_time, flush};
+use super::stats::{Numbers, add_host_stats, add_runtime_stats, add_server_stats, add_start_time, flush, settings};
 use super::thread::{LocalWorker, listen};
 use super::{ListenerAddress, ServerError, ServerOptions, StartError};
 use crate::access_log::LogFiles;
@@ -29,6 +29,7 @@ use crate::lifecycle::{Lifecycle, ServerState};
 use crate::listener::{BoundListener, ListenerSpec};
 use crate::runtime::Runtime;
 use crate::stats::StatsStore;
+use crate::stats_sinks::{self, HostLookup};
 use crate::worker::WorkerEnvironment;
 use dns::HostUpdate;
 use drains::Drains;
@@ -115,7 +116,8 @@ struct Main {
     lifecycle: Arc<Lifecycle>,
     signals: Signals,
     drains: Drains,
-    flush_interval: Duration,
+    /// Nothing if `/stats` alone asks for a flush.
+    flush_interval: Option<Duration>,
     /// The main thread's root contexts live as long as it does.
     _plugins: Vec<Rc<PluginHandle>>,
 }
@@ -135,13 +137,16 @@ impl Main {
         let bound = bind_all(&bootstrap, concurrency)?;
         let admin = bind_admin(&bootstrap)?;
 
+        options.stats.configure(settings(&bootstrap.stats_config));
+        let clusters = ClusterTable::new(bootstrap.clusters.clone());
+        start_sinks(&bootstrap, &options.stats, &clusters)?;
         add_host_stats(&options.stats, &options.host);
         let environment = WorkerEnvironment::new(bootstrap.node.serialized.clone(), "main_thread");
         let env: Rc<dyn Environment> = Rc::<WorkerEnvironment>::clone(&environment);
         let local_host = WorkerHost::new(Arc::clone(&options.host), Rc::clone(&env));
         let (plugins, handles) = Plugins::load(&bootstrap.listeners, &options.host, &env, &local_host)?;
         let shared = Arc::new(Shared {
-            clusters: ClusterTable::new(bootstrap.clusters.clone()),
+            clusters,
             runtime: Arc::new(Runtime::new(&bootstrap.layered_runtime)),
             drain: Arc::new(DrainManager::new(options.drain, Arc::clone(&lifecycle))),
             logs: LogFiles::open(access_logs(&bootstrap), options.access_logs, &options.stats)?,
@@ -166,6 +171,7 @@ impl Main {
         let workers = Workers::start(&shared, concurrency, to_main.clone())?;
 
         let mut context = AdminContext::new(Arc::clone(&options.stats), Arc::clone(&lifecycle));
+        context.stats_flush_on_admin = shared.bootstrap.stats_flush_on_admin;
         context.runtime = Arc::clone(&shared.runtime);
         let act = to_main.clone();
         // A main loop that is gone does nothing any more.
@@ -180,7 +186,12 @@ impl Main {
         listeners.iter().for_each(|listener| context.add_listener(&listener.name, listener.address));
         log::info!(target: "config", "all dependencies initialized. starting workers");
         workers.listen(bound)?;
-        let numbers = Numbers { concurrency, listeners: listeners.len(), clusters: shared.clusters.entries.len() };
+        let numbers = Numbers {
+            concurrency,
+            listeners: listeners.len(),
+            clusters: shared.clusters.entries.len(),
+            version: shared.bootstrap.stats_server_version_override.unwrap_or_default(),
+        };
         add_breaker_stats(&options.stats, &shared.clusters);
         add_server_stats(&options.stats, &lifecycle, numbers);
         add_runtime_stats(&options.stats, &shared.runtime);
@@ -191,7 +202,7 @@ impl Main {
             let sockets = listening(admin)?;
             let _ = listen(&local.worker, &[hcm], sockets);
         }
-        let flush_interval = shared.bootstrap.stats_flush_interval;
+        let flush_interval = (!shared.bootstrap.stats_flush_on_admin).then_some(shared.bootstrap.stats_flush_interval);
         let drains = Drains::new(&shared.bootstrap, &shared.drain, &lifecycle, to_main);
         let main = Self { workers, local, updates, lifecycle, signals, drains, flush_interval, _plugins: handles };
         Ok((main, Addresses { listeners, admin: admin_address }))
@@ -204,7 +215,9 @@ impl Main {
     ) -> Result<(), ServerError> {
         self.lifecycle.set(ServerState::Live);
         add_start_time(&options.stats, self.lifecycle.uptime());
-        tokio::task::spawn_local(flush(Arc::clone(&options.stats), self.flush_interval));
+        if let Some(interval) = self.flush_interval {
+            tokio::task::spawn_local(flush(Arc::clone(&options.stats), interval));
+        }
         log::info!(target: "main", "starting main dispatch loop");
         let mut deadline = None;
         let mut result = Ok(());
@@ -275,6 +288,16 @@ impl Main {
             self.workers.update(update.cluster, &hosts);
         }
     }
+}
+
+/// Starts the thread that sends stats away, if somebody wants them.
+fn start_sinks(bootstrap: &Bootstrap, store: &StatsStore, clusters: &Arc<ClusterTable>) -> Result<(), StartError> {
+    let clusters = Arc::clone(clusters);
+    let hosts: HostLookup = Arc::new(move |name| {
+        let entry = clusters.entries.iter().find(|entry| entry.config.name == name)?;
+        Some((entry.hosts().hosts.first()?.address(), entry.config.connect_timeout))
+    });
+    stats_sinks::start(&bootstrap.stats_sinks, store, &hosts).map_err(StartError::Thread)
 }
 
 fn bind_all(bootstrap: &Bootstrap, concurrency: usize) -> Result<Vec<BoundListener>, StartError> {

@@ -3,12 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use sandgate_config::model::{self, HistogramBucketSettings, StatsConfig, StatsMatcher};
 use sandgate_host::{Host, Stat};
+use sandgate_matcher::StringMatcher;
 
 use crate::lifecycle::{Lifecycle, ServerState};
 use crate::memory::resident_bytes;
 use crate::runtime::Runtime;
-use crate::stats::{Distribution, Sample, SharedHistogram, StatKind, StatsStore, Unit, milliseconds};
+use crate::stats::{
+    Distribution, NameMatcher, Sample, SharedHistogram, StatKind, StatsSettings, StatsStore, TagProducer, Unit,
+    milliseconds,
+};
 
 /// What does not change while the server runs.
 #[derive(Clone, Copy, Debug)]
@@ -16,17 +21,20 @@ pub(super) struct Numbers {
     pub(super) concurrency: usize,
     pub(super) listeners: usize,
     pub(super) clusters: usize,
+    /// What `server.version` shows; there is no other number to show.
+    pub(super) version: u64,
 }
 
 /// Shows the stats of the process: `server.*`, `listener_manager.*`, `cluster_manager.*`, and those of parts of Envoy that
 /// have nothing to count here. For a server whose listeners listen: there is no way to add or remove any later.
-pub(super) fn add_server_stats(store: &StatsStore, lifecycle: &Arc<Lifecycle>, numbers: Numbers) {
+pub(super) fn add_server_stats(store: &Arc<StatsStore>, lifecycle: &Arc<Lifecycle>, numbers: Numbers) {
     store.add_sum("server.total_connections", Box::new(is_connections_of_a_listener));
     let lifecycle = Arc::clone(lifecycle);
+    let own = Arc::downgrade(store);
     store.add_source(Box::new(move |add| {
         let mut gauge = |name: &str, value| add(name, Sample { kind: StatKind::Gauge, value, used: true });
         server_gauges(&lifecycle, numbers, &mut gauge);
-        let Numbers { concurrency, listeners, clusters } = numbers;
+        let Numbers { concurrency, listeners, clusters, .. } = numbers;
         for thread in threads(concurrency) {
             gauge(&format!("thread_local_cluster_manager.{thread}.clusters_inflated"), clusters as u64);
         }
@@ -35,6 +43,7 @@ pub(super) fn add_server_stats(store: &StatsStore, lifecycle: &Arc<Lifecycle>, n
         // One listener on one worker is one.
         counter("listener_manager.listener_create_success", (listeners * concurrency) as u64);
         counter("cluster_manager.cluster_added", clusters as u64);
+        counter("server.dropped_stat_flushes", own.upgrade().map_or(0, |store| store.lost_flushes()));
         counter("listener_manager.listener_stopped", lifecycle.stopped_listeners());
         for name in ZERO_COUNTERS {
             counter(name, 0);
@@ -83,7 +92,7 @@ fn server_gauges(lifecycle: &Lifecycle, numbers: Numbers, gauge: &mut dyn FnMut(
         ("server.state", state as u64),
         ("server.stats_recent_lookups", 0),
         ("server.uptime", lifecycle.uptime().as_secs()),
-        ("server.version", 0),
+        ("server.version", numbers.version),
         ("listener_manager.total_listeners_active", numbers.listeners as u64),
         ("listener_manager.total_listeners_warming", 0),
         ("listener_manager.workers_started", 1),
@@ -120,7 +129,6 @@ const ZERO_COUNTERS: &[&str] = &[
     "listener_manager.listener_modified",
     "listener_manager.listener_removed",
     "server.debug_assertion_failures",
-    "server.dropped_stat_flushes",
     "server.envoy_bug_failures",
     "server.envoy_notifications",
 ];
@@ -166,7 +174,34 @@ pub(super) fn add_host_stats(store: &StatsStore, host: &Arc<Host>) {
     }));
 }
 
-/// Merges histograms every `interval`, as long as the thread's tasks run.
+/// What a configuration says of stats, ready for use.
+pub(super) fn settings(config: &StatsConfig) -> StatsSettings {
+    let any = |patterns: &[model::StringMatcher]| {
+        let patterns: Vec<_> = patterns.iter().map(StringMatcher::new).collect();
+        move |name: &str| patterns.iter().any(|pattern| pattern.matches(name.as_bytes()))
+    };
+    let rejects: Option<NameMatcher> = match &config.matcher {
+        StatsMatcher::All => None,
+        StatsMatcher::RejectAll => Some(Box::new(|_| true)),
+        StatsMatcher::Exclusion(patterns) => Some(Box::new(any(patterns))),
+        StatsMatcher::Inclusion(patterns) => {
+            let wanted = any(patterns);
+            Some(Box::new(move |name| !wanted(name)))
+        }
+    };
+    let buckets = |settings: &HistogramBucketSettings| -> (NameMatcher, Vec<f64>) {
+        (Box::new(any(std::slice::from_ref(&settings.matcher))), settings.buckets.clone())
+    };
+    let tags = TagProducer::new(config.use_all_default_tags, config.allow_default_tag_overrides, &config.tags);
+    StatsSettings {
+        // The configuration was refused otherwise.
+        tags: tags.unwrap_or_default(),
+        rejects,
+        histogram_buckets: config.histogram_buckets.iter().map(buckets).collect(),
+    }
+}
+
+/// Merges histograms and sends stats every `interval`, as long as the thread's tasks run.
 pub(super) async fn flush(store: Arc<StatsStore>, interval: Duration) {
     // The shortest interval of Envoy's schema.
     let mut ticks = tokio::time::interval(interval.max(Duration::from_millis(1)));
@@ -175,6 +210,7 @@ pub(super) async fn flush(store: Arc<StatsStore>, interval: Duration) {
     loop {
         ticks.tick().await;
         store.merge_histograms();
+        store.flush();
     }
 }
 
@@ -212,7 +248,7 @@ mod tests {
     #[test]
     fn values_follow_the_state() {
         let (store, lifecycle) = (StatsStore::new(), Arc::new(Lifecycle::default()));
-        add_server_stats(&store, &lifecycle, Numbers { concurrency: 3, listeners: 2, clusters: 5 });
+        add_server_stats(&store, &lifecycle, Numbers { concurrency: 3, listeners: 2, clusters: 5, version: 7 });
         let values = || {
             let all = store.snapshot();
             ["server.live", "server.state", "listener_manager.total_listeners_active"].map(|name| all[name].value)
