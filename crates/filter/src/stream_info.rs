@@ -8,7 +8,9 @@ use std::time::{Duration, Instant, SystemTime};
 use bytes::Bytes;
 use sandgate_attributes::ResponseFlags;
 
-use crate::upstream_info::{ByteMeter, UpstreamInfo};
+use smallvec::SmallVec;
+
+use crate::upstream_info::{AttemptedHost, ByteMeter, UpstreamInfo};
 
 /// What all streams of a listener's filter chain have in common.
 #[derive(Clone, Debug, Default)]
@@ -34,6 +36,8 @@ pub struct ConnectionInfo {
     pub remote_address: Option<SocketAddr>,
     /// The peer of the socket.
     pub direct_remote_address: Option<SocketAddr>,
+    /// When it was accepted.
+    pub opened: Option<Instant>,
     /// Our address that the client reached.
     pub local_address: Option<SocketAddr>,
     /// The listener.
@@ -49,6 +53,8 @@ pub struct StreamInfo {
     pub start_time: SystemTime,
     /// The same moment on the monotonic clock.
     pub start: Instant,
+    /// When the request's headers were complete.
+    pub headers_rx: Option<Instant>,
     /// When the last byte of the request came.
     pub last_downstream_rx: Option<Instant>,
     /// When the head of the response was written.
@@ -89,6 +95,10 @@ pub struct StreamInfo {
     pub virtual_host_metadata: Bytes,
     /// Serialized dynamic metadata of the stream; empty if there is none.
     pub dynamic_metadata: Bytes,
+    /// The hosts of all attempts, in order.
+    pub hosts_attempted: SmallVec<[AttemptedHost; 1]>,
+    /// The upstream connections of all attempts, in order.
+    pub connection_ids_attempted: SmallVec<[u64; 2]>,
     /// The upstream side.
     pub upstream: UpstreamInfo,
     /// Filter state objects in the order they were first set.
@@ -105,6 +115,7 @@ impl StreamInfo {
             protocol,
             start_time,
             start,
+            headers_rx: None,
             last_downstream_rx: None,
             first_downstream_tx: None,
             last_downstream_tx: None,
@@ -125,6 +136,8 @@ impl StreamInfo {
             route_metadata: Bytes::new(),
             virtual_host_metadata: Bytes::new(),
             dynamic_metadata: Bytes::new(),
+            hosts_attempted: SmallVec::new(),
+            connection_ids_attempted: SmallVec::new(),
             upstream: UpstreamInfo::default(),
             filter_state: Vec::new(),
         }

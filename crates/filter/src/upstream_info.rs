@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use smallvec::SmallVec;
 
 /// Bytes of a connection that belong to one stream, as Envoy's `BytesMeter` counts them for HTTP/1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,10 +45,6 @@ pub struct UpstreamInfo {
     pub connection_id: Option<u64>,
     /// Requests made, the first included.
     pub attempt_count: u32,
-    /// The hosts of all attempts, in order.
-    pub hosts_attempted: SmallVec<[AttemptedHost; 1]>,
-    /// The connections of all attempts, in order.
-    pub connection_ids_attempted: SmallVec<[u64; 2]>,
     /// How many hosts the cluster has (its `membership_total`).
     pub cluster_endpoints: Option<u64>,
     /// When the connection was begun that carries the request.

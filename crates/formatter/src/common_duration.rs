@@ -25,6 +25,8 @@ enum Precision {
 }
 
 const MOMENTS: &[(&str, Moment)] = &[
+    ("DS_CX_BEG", |context| context.connection.opened),
+    ("DS_RX_HDR_END", |context| context.info.headers_rx),
     ("DS_RX_BEG", |context| Some(context.info.start)),
     ("DS_RX_END", |context| context.info.last_downstream_rx),
     ("US_CX_BEG", |context| context.info.upstream.connect_start),

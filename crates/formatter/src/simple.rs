@@ -133,7 +133,7 @@ const COMMANDS: &[(&str, Simple)] = &[
     ("UPSTREAM_CLUSTER_RAW", |context, out| not_empty(out, context.info.cluster_name.as_deref())),
     ("UPSTREAM_CONNECTION_ID", |context, out| number(out, context.info.upstream.connection_id.unwrap_or_default())),
     ("UPSTREAM_CONNECTION_IDS_ATTEMPTED", |context, out| {
-        list(out, &context.info.upstream.connection_ids_attempted, |out, id| {
+        list(out, &context.info.connection_ids_attempted, |out, id| {
             number(out, *id);
         })
     }),
@@ -247,7 +247,7 @@ fn host_name_without_port(out: &mut Vec<u8>, host: &AttemptedHost) {
 }
 
 fn hosts(context: &FormatContext<'_>, out: &mut Vec<u8>, write: fn(&mut Vec<u8>, &AttemptedHost)) -> Rendered {
-    list(out, &context.info.upstream.hosts_attempted, write)
+    list(out, &context.info.hosts_attempted, write)
 }
 
 /// All items, with commas; absent if there are none.

@@ -153,7 +153,7 @@ fn hash_key(host: &Arc<Host>, use_hostname: bool) -> String {
     if !host.hash_key.is_empty() {
         return host.hash_key.clone();
     }
-    if use_hostname { host.hostname.clone() } else { host.address().to_string() }
+    if use_hostname { host.hostname.as_ref().to_owned() } else { host.address().to_string() }
 }
 
 /// Hosts with their shares: of all hosts, or in localities with weights.

@@ -27,7 +27,7 @@ pub struct Locality {
 pub struct Host {
     address: Address,
     /// What hashing and host rewriting go by: the configured host name, else the name that was resolved; may be empty.
-    pub hostname: String,
+    pub hostname: Arc<str>,
     /// At least 1.
     pub weight: u32,
     /// 0 is tried first.
@@ -73,7 +73,7 @@ impl Host {
     ) -> Arc<Self> {
         Arc::new(Self {
             address: if logical { Address::Logical(Mutex::new(address)) } else { Address::Fixed(address) },
-            hostname: endpoint.hostname.clone(),
+            hostname: endpoint.hostname.as_str().into(),
             weight: endpoint.weight.max(1),
             priority,
             locality: Arc::clone(locality),

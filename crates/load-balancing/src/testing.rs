@@ -18,7 +18,7 @@ pub(crate) fn host_in(port: u16, weight: u32, priority: u32, zone: &str, health_
     let address = ([127, 0, 0, 1], port).into();
     let endpoint = Endpoint {
         address: EndpointAddress::Ip(address),
-        hostname: String::new(),
+        hostname: "".into(),
         weight,
         health_status,
         metadata: None,
@@ -32,7 +32,7 @@ pub(crate) fn host_in(port: u16, weight: u32, priority: u32, zone: &str, health_
 pub(crate) fn named_hosts() -> Vec<Arc<Host>> {
     let named = |address: &str, hostname: &str, weight, hash_key: &str| {
         let address = address.parse().expect("an address");
-        let hostname = hostname.to_owned();
+        let hostname = hostname.into();
         let endpoint = Endpoint {
             address: EndpointAddress::Ip(address),
             hostname,

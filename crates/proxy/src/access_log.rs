@@ -9,9 +9,10 @@ mod filter;
 mod writer;
 
 use std::rc::Rc;
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use sandgate_config::model::{self, SubstitutionFormat};
+use sandgate_config::model::{self, AccessLogOptions, SubstitutionFormat};
 use sandgate_filter::Stream;
 use sandgate_formatter::{AccessLogType, FormatContext};
 use sandgate_http::Direction;
@@ -27,6 +28,7 @@ pub(crate) use filter::LogFilter;
 pub(crate) struct AccessLogs {
     loggers: Vec<Logger>,
     buffers: Rc<LogBuffers>,
+    options: AccessLogOptions,
 }
 
 struct Logger {
@@ -40,7 +42,12 @@ struct Logger {
 
 impl AccessLogs {
     /// Of a configuration whose files are open.
-    pub(crate) fn new(logs: &[model::AccessLog], buffers: &Rc<LogBuffers>, runtime: &std::sync::Arc<Runtime>) -> Self {
+    pub(crate) fn new(
+        logs: &[model::AccessLog],
+        options: AccessLogOptions,
+        buffers: &Rc<LogBuffers>,
+        runtime: &Arc<Runtime>,
+    ) -> Self {
         let logger = |log: &model::AccessLog| {
             Some(Logger {
                 filter: log.filter.as_ref().map(|filter| LogFilter::new(filter, runtime)),
@@ -48,7 +55,22 @@ impl AccessLogs {
                 file: buffers.files().index(&log.sink)?,
             })
         };
-        Self { loggers: logs.iter().filter_map(logger).collect(), buffers: Rc::clone(buffers) }
+        Self { loggers: logs.iter().filter_map(logger).collect(), buffers: Rc::clone(buffers), options }
+    }
+
+    /// Whether nothing is ever written.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.loggers.is_empty()
+    }
+
+    /// Whether an entry is wanted when a request begins.
+    pub(crate) fn on_new_request(&self) -> bool {
+        self.options.on_new_request && !self.is_empty()
+    }
+
+    /// How often an entry is wanted of a request that goes on.
+    pub(crate) fn interval(&self) -> Option<Duration> {
+        self.options.interval.filter(|_| !self.is_empty())
     }
 
     /// Writes what the logs want of a stream.

@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use std::time::{Instant, SystemTime};
 
 use sandgate_filter::{
-    ConnectionInfo, EncodeEvent, FilterManager, LocalReplyHeaders, Stream, StreamOptions, response_flag,
+    ByteMeter, ConnectionInfo, EncodeEvent, FilterManager, LocalReplyHeaders, Stream, StreamOptions, response_flag,
 };
 use sandgate_formatter::AccessLogType;
 use sandgate_http::{BodyBuffer, Direction, HeaderMap, LocalReply};
@@ -40,6 +40,8 @@ pub(crate) struct RequestKind {
     pub(crate) end_stream: bool,
     /// It asks for another protocol.
     pub(crate) upgrade: bool,
+    /// Bytes that have come.
+    pub(crate) bytes: ByteMeter,
 }
 
 /// What the codec is to do.
@@ -69,6 +71,8 @@ pub(crate) struct ActiveStream {
     random: u64,
     timers: StreamTimers,
     request_complete: bool,
+    /// When the access logs want their next entry.
+    log_at: Option<Instant>,
 }
 
 // === impl RequestStart ===
@@ -109,6 +113,11 @@ impl ActiveStream {
         }
         let timers = StreamTimers::new(&hcm.config, start.instant, now);
         let mut this = Self::build(worker, hcm, &connection, start, (kind.protocol, Some(headers)), timers);
+        {
+            let mut info = this.stream.info_mut();
+            info.headers_rx = Some(now);
+            info.bytes = kind.bytes;
+        }
         this.note_request_end(kind.end_stream, now);
         if let Some(reply) = refusal {
             this.manager.local_reply(reply);
@@ -119,6 +128,9 @@ impl ActiveStream {
             hcm.stats.downstream_rq_ws_on_non_ws_route().inc();
             this.manager.local_reply(reply(403, "", "upgrade_failed"));
             return this;
+        }
+        if hcm.access_logs.on_new_request() {
+            hcm.access_logs.log(&this.stream, AccessLogType::DownstreamStart, now);
         }
         this.manager.decode_headers(kind.end_stream);
         this
@@ -171,6 +183,7 @@ impl ActiveStream {
             random,
             timers,
             request_complete: false,
+            log_at: hcm.access_logs.interval().map(|interval| start.instant + interval),
         }
     }
 
@@ -190,6 +203,15 @@ impl ActiveStream {
 
     pub(crate) fn response_trailers(&self) -> Option<Ref<'_, HeaderMap>> {
         self.stream.trailers(Direction::Response)
+    }
+
+    pub(crate) fn response_code(&self) -> Option<u32> {
+        self.stream.info().response_code
+    }
+
+    /// Bytes of the client's connection that are this stream's, so far.
+    pub(crate) fn set_bytes(&self, bytes: ByteMeter) {
+        self.stream.info_mut().bytes = bytes;
     }
 
     /// Sets `connection` in the response, as the codec's connection wants it.
@@ -307,6 +329,7 @@ impl ActiveStream {
             }
             EncodeEvent::Headers { end_stream } => {
                 self.finish_headers();
+                self.stream.info_mut().first_downstream_tx = Some(now);
                 ResponseEvent::Headers { end_stream }
             }
             EncodeEvent::Data { data, end_stream } => ResponseEvent::Data(data, end_stream),
@@ -333,11 +356,15 @@ impl ActiveStream {
 
     /// When [`ActiveStream::on_timers`] has something to do at the latest, or [`ActiveStream::poll`] of itself.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.timers.deadline().into_iter().chain(self.terminal.deadline()).min()
+        [self.timers.deadline(), self.terminal.deadline(), self.log_at].into_iter().flatten().min()
     }
 
     /// Acts on timeouts that have passed.
     pub(crate) fn on_timers(&mut self, now: Instant) {
+        if self.log_at.is_some_and(|at| at <= now) {
+            self.log_at = self.hcm.access_logs.interval().map(|interval| now + interval);
+            self.hcm.access_logs.log(&self.stream, AccessLogType::DownstreamPeriodic, now);
+        }
         if let Some(timeout) = self.timers.expired(now) {
             self.time_out(timeout, now);
         }
@@ -405,6 +432,33 @@ impl ActiveStream {
             None => (info.route_name, info.virtual_host_name, info.cluster_name) = (None, None, None),
         }
     }
+}
+
+/// Logs a request of which not even the head came whole.
+pub(crate) fn log_unread(
+    hcm: &Hcm,
+    connection: &Rc<ConnectionInfo>,
+    start: RequestStart,
+    bytes: ByteMeter,
+    client_left: bool,
+    now: Instant,
+) {
+    if hcm.access_logs.is_empty() {
+        return;
+    }
+    let options =
+        StreamOptions { buffer_limit: 0, protocol: Some("HTTP/1.1"), start_time: start.time, start: start.instant };
+    let stream = Stream::new(Rc::clone(connection), &options);
+    {
+        let mut info = stream.info_mut();
+        info.bytes = bytes;
+        info.end = Some(now);
+        if client_left {
+            info.set_response_flag(response_flag::DOWNSTREAM_CONNECTION_TERMINATION);
+            info.response_code_details = Some("downstream_remote_disconnect".to_owned());
+        }
+    }
+    hcm.access_logs.log(&stream, AccessLogType::DownstreamEnd, now);
 }
 
 /// A reply to requests that no filter gets to see.

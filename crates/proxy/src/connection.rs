@@ -13,12 +13,13 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::BytesMut;
-use sandgate_filter::ConnectionInfo;
+use sandgate_filter::{ByteMeter, ConnectionInfo};
 use sandgate_http::WriteBuffer;
 use sandgate_http::h1::RequestDecoder;
 use tokio::net::TcpStream;
 
 use crate::active_stream::{ActiveStream, RequestStart};
+use crate::connection_id::next_connection_id;
 use crate::hcm::Hcm;
 use crate::pool::CloseSide;
 use crate::socket::Socket;
@@ -42,6 +43,8 @@ pub(crate) struct Connection {
     decoder: RequestDecoder,
     input: BytesMut,
     output: WriteBuffer,
+    /// Bytes of the request in flight and of its response.
+    bytes: ByteMeter,
     /// A request whose head is not complete.
     partial: Option<RequestStart>,
     stream: Option<ActiveStream>,
@@ -73,9 +76,10 @@ impl Connection {
         let now = Instant::now();
         let socket = Socket::new(stream);
         let info = ConnectionInfo {
-            id: worker.next_connection_id(),
+            id: next_connection_id(),
             remote_address: Some(peer),
             direct_remote_address: Some(peer),
+            opened: Some(now),
             local_address: socket.local_addr(),
             listener: std::sync::Arc::clone(&hcm.listener),
         };
@@ -95,6 +99,7 @@ impl Connection {
             socket,
             input: BytesMut::new(),
             output: WriteBuffer::new(),
+            bytes: ByteMeter::default(),
             partial: None,
             stream: None,
             message: Message::default(),

@@ -6,6 +6,7 @@ mod active_stream;
 pub mod admin;
 mod cluster;
 mod connection;
+mod connection_id;
 mod date;
 mod drain;
 mod hcm;

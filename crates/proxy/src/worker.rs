@@ -8,7 +8,6 @@ use std::cell::Cell;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 pub(crate) use environment::{HostTask, WorkerEnvironment};
 pub(crate) use guarded::{guarded, panic_message};
@@ -33,7 +32,6 @@ pub(crate) struct Worker {
     pub(crate) drain: Arc<DrainManager>,
     /// Access log entries on their way to the files.
     pub(crate) logs: Rc<LogBuffers>,
-    connection_ids: Arc<AtomicU64>,
     draining: Cell<bool>,
     connections: Registry,
 }
@@ -45,7 +43,6 @@ impl Worker {
         runtime: Arc<Runtime>,
         drain: Arc<DrainManager>,
         logs: Rc<LogBuffers>,
-        connection_ids: Arc<AtomicU64>,
     ) -> Rc<Self> {
         Rc::new(Self {
             clusters,
@@ -54,15 +51,9 @@ impl Worker {
             runtime,
             drain,
             logs,
-            connection_ids,
             draining: Cell::new(false),
             connections: Registry::default(),
         })
-    }
-
-    /// A number no other connection of the process has; from 0, as in Envoy.
-    pub(crate) fn next_connection_id(&self) -> u64 {
-        self.connection_ids.fetch_add(1, Relaxed)
     }
 
     /// Whether connections are to end with their next response.

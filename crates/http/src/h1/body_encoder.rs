@@ -6,7 +6,7 @@ use super::chars::{breaks_line, is_name};
 use super::encode_error::EncodeError;
 use super::encoder::{BodyFraming, write_field};
 use super::number::write_hex;
-use crate::{HeaderMap, WriteBuffer};
+use crate::{BodyBuffer, HeaderMap, WriteBuffer};
 
 /// Writes the body that follows a head, and holds it to what the head said: a plugin that lies about a length must not make bytes of
 /// one message pass for the next.
@@ -54,6 +54,24 @@ impl BodyEncoder {
                 out.extend_from_slice(b"\r\n");
             }
         }
+    }
+
+    /// Writes what came together as one chunk, as Envoy does.
+    pub fn pieces(&mut self, mut data: BodyBuffer, out: &mut WriteBuffer) {
+        if !self.is_chunked() || data.is_empty() {
+            while let Some(piece) = data.pop() {
+                self.data(piece, out);
+            }
+            return;
+        }
+        let mut tail = out.tail();
+        write_hex(data.len() as u64, &mut tail);
+        tail.extend_from_slice(b"\r\n");
+        drop(tail);
+        while let Some(piece) = data.pop() {
+            out.push(piece);
+        }
+        out.extend_from_slice(b"\r\n");
     }
 
     /// Ends the body.

@@ -53,6 +53,8 @@ pub struct RequestHead {
     pub expect_continue: bool,
     /// `Upgrade` with `Connection: upgrade`, or `CONNECT`: every following byte of the connection is body, without framing.
     pub upgrade: bool,
+    /// What Envoy counts as bytes of the header lines.
+    pub header_bytes: u64,
 }
 
 /// A response as far as its headers.
@@ -72,6 +74,8 @@ pub struct ResponseHead {
     pub announces_close: bool,
     /// 101, or a 2xx to CONNECT: every following byte of the connection is body, without framing.
     pub upgrade: bool,
+    /// What Envoy counts as bytes of the header lines.
+    pub header_bytes: u64,
 }
 
 impl ResponseHead {

@@ -78,6 +78,7 @@ pub(super) fn read_head(
         keep_alive,
         expect_continue,
         upgrade,
+        header_bytes: notes.header_bytes(),
     };
     Ok((head, body))
 }

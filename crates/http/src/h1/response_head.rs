@@ -70,7 +70,16 @@ pub(super) fn read_head(
     // Nothing tells where the next message would begin after bytes until close, or after a protocol change nobody asked for.
     let keep_alive = keep_alive && !matches!(body, Some(BodyDecoder::UntilClose)) && status != 101;
     let version = line.version;
-    let mut head = ResponseHead { headers, status, end_stream: false, version, keep_alive, announces_close, upgrade };
+    let mut head = ResponseHead {
+        headers,
+        status,
+        end_stream: false,
+        version,
+        keep_alive,
+        announces_close,
+        upgrade,
+        header_bytes: notes.header_bytes(),
+    };
     // A 101 that nobody asked for has an end of its own in Envoy.
     head.end_stream = body.is_none() && !head.is_informational() && status != 101;
     Ok((head, body))

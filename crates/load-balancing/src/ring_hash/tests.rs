@@ -20,7 +20,7 @@ fn ring(hosts: &[std::sync::Arc<Host>], config: &RingHash) -> Ring {
         let host: &Host = &hosts[index];
         let names = config.hashing.use_hostname_for_hashing;
         Some(match (host.hash_key.as_str(), names) {
-            ("", true) => host.hostname.clone(),
+            ("", true) => host.hostname.to_string(),
             ("", false) => host.address().to_string(),
             (key, _) => key.to_owned(),
         })

@@ -4,6 +4,7 @@ use std::task::Context;
 use std::time::Instant;
 
 use super::Connection;
+use crate::active_stream::log_unread;
 use crate::pool::CloseSide;
 
 /// Envoy's drain state of a connection.
@@ -64,10 +65,12 @@ impl Connection {
             if self.remote_closed {
                 stream.disconnected();
             }
+            stream.set_bytes(std::mem::take(&mut self.bytes));
             stream.finish(now);
             self.end_request_count();
             self.hcm.stats.downstream_rq_rx_reset().inc();
-        } else if self.partial.take().is_some() {
+        } else if let Some(start) = self.partial.take() {
+            log_unread(&self.hcm, &self.info, start, std::mem::take(&mut self.bytes), self.remote_closed, now);
             self.end_request_count();
             self.hcm.stats.downstream_rq_rx_reset().inc();
         }

@@ -63,6 +63,7 @@ impl Connection {
                 Poll::Pending => break,
                 Poll::Ready(Ok(ReadOutcome::More(count) | ReadOutcome::Drained(count))) => {
                     progress = true;
+                    self.bytes.wire_received += count as u64;
                     let stats = &self.hcm.stats;
                     stats.downstream_cx_rx_bytes_total().add(count as u64);
                     stats.downstream_cx_rx_bytes_buffered().change(&mut self.unread, self.input.len());
@@ -186,7 +187,8 @@ impl Connection {
     }
 
     fn begin(&mut self, head: RequestHead, now: Instant) {
-        let RequestHead { mut headers, end_stream, version, keep_alive, expect_continue, upgrade } = head;
+        let RequestHead { mut headers, end_stream, version, keep_alive, expect_continue, upgrade, header_bytes } = head;
+        self.bytes.header_received = header_bytes;
         if !self.accepts_underscores(&mut headers) {
             self.refuse(400, "http1.unexpected_underscore", now);
             return;
@@ -220,6 +222,7 @@ impl Connection {
             end_stream,
             // CONNECT finds no route: there is nothing else to refuse it for.
             upgrade: upgrade && !self.message.connect_request,
+            bytes: self.bytes,
         };
         self.stream = Some(ActiveStream::new(&self.worker, &self.hcm, &self.info, start, headers, kind, now));
     }

@@ -3,15 +3,18 @@
 use std::task::Context;
 use std::time::{Instant, SystemTime};
 
-use sandgate_filter::prepare_local_reply;
+use sandgate_filter::{ByteMeter, prepare_local_reply};
 use sandgate_http::LocalReply;
-use sandgate_http::h1::{ResponseEncodeOptions, encode_continue, encode_response};
+use sandgate_http::h1::{ResponseEncodeOptions, encode_continue, encode_response, reason_phrase};
 
 use super::Connection;
 use super::close::Drain;
 use crate::active_stream::ResponseEvent;
 use crate::response_headers;
 use crate::stats::milliseconds;
+
+/// The status line without the reason, and the empty line.
+const FIRST_AND_LAST_LINE: usize = "HTTP/1.1 200 \r\n\r\n".len();
 
 impl Connection {
     /// Lets the stream run and encodes what it answers.
@@ -32,7 +35,9 @@ impl Connection {
             && let Some(event) = stream.next_event(now)
         {
             progress = true;
+            let before = self.output.len();
             self.encode(event, now);
+            self.bytes.wire_sent += (self.output.len() - before) as u64;
         }
         progress
     }
@@ -41,11 +46,9 @@ impl Connection {
         match event {
             ResponseEvent::Informational => encode_continue(&mut self.output),
             ResponseEvent::Headers { end_stream } => self.encode_headers(end_stream, now),
-            ResponseEvent::Data(mut data, end_stream) => {
+            ResponseEvent::Data(data, end_stream) => {
                 let Some(encoder) = &mut self.message.encoder else { return };
-                while let Some(segment) = data.pop() {
-                    encoder.data(segment, &mut self.output);
-                }
+                encoder.pieces(data, &mut self.output);
                 if end_stream {
                     encoder.end(&mut self.output);
                     self.message.response_complete = true;
@@ -88,12 +91,17 @@ impl Connection {
             end_stream,
             enable_trailers: self.hcm.config.http1.enable_trailers,
         };
+        let before = self.output.len();
         let result = match stream.response_headers() {
             Some(headers) => encode_response(&headers, options, &mut self.output),
             None => return,
         };
         match result {
             Ok(encoder) => {
+                let head = self.output.len() - before;
+                let status = stream.response_code().unwrap_or_default();
+                let first_line = FIRST_AND_LAST_LINE + reason_phrase(status).len();
+                self.bytes.header_sent = head.saturating_sub(first_line) as u64;
                 self.message.encoder = Some(encoder);
                 self.message.response_complete = end_stream;
             }
@@ -151,6 +159,8 @@ impl Connection {
         }
         let Some(mut stream) = self.stream.take() else { return false };
         let request_complete = stream.request_complete();
+        let waiting = ByteMeter { wire_received: self.input.len() as u64, ..ByteMeter::default() };
+        stream.set_bytes(std::mem::replace(&mut self.bytes, waiting));
         stream.finish(now);
         drop(stream);
         self.end_request_count();

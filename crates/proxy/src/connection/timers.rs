@@ -54,6 +54,7 @@ impl Connection {
             return;
         }
         if let Some(stream) = &mut self.stream {
+            stream.set_bytes(self.bytes);
             stream.on_timers(now);
         } else if let Some(timeout) = self.partial_timeout(now) {
             self.time_out_partial(timeout, now);

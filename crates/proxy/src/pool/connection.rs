@@ -7,12 +7,14 @@ use std::time::Instant;
 
 use bytes::BytesMut;
 use sandgate_config::model::UpstreamHttpOptions;
+use sandgate_filter::UpstreamInfo;
 use sandgate_http::WriteBuffer;
 use sandgate_http::h1::ResponseDecoder;
 use tokio::net::TcpStream;
 
 use super::HostPool;
 use crate::cluster::{HostStats, ResourceGuard, WorkerCluster};
+use crate::connection_id::next_connection_id;
 use crate::socket::Socket;
 use crate::stats::{ClusterStats, milliseconds};
 
@@ -40,7 +42,9 @@ pub(crate) struct UpstreamConnection {
     pub(crate) decoder: ResponseDecoder,
     pub(crate) input: BytesMut,
     pub(crate) output: WriteBuffer,
+    id: u64,
     local_address: Option<SocketAddr>,
+    remote_address: Option<SocketAddr>,
     requests: u32,
     opened: Instant,
     /// What the stats of buffered bytes hold of this connection.
@@ -97,7 +101,9 @@ impl UpstreamConnection {
         let took = now.saturating_duration_since(count.began);
         count.cluster.stats.upstream_cx_connect_ms().record(milliseconds(took));
         Self {
+            id: next_connection_id(),
             local_address: stream.local_addr().ok(),
+            remote_address: stream.peer_addr().ok(),
             socket: Socket::new(stream),
             decoder: ResponseDecoder::new(count.cluster.response_options.clone()),
             input: BytesMut::new(),
@@ -114,8 +120,18 @@ impl UpstreamConnection {
         Rc::clone(&self.count.pool)
     }
 
-    pub(crate) fn local_address(&self) -> Option<SocketAddr> {
-        self.local_address
+    /// What the stream's info tells of the connection.
+    pub(crate) fn note(&self, info: &mut UpstreamInfo) {
+        info.connection_id = Some(self.id);
+        info.local_address = self.local_address;
+        info.remote_address = self.remote_address;
+        info.protocol = Some("HTTP/1.1");
+        info.connect_start = Some(self.count.began);
+        info.connect_end = Some(self.opened);
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.id
     }
 
     /// A request begins or has ended.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::Context;
 use std::time::{Duration, Instant};
 
-use sandgate_filter::{UpstreamInfo, response_flag};
+use sandgate_filter::{AttemptedHost, UpstreamInfo, response_flag};
 use sandgate_http::Direction;
 
 use super::replay::Replay;
@@ -83,6 +83,9 @@ impl Router {
             let mut info = self.stream.info_mut();
             info.upstream.attempt_count = self.attempts;
             info.upstream.address = Some(host.address());
+            let name = Arc::clone(&host.hostname);
+            info.hosts_attempted.push(AttemptedHost { address: host.address(), name: Arc::clone(&name) });
+            info.upstream.host_name = Some(name);
             info.upstream.host_metadata = host.metadata.clone();
         }
         if let Some(forward) = &self.forward
@@ -121,12 +124,7 @@ impl Router {
         if let Some(upstream) = self.upstreams.last_mut() {
             upstream.put_aside();
         }
-        let old = std::mem::take(&mut self.stream.info_mut().upstream);
-        let aside = self.upstreams.last().and_then(UpstreamRequest::info_aside);
-        let before = aside.unwrap_or(&old);
         self.stream.info_mut().upstream = UpstreamInfo {
-            hosts_attempted: before.hosts_attempted.clone(),
-            connection_ids_attempted: before.connection_ids_attempted.clone(),
             cluster_metadata: cluster.metadata.clone(),
             cluster_endpoints: Some(cluster.host_count() as u64),
             ..UpstreamInfo::default()

@@ -152,7 +152,7 @@ impl Router {
     /// An attempt ended without a response.
     fn on_reset(&mut self, index: usize, reason: &ResetReason, now: Instant) -> Option<RouterEvent> {
         if let ResetReason::ConnectionFailure(why) = reason {
-            why.clone_into(&mut self.stream.info_mut().upstream.transport_failure_reason);
+            self.stream.info_mut().upstream.transport_failure_reason = format!("delayed connect error: {why}");
         }
         // An open circuit breaker is not the host's fault.
         if *reason != ResetReason::Overflow

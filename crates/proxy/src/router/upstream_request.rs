@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use sandgate_filter::{Stream, UpstreamInfo};
+use sandgate_filter::{ByteMeter, Stream, UpstreamInfo};
 use sandgate_http::h1::{BodyEncoder, RequestEncodeOptions, encode_request};
 use sandgate_http::{BodyBuffer, Direction, HeaderMap};
 
@@ -82,6 +82,7 @@ pub(crate) struct UpstreamRequest {
     per_try: PerTry,
     per_try_deadline: Option<Instant>,
     per_try_idle_deadline: Option<Instant>,
+    began: Instant,
     /// What is known of this attempt while the stream's info tells of a later one.
     aside: Option<Box<UpstreamInfo>>,
 }
@@ -100,6 +101,7 @@ struct Exchange {
     /// Writing failed: the response may still be there to read.
     write_failed: bool,
     request_written: bool,
+    bytes: ByteMeter,
     _active: ActiveRequest,
 }
 
@@ -140,7 +142,13 @@ impl Drop for ActiveRequest {
 }
 
 impl UpstreamRequest {
-    fn new(cluster: &Rc<WorkerCluster>, pool: &Rc<HostPool>, stream: &Rc<Stream>, per_try: PerTry) -> Self {
+    fn new(
+        cluster: &Rc<WorkerCluster>,
+        pool: &Rc<HostPool>,
+        stream: &Rc<Stream>,
+        per_try: PerTry,
+        now: Instant,
+    ) -> Self {
         Self {
             cluster: Rc::clone(cluster),
             pool: Rc::clone(pool),
@@ -160,6 +168,7 @@ impl UpstreamRequest {
             per_try,
             per_try_deadline: None,
             per_try_idle_deadline: None,
+            began: now,
             aside: None,
         }
     }
@@ -173,7 +182,7 @@ impl UpstreamRequest {
         acquired: Acquired,
         now: Instant,
     ) -> Self {
-        let mut request = Self::new(cluster, pool, stream, per_try);
+        let mut request = Self::new(cluster, pool, stream, per_try, now);
         match acquired {
             Acquired::Overflow => request.overflow = true,
             Acquired::Pending(pending) => request.state = State::Pending(pending),
@@ -236,18 +245,9 @@ impl UpstreamRequest {
     pub(crate) fn put_back(&mut self) {
         if let Some(aside) = self.aside.take() {
             let mut info = self.stream.info_mut();
-            let last = std::mem::take(&mut info.upstream);
-            info.upstream = UpstreamInfo {
-                attempt_count: last.attempt_count,
-                hosts_attempted: last.hosts_attempted,
-                connection_ids_attempted: last.connection_ids_attempted,
-                ..*aside
-            };
+            let attempt_count = info.upstream.attempt_count;
+            info.upstream = UpstreamInfo { attempt_count, ..*aside };
         }
-    }
-
-    pub(crate) fn info_aside(&self) -> Option<&UpstreamInfo> {
-        self.aside.as_deref()
     }
 
     fn with_info(&mut self, note: impl FnOnce(&mut UpstreamInfo)) {
@@ -357,6 +357,11 @@ impl UpstreamRequest {
     /// What an event means for the connection and the stream info.
     fn note(&mut self, event: &UpstreamEvent, now: Instant) {
         let State::Open(exchange) = &mut self.state else { return };
+        let bytes = exchange.reader.bytes(exchange.bytes);
+        match &mut self.aside {
+            Some(aside) => aside.bytes = bytes,
+            None => self.stream.info_mut().upstream.bytes = bytes,
+        }
         let end = match event {
             UpstreamEvent::Informational { .. } => return,
             UpstreamEvent::Headers { end_stream, .. } => {
@@ -415,8 +420,12 @@ impl UpstreamRequest {
             return;
         };
         connection.set_active(true);
-        let local_address = connection.local_address();
-        self.with_info(|info| info.local_address = local_address);
+        let waited = now.saturating_duration_since(self.began);
+        self.with_info(|info| {
+            connection.note(info);
+            info.pool_ready = Some(waited);
+        });
+        self.stream.info_mut().connection_ids_attempted.push(connection.id());
         if self.request_complete {
             self.arm_per_try(now);
         }
@@ -429,6 +438,7 @@ impl UpstreamRequest {
             reader: ResponseReader::default(),
             write_failed: false,
             request_written: false,
+            bytes: ByteMeter::default(),
             _active: active,
         }));
     }
@@ -439,8 +449,9 @@ impl UpstreamRequest {
         if self.end == RequestEnd::Encoded {
             return Ok(());
         }
-        let Exchange { connection, encoder, .. } = &mut **exchange;
+        let Exchange { connection, encoder, bytes, .. } = &mut **exchange;
         let out = &mut connection.output;
+        let before = out.len();
         if encoder.is_none() {
             let headers = self.stream.headers(Direction::Request);
             let Some(headers) = headers else { return Err("missing request headers".to_owned()) };
@@ -451,6 +462,10 @@ impl UpstreamRequest {
             *encoder = Some(body);
             self.begun = true;
             let method = headers.get(b":method").unwrap_or_default();
+            let path = headers.get(b":path").unwrap_or_default();
+            bytes.wire_sent = (out.len() - before) as u64;
+            bytes.header_sent =
+                bytes.wire_sent.saturating_sub((method.len() + path.len() + FIRST_AND_LAST_LINE) as u64);
             connection.decoder.expect_response(method, false);
             match &mut self.aside {
                 Some(aside) => aside.first_tx = Some(now),
@@ -462,21 +477,27 @@ impl UpstreamRequest {
             }
         }
         let Some(encoder) = encoder else { return Ok(()) };
-        while let Some(segment) = self.body.pop() {
-            encoder.data(segment, out);
-        }
+        let before = out.len();
+        encoder.pieces(std::mem::take(&mut self.body), out);
         match self.end {
-            RequestEnd::NotYet | RequestEnd::Encoded => return Ok(()),
+            RequestEnd::NotYet | RequestEnd::Encoded => {
+                bytes.wire_sent += (out.len() - before) as u64;
+                return Ok(());
+            }
             RequestEnd::Body => encoder.end(out),
             RequestEnd::Trailers => match self.stream.trailers(Direction::Request) {
                 Some(trailers) => encoder.trailers(&trailers, out).map_err(|error| error.to_string())?,
                 None => encoder.end(out),
             },
         }
+        bytes.wire_sent += (out.len() - before) as u64;
         self.end = RequestEnd::Encoded;
         Ok(())
     }
 }
+
+/// The request line without method and target, and the empty line.
+const FIRST_AND_LAST_LINE: usize = "  HTTP/1.1\r\n\r\n".len();
 
 impl Exchange {
     /// Writes what is encoded; whether that was the last of the request.

@@ -135,7 +135,7 @@ fn assemble(parts: Parts<'_>) -> Rc<Hcm> {
         parts;
     let http_name = format!("{stat_name}.http.{}", config.stat_prefix);
     Rc::new(Hcm {
-        access_logs: AccessLogs::new(&config.access_logs, &worker.logs, &worker.runtime),
+        access_logs: AccessLogs::new(&config.access_logs, config.access_log_options, &worker.logs, &worker.runtime),
         routes: RouteTable::new(&config.route_config),
         filters,
         terminal,

@@ -7,7 +7,6 @@ mod workers;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
@@ -63,7 +62,6 @@ pub(super) struct Shared {
     pub(super) drain: Arc<DrainManager>,
     pub(super) logs: Arc<LogFiles>,
     pub(super) local_ip: IpAddr,
-    pub(super) connection_ids: Arc<AtomicU64>,
 }
 
 /// Where everything listens.
@@ -155,7 +153,6 @@ impl Main {
             host: Arc::clone(&options.host),
             stats: Arc::clone(&options.stats),
             local_ip: local_ip(),
-            connection_ids: Arc::new(AtomicU64::new(0)),
         });
         let logs = Arc::downgrade(&shared.logs);
         lifecycle.on_reopen(move || {

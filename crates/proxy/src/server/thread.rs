@@ -60,7 +60,6 @@ impl LocalWorker {
             Arc::clone(&shared.runtime),
             Arc::clone(&shared.drain),
             logs,
-            Arc::clone(&shared.connection_ids),
         );
         tokio::task::spawn_local(guarded("connection sweeper", sweeper.run(clusters)));
         let task = HostTask::new(Rc::clone(&host), Rc::clone(environment));

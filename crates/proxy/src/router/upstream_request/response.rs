@@ -2,6 +2,7 @@
 
 use std::task::{Context, Poll};
 
+use sandgate_filter::ByteMeter;
 use sandgate_http::h1::Event;
 use sandgate_http::{BodyBuffer, HeaderMap};
 
@@ -24,6 +25,9 @@ pub(super) struct ResponseReader {
     trailers: Option<HeaderMap>,
     /// The host has closed.
     closed: bool,
+    /// Bytes read, and those of them that Envoy counts for headers.
+    received: u64,
+    header_received: u64,
     /// The head said that the connection stays open.
     keep_alive: bool,
     /// The head said that it does not.
@@ -39,6 +43,11 @@ impl ResponseReader {
     /// Whether the host has said that it ends the connection with this response.
     pub(super) fn announces_close(&self) -> bool {
         self.announces_close
+    }
+
+    /// The bytes of the exchange, of which this has read some.
+    pub(super) fn bytes(&self, sent: ByteMeter) -> ByteMeter {
+        ByteMeter { wire_received: self.received, header_received: self.header_received, ..sent }
     }
 
     pub(super) fn poll(
@@ -91,6 +100,7 @@ impl ResponseReader {
                 Poll::Pending => return self.passed_on(Poll::Pending),
                 Poll::Ready(Ok(ReadOutcome::Closed)) => self.closed = true,
                 Poll::Ready(Ok(ReadOutcome::More(count) | ReadOutcome::Drained(count))) => {
+                    self.received += count as u64;
                     connection.count_received(count);
                 }
                 Poll::Ready(Err(error)) => {
@@ -118,6 +128,7 @@ impl ResponseReader {
             Event::Head(head) if head.upgrade => Some(self.protocol_error("unexpected upgrade")),
             Event::Head(head) => {
                 self.keep_alive = head.keep_alive;
+                self.header_received = head.header_bytes;
                 self.announces_close = head.announces_close;
                 Some(UpstreamEvent::Headers { status: head.status, headers: head.headers, end_stream: head.end_stream })
             }
