@@ -131,6 +131,9 @@ impl HostPool {
         if let Some(timeout) = cluster.config.http.idle_timeout {
             sweeper.at(now + timeout);
         }
+        if let Some(too_old) = connection.too_old_at(&cluster.config.http) {
+            sweeper.at(too_old);
+        }
         self.idle.borrow_mut().push(Idle { connection, since: now });
     }
 
@@ -149,22 +152,27 @@ impl HostPool {
 
     /// Closes idle connections that are closed by the host or too old; when to look again.
     pub(crate) fn sweep(&self, cx: &mut Context<'_>, now: Instant) -> Option<Instant> {
-        let timeout = self.cluster.upgrade()?.config.http.idle_timeout;
+        let cluster = self.cluster.upgrade()?;
+        let options = &cluster.config.http;
         let mut gone = Vec::new();
         let mut next = None;
         {
             let mut idle = self.idle.borrow_mut();
             let mut index = 0;
             while let Some(entry) = idle.get_mut(index) {
-                let expires = timeout.map(|timeout| entry.since + timeout);
+                let expires = options.idle_timeout.map(|timeout| entry.since + timeout);
+                let too_old = entry.connection.too_old_at(options);
                 if entry.connection.poll_stirred(cx).is_ready() {
                     entry.connection.closed_by(CloseSide::Remote);
                     gone.push(idle.remove(index));
                 } else if expires.is_some_and(|expires| expires <= now) {
                     entry.connection.idle_timeout();
                     gone.push(idle.remove(index));
+                } else if too_old.is_some_and(|too_old| too_old <= now) {
+                    cluster.stats.upstream_cx_max_duration_reached().inc();
+                    gone.push(idle.remove(index));
                 } else {
-                    next = next.into_iter().chain(expires).min();
+                    next = next.into_iter().chain(expires).chain(too_old).min();
                     index += 1;
                 }
             }

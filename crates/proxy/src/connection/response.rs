@@ -76,8 +76,8 @@ impl Connection {
         }
     }
 
-    fn encode_headers(&mut self, end_stream: bool, _now: Instant) {
-        self.decide_close();
+    fn encode_headers(&mut self, end_stream: bool, now: Instant) {
+        self.decide_close(now);
         let Some(stream) = &self.stream else { return };
         if self.drain != Drain::No {
             stream.set_connection_header(b"close");
@@ -118,11 +118,13 @@ impl Connection {
     }
 
     /// Whether the connection ends with this response, which then says so.
-    fn decide_close(&mut self) {
+    fn decide_close(&mut self, now: Instant) {
         let Some(stream) = &self.stream else { return };
         if self.drain == Drain::No && self.is_drained() {
             self.hcm.stats.downstream_cx_drain_close().inc();
-            self.drain = Drain::Closing;
+            self.drain = Drain::Draining;
+            // A server that goes away does not wait for clients to take the hint, as Envoy does.
+            self.drain_deadline = (!self.worker.is_draining()).then(|| now + self.hcm.config.drain_timeout);
         }
         let has_length = stream.response_headers().is_some_and(|headers| headers.contains(b"content-length"));
         self.message.framed_by_close = self.message.http_10 && !has_length && !self.message.head_request;
@@ -179,7 +181,7 @@ impl Connection {
             self.hcm.stats.downstream_rq_rx_reset().inc();
             self.drain = Drain::Closing;
         }
-        if self.drain != Drain::No {
+        if self.drain == Drain::Closing || self.drain == Drain::Draining && self.drain_deadline.is_none() {
             // A client that knew of the close and sent all it had to send needs no time to react; one that waits for
             // the close as the end of the response must not wait longer.
             self.close(!prompt, now);

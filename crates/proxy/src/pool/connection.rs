@@ -172,7 +172,16 @@ impl UpstreamConnection {
             stats.upstream_cx_max_requests().inc();
             return true;
         }
-        options.max_connection_duration.is_some_and(|max| now.saturating_duration_since(self.opened) >= max)
+        let too_old = self.too_old_at(options).is_some_and(|too_old| too_old <= now);
+        if too_old {
+            stats.upstream_cx_max_duration_reached().inc();
+        }
+        too_old
+    }
+
+    /// When it has lived as long as it may.
+    pub(super) fn too_old_at(&self, options: &UpstreamHttpOptions) -> Option<Instant> {
+        options.max_connection_duration.map(|max| self.opened + max)
     }
 }
 
