@@ -10,7 +10,7 @@ _RULES = [
     (re.compile(r"\b(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d [A-Z][a-z]{2} 20[2-9]\d \d\d:\d\d:\d\d GMT"), "<date>"),
     (re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"), "<uuid>"),
     (re.compile(r'(x-envoy-upstream-service-time"?: "?)\d+'), r"\1<ms>"),
-    (re.compile(r"(x-envoy-expected-rq-timeout-ms: )14\d{3}\b"), r"\1<less than 15000>"),
+    (re.compile(r"(x-envoy-expected-rq-timeout-ms: )1[34]\d{3}\b"), r"\1<less than 15000>"),
     (re.compile(r"\b20[2-9]\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"), "<time>"),
 ]
 # In the default format of access logs: the duration, and the upstream's time.
