@@ -15,7 +15,9 @@ use crate::{
 mod access_log;
 mod address;
 mod bootstrap;
+mod circuit_breakers;
 mod cluster;
+mod hash_policy;
 mod header_mutations;
 mod http_connection_manager;
 mod http_filters;

@@ -6,7 +6,9 @@
 
 mod access_log;
 mod bootstrap;
+mod circuit_breakers;
 mod cluster;
+mod hash_policy;
 mod header_mutations;
 mod http_connection_manager;
 mod listener;
@@ -29,10 +31,12 @@ pub use self::{
         AccessLog, AccessLogFilter, AccessLogOptions, AccessLogSink, Comparison, ComparisonOp, SubstitutionFormat,
     },
     bootstrap::{Admin, Bootstrap, Node},
+    circuit_breakers::{CircuitBreakers, RetryBudget, Thresholds},
     cluster::{
         Cluster, Discovery, DnsLookupFamily, DnsOptions, Endpoint, EndpointAddress, HealthStatus, LbMetadata,
         LocalityEndpoints, UpstreamHttpOptions,
     },
+    hash_policy::{HashCookie, HashPolicy, HashSpecifier},
     header_mutations::{HeaderAppendAction, HeaderMutations, HeaderValueOption},
     http_connection_manager::{
         CodecType, HeadersWithUnderscoresAction, Http1Options, HttpConnectionManager, HttpFilter, HttpFilterKind,
@@ -58,7 +62,7 @@ pub use self::{
     rewrite::{ClusterSpecifier, ClusterWeight, ClusterWeightTarget, HostRewrite, PathRewrite, WeightedClusters},
     route::{
         ClusterNotFoundResponseCode, DirectResponse, Domain, PathMatcher, Route, RouteAction, RouteConfiguration,
-        RouteKind, RouteMatch, TlsRequirement, VirtualHost,
+        RouteKind, RouteMatch, RoutingPriority, TlsRequirement, VirtualHost,
     },
     runtime::{
         FractionalPercent, LayeredRuntime, RuntimeDouble, RuntimeFeatureFlag, RuntimeFractionalPercent, RuntimeLayer,

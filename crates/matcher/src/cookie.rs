@@ -32,7 +32,7 @@ impl CookieMatcher {
 }
 
 /// Names and values, quotes around a value taken away.
-fn cookies(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], &[u8])> {
+pub fn cookies(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], &[u8])> {
     headers.get_all(b"cookie").flat_map(|header| header.split(|byte| *byte == b';')).filter_map(|cookie| {
         let cookie = cookie.trim_ascii();
         let at = cookie.iter().position(|byte| *byte == b'=')?;

@@ -11,7 +11,7 @@ mod string;
 mod value;
 
 pub use self::{
-    cookie::CookieMatcher,
+    cookie::{CookieMatcher, cookies},
     header::{HeaderMatcher, all_match, any_match},
     metadata::MetadataMatcher,
     query::{QueryParameterMatcher, parameters},

@@ -8,6 +8,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -15,8 +16,9 @@ pub(crate) use connection::{CloseSide, UpstreamConnection};
 pub(crate) use pending::{ConnectFailure, PendingConnection};
 pub(crate) use sweeper::Sweeper;
 
-use crate::cluster::{Host, WorkerCluster};
+use crate::cluster::{Host, ResourceGuard, Resources, WorkerCluster};
 use pending::Waiter;
+use sandgate_config::model::RoutingPriority;
 
 /// The connections of one worker to one host. A connection serves one request at a time; the one that was used last is
 /// used first, as in Envoy.
@@ -26,8 +28,11 @@ pub(crate) struct HostPool {
     idle: RefCell<Vec<Idle>>,
     /// Requests that may not open a connection now.
     waiters: RefCell<VecDeque<Weak<Waiter>>>,
+    priority: RoutingPriority,
     /// Open and opening connections.
     connections: Cell<usize>,
+    /// The right to be: held while there are connections.
+    slot: RefCell<Option<ResourceGuard>>,
     /// The host is gone: connections are not kept.
     retired: Cell<bool>,
 }
@@ -49,19 +54,35 @@ pub(crate) enum Acquired {
 }
 
 impl HostPool {
-    pub(crate) fn new(cluster: Weak<WorkerCluster>, host: Arc<Host>) -> Rc<Self> {
+    pub(crate) fn new(cluster: Weak<WorkerCluster>, host: Arc<Host>, priority: RoutingPriority) -> Rc<Self> {
         Rc::new(Self {
             cluster,
             host,
             idle: RefCell::default(),
             waiters: RefCell::default(),
+            priority,
             connections: Cell::new(0),
+            slot: RefCell::default(),
             retired: Cell::new(false),
         })
     }
 
     pub(crate) fn host(&self) -> &Arc<Host> {
         &self.host
+    }
+
+    /// What requests of this pool use, over all workers.
+    pub(crate) fn resources<'a>(&self, cluster: &'a WorkerCluster) -> &'a Resources {
+        cluster.resources(self.priority)
+    }
+
+    /// Whether there may be such a pool.
+    pub(crate) fn reserve(&self, cluster: &WorkerCluster) -> bool {
+        let mut slot = self.slot.borrow_mut();
+        if slot.is_none() {
+            *slot = self.resources(cluster).pools.acquire();
+        }
+        slot.is_some()
     }
 
     /// The host has left the cluster.
@@ -84,8 +105,9 @@ impl HostPool {
             return Acquired::Ready(connection);
         }
         let stats = &cluster.stats;
-        let Some(pending) = cluster.resources.pending_requests.acquire() else {
+        let Some(pending) = self.resources(&cluster).pending_requests.acquire() else {
             stats.upstream_rq_pending_overflow().inc();
+            self.end_if_unused();
             return Acquired::Overflow;
         };
         stats.upstream_rq_pending_total().inc();
@@ -93,7 +115,6 @@ impl HostPool {
         if let Some(slot) = self.connection_slot(&cluster) {
             return Acquired::Pending(PendingConnection::connect(self, &cluster, slot, pending, now));
         }
-        stats.upstream_cx_overflow().inc();
         let waiter = Waiter::new();
         self.waiters.borrow_mut().push_back(Rc::downgrade(&waiter));
         Acquired::Pending(PendingConnection::wait(self, &cluster, waiter, pending))
@@ -101,11 +122,21 @@ impl HostPool {
 
     /// The right to open a connection. A host without any gets one whatever the limit, since nothing else could ever
     /// serve its requests (as in Envoy).
-    fn connection_slot(&self, cluster: &WorkerCluster) -> Option<crate::cluster::ResourceGuard> {
-        match cluster.resources.connections.acquire() {
-            None if self.connections.get() == 0 => Some(cluster.resources.connections.acquire_over_limit()),
-            other => other,
+    fn connection_slot(&self, cluster: &WorkerCluster) -> Option<ResourceGuard> {
+        let connections = &self.resources(cluster).connections;
+        let slot = if self.host_is_full(cluster) { None } else { connections.acquire() };
+        if slot.is_none() {
+            cluster.stats.upstream_cx_overflow().inc();
+            if self.connections.get() == 0 {
+                return Some(connections.acquire_over_limit());
+            }
         }
+        slot
+    }
+
+    fn host_is_full(&self, cluster: &WorkerCluster) -> bool {
+        let limit = cluster.config.circuit_breakers.per_host(self.priority);
+        limit.is_some_and(|limit| self.host.stats.cx_active.load(Relaxed) >= limit.into())
     }
 
     fn pop_idle(&self) -> Option<Idle> {
@@ -142,9 +173,17 @@ impl HostPool {
         std::iter::from_fn(|| waiters.pop_front()).find_map(|waiter| waiter.upgrade())
     }
 
+    /// A pool without connections is none.
+    fn end_if_unused(&self) {
+        if self.connections.get() == 0 {
+            self.slot.take();
+        }
+    }
+
     /// A connection of this pool is gone.
     fn connection_gone(&self) {
         self.connections.set(self.connections.get().saturating_sub(1));
+        self.end_if_unused();
         if let Some(waiter) = self.next_waiter() {
             waiter.permit();
         }

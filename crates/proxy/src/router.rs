@@ -2,6 +2,7 @@
 
 mod attempt;
 mod charge;
+mod hash_policy;
 mod headers;
 mod outcome;
 mod policy;
@@ -27,6 +28,7 @@ use crate::cluster::WorkerCluster;
 use crate::hcm::{Hcm, TerminalFactory};
 use crate::route_table::{RouteEntry, Target};
 use crate::worker::Worker;
+use hash_policy::RequestHash;
 use replay::Replay;
 use retry::Retry;
 use timeouts::Timeouts;
@@ -60,6 +62,8 @@ pub(crate) struct Router {
     replay: Option<Box<Replay>>,
     /// What is to be said without asking anybody.
     answer: Option<RouterEvent>,
+    /// Of the route's hash policy, if the cluster's load balancing goes by it.
+    hash: RequestHash,
     /// When the request was complete.
     request_complete: Option<Instant>,
     timeouts: Timeouts,
@@ -102,6 +106,7 @@ impl Router {
             retry: None,
             replay: None,
             answer: None,
+            hash: RequestHash::default(),
             request_complete: None,
             timeouts: Timeouts::default(),
             deadline: None,

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    Context, address::endpoint_address, check_transport_socket, load_balancing::load_balancing, metadata::lb_metadata,
-    protocol, type_name,
+    Context, address::endpoint_address, check_transport_socket, circuit_breakers::circuit_breakers,
+    load_balancing::load_balancing, metadata::lb_metadata, protocol, type_name,
 };
 use crate::{
     model::{
@@ -58,6 +58,9 @@ pub(super) fn cluster(context: &mut Context<'_>, mut message: proto::Cluster) ->
         connect_timeout: context.duration("connect_timeout", message.connect_timeout).unwrap_or(Duration::from_secs(5)),
         load_balancing: Arc::new(load_balancing?),
         localities,
+        circuit_breakers: context.field("circuit_breakers", |context| {
+            circuit_breakers(context, message.circuit_breakers.unwrap_or_default())
+        }),
         per_connection_buffer_limit_bytes: message.per_connection_buffer_limit_bytes.unwrap_or(1 << 20),
         http: http?,
         metadata: message.metadata.map(Into::into),

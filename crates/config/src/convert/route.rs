@@ -6,8 +6,8 @@ use std::{
 };
 
 use super::{
-    Context, header_mutations::header_mutations, matcher, per_filter::per_filter, redirect::redirect, retry, rewrite,
-    source,
+    Context, circuit_breakers::routing_priority, hash_policy, header_mutations::header_mutations, matcher,
+    per_filter::per_filter, redirect::redirect, retry, rewrite, source,
 };
 use crate::{
     model::{
@@ -227,6 +227,8 @@ fn route_action(
         path_rewrite,
         host_rewrite,
         append_x_forwarded_host: message.append_x_forwarded_host,
+        hash_policies: context.list("hash_policy", message.hash_policy, hash_policy::hash_policy),
+        priority: routing_priority(message.priority),
     })
 }
 

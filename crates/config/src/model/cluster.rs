@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 
-use super::{Http1Options, LoadBalancing, Origin};
+use super::{CircuitBreakers, Http1Options, LoadBalancing, Origin};
 
 /// Envoy's `envoy.config.cluster.v3.Cluster`.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +21,8 @@ pub struct Cluster {
     pub load_balancing: Arc<LoadBalancing>,
     /// The endpoints by locality, in order.
     pub localities: Vec<LocalityEndpoints>,
+    /// How much it may use at once.
+    pub circuit_breakers: CircuitBreakers,
     /// Above so many unsent bytes to an endpoint, the client is not read. 1 MiB by default; 0 is no limit.
     pub per_connection_buffer_limit_bytes: u32,
     /// How HTTP is spoken to the endpoints.

@@ -5,8 +5,9 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::{
-    ClusterSpecifier, CookieMatcher, HeaderMatcher, HeaderMutations, HedgePolicy, HostRewrite, MetadataMatcher, Origin,
-    PathRewrite, PerFilterConfig, QueryParameterMatcher, RedirectAction, Regex, RetryPolicy, RuntimeFractionalPercent,
+    ClusterSpecifier, CookieMatcher, HashPolicy, HeaderMatcher, HeaderMutations, HedgePolicy, HostRewrite,
+    MetadataMatcher, Origin, PathRewrite, PerFilterConfig, QueryParameterMatcher, RedirectAction, Regex, RetryPolicy,
+    RuntimeFractionalPercent,
 };
 
 /// Envoy's `envoy.config.route.v3.RouteConfiguration`.
@@ -172,6 +173,20 @@ pub struct RouteAction {
     pub host_rewrite: HostRewrite,
     /// A rewritten host is appended to `x-forwarded-host` as it was.
     pub append_x_forwarded_host: bool,
+    /// What the hash is made of, for clusters whose load balancing goes by it.
+    pub hash_policies: Vec<HashPolicy>,
+    /// Which circuit breakers of the cluster count.
+    pub priority: RoutingPriority,
+}
+
+/// Envoy's `envoy.config.core.v3.RoutingPriority`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum RoutingPriority {
+    /// `DEFAULT`.
+    #[default]
+    Default,
+    /// `HIGH`.
+    High,
 }
 
 /// Envoy's `ClusterNotFoundResponseCode`.
@@ -289,6 +304,8 @@ impl RouteAction {
             path_rewrite: PathRewrite::Keep,
             host_rewrite: HostRewrite::Keep,
             append_x_forwarded_host: false,
+            hash_policies: Vec::new(),
+            priority: RoutingPriority::Default,
         }
     }
 }

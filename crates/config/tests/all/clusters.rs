@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use sandgate_config::model::{Discovery, DnsLookupFamily, EndpointAddress, HealthStatus};
+use sandgate_config::model::{
+    Discovery, DnsLookupFamily, EndpointAddress, HealthStatus, RetryBudget, RoutingPriority, Thresholds,
+};
 
 use crate::support::{Slot, accepted, changed, config, load, refused, table};
 
@@ -169,4 +171,31 @@ fn protocol_options() {
         &config(Slot::Cluster, &options(http1).replace("{envoy.ext", "{foo.ext")),
         "protocol options \"foo.extensions",
     );
+}
+
+#[test]
+fn circuit_breakers() {
+    let breakers = |text: &str| format!("circuit_breakers: {{{text}}}");
+    let per_host = "per_host_thresholds: [{max_connections: 3}]";
+    table(
+        Slot::Cluster,
+        &[
+            (&breakers("thresholds: [{max_connections: 1, max_requests: 0, track_remaining: true}]"), OK),
+            (&breakers("thresholds: [{priority: 2}]"), Some("one of the defined enum values")),
+            (&breakers(per_host), OK),
+            (&breakers("per_host_thresholds: [{max_requests: 3}]"), Some("Unsupported field in per_host_thresholds")),
+            (&breakers("thresholds: [{retry_budget: {budget_percent: {value: 101}}}]"), Some("inside range [0, 100]")),
+            (
+                &breakers("thresholds: [{retry_budget: {budget_interval: 1s}}]"),
+                Some("budget_interval is not implemented"),
+            ),
+        ],
+    );
+    let text = "thresholds: [{max_connections: 1}, {max_connections: 2, max_retries: 9}, {priority: HIGH, retry_budget: {}}], per_host_thresholds: [{max_connections: 3}]";
+    let found = accepted(&config(Slot::Cluster, &breakers(text))).clusters.remove(0).circuit_breakers;
+    let defaults = Thresholds::default();
+    assert_eq!(found.default, Thresholds { max_connections: 1, ..defaults.clone() });
+    let budget = RetryBudget { percent: 20.0, min_retry_concurrency: 3 };
+    assert_eq!(found.high, Thresholds { retry_budget: Some(budget), ..defaults });
+    assert_eq!((found.per_host(RoutingPriority::Default), found.per_host(RoutingPriority::High)), (Some(3), None));
 }

@@ -10,6 +10,7 @@ mod clusters;
 mod defaults;
 mod diagnostics;
 mod dialect;
+mod hash_policies;
 mod listeners;
 mod load_balancing;
 mod overlay;

@@ -20,7 +20,6 @@ fn some_may_be_ignored_if_the_user_says_so() {
             "add_user_agent is not implemented and ignored: no user-agent is added",
         ),
         (Slot::Manager, "tracing: {}", "no traces are made"),
-        (Slot::Cluster, "circuit_breakers: {thresholds: [{max_connections: 1}]}", "have no limit"),
         (Slot::Top, "flags_path: /x", "no flags are read"),
     ] {
         let text = config(slot, text);

@@ -2,34 +2,41 @@
 
 use std::sync::Arc;
 
+use sandgate_config::model::RoutingPriority;
+
 use super::{ClusterTable, Resource};
 use crate::stats::{self, Sample, StatKind, StatsStore};
 
-/// Shows `cluster.<name>.circuit_breakers.<priority>.*_open`.
+/// Shows `cluster.<name>.circuit_breakers.<priority>.*_open`, and `remaining_*` where the configuration asks for it.
 pub(crate) fn add_breaker_stats(store: &StatsStore, table: &Arc<ClusterTable>) {
     let table = Arc::clone(table);
     store.add_source(Box::new(move |add| {
         for entry in &table.entries {
-            let resources = &entry.resources;
-            let mut show = |priority: &str, what: &str, resource: Option<&Resource>| {
-                let value = resource.is_some_and(Resource::is_exhausted).into();
-                // Pools of both priorities come and go with connections of either.
-                let used = resource.or((what == "cx_pool").then_some(&*resources.connections));
-                let used = used.is_some_and(Resource::was_used);
-                let name = format!(
-                    "cluster.{}.circuit_breakers.{priority}.{what}_open",
-                    stats::scope_name(entry.config.stat_name())
-                );
-                add(&name, Sample { kind: StatKind::Gauge, value, used });
-            };
-            show("default", "cx", Some(&resources.connections));
-            show("default", "rq", Some(&resources.requests));
-            show("default", "rq_pending", Some(&resources.pending_requests));
-            for (priority, what) in [("default", "cx_pool"), ("default", "rq_retry")] {
-                show(priority, what, None);
-            }
-            for what in ["cx", "cx_pool", "rq", "rq_pending", "rq_retry"] {
-                show("high", what, None);
+            let cluster = stats::scope_name(entry.config.stat_name());
+            // Pools of both priorities come and go with connections of either.
+            let any = &entry.resources.of(RoutingPriority::Default).connections;
+            for (priority, name) in [(RoutingPriority::Default, "default"), (RoutingPriority::High, "high")] {
+                let resources = entry.resources.of(priority);
+                let mut show = |open: &str, remaining: &str, resource: &Resource, limit: u32| {
+                    // Envoy's limit of pools is one of 64 bits.
+                    let limit = if limit == u32::MAX { u64::MAX } else { limit.into() };
+                    let left = limit.saturating_sub(resource.in_use().into());
+                    let used = resource.was_used() || (open == "cx_pool" && any.was_used());
+                    let mut gauge = |stat: std::fmt::Arguments<'_>, value: u64| {
+                        let name = format!("cluster.{cluster}.circuit_breakers.{name}.{stat}");
+                        add(&name, Sample { kind: StatKind::Gauge, value, used });
+                    };
+                    // What was never used is not open, whatever the limit.
+                    gauge(format_args!("{open}_open"), u64::from(left == 0 && resource.was_used()));
+                    if resources.tracks_remaining() {
+                        gauge(format_args!("remaining_{remaining}"), left);
+                    }
+                };
+                show("cx", "cx", &resources.connections, resources.connections.limit());
+                show("cx_pool", "cx_pools", &resources.pools, resources.pools.limit());
+                show("rq", "rq", &resources.requests, resources.requests.limit());
+                show("rq_pending", "pending", &resources.pending_requests, resources.pending_requests.limit());
+                show("rq_retry", "retries", &resources.retries, resources.retry_limit());
             }
         }
     }));

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use sandgate_config::model::Cluster;
 
-use super::{PrioritySet, Resources, WorkerCluster};
+use super::{PriorityResources, PrioritySet, WorkerCluster};
 use crate::pool::Sweeper;
 use crate::stats::StatsStore;
 
@@ -20,7 +20,7 @@ pub(crate) struct ClusterTable {
 #[derive(Debug)]
 pub(crate) struct ClusterEntry {
     pub(crate) config: Arc<Cluster>,
-    pub(crate) resources: Arc<Resources>,
+    pub(crate) resources: Arc<PriorityResources>,
     /// The latest hosts: what a worker begins with.
     hosts: Mutex<Arc<PrioritySet>>,
 }
@@ -34,8 +34,8 @@ pub(crate) struct ClusterManager {
 impl ClusterTable {
     pub(crate) fn new(clusters: Vec<Cluster>) -> Arc<Self> {
         let entry = |config: Cluster| ClusterEntry {
+            resources: PriorityResources::new(&config.circuit_breakers),
             config: Arc::new(config),
-            resources: Arc::default(),
             hosts: Mutex::default(),
         };
         Arc::new(Self { entries: clusters.into_iter().map(entry).collect() })

@@ -3,10 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 
-/// Envoy's default for every limit of a cluster (`circuit_breakers.thresholds`).
-const DEFAULT_LIMIT: u32 = 1024;
-/// Envoy's default for `max_retries`.
-const DEFAULT_RETRIES: u32 = 3;
+use sandgate_config::model::{CircuitBreakers, RoutingPriority, Thresholds};
+
+/// The circuit breakers of both priorities.
+#[derive(Debug)]
+pub(crate) struct PriorityResources {
+    default: Resources,
+    high: Resources,
+}
 
 /// What a cluster uses over all workers. Counts are of the moment: two workers that ask at once may go over a limit by
 /// one each, as in Envoy.
@@ -15,8 +19,11 @@ pub(crate) struct Resources {
     pub(crate) connections: Arc<Resource>,
     pub(crate) pending_requests: Arc<Resource>,
     pub(crate) requests: Arc<Resource>,
-    /// Retries waited for or in flight.
+    /// Retries waited for or in flight. With a budget their limit moves: ask [`Resources::acquire_retry`].
     pub(crate) retries: Arc<Resource>,
+    /// Hosts that a worker has connections to.
+    pub(crate) pools: Arc<Resource>,
+    thresholds: Thresholds,
 }
 
 /// One counted thing.
@@ -31,20 +38,61 @@ pub(crate) struct Resource {
 #[derive(Debug)]
 pub(crate) struct ResourceGuard(Arc<Resource>);
 
-impl Default for Resources {
-    fn default() -> Self {
-        Self::new(DEFAULT_LIMIT, DEFAULT_LIMIT, DEFAULT_LIMIT)
+// === impl PriorityResources ===
+
+impl PriorityResources {
+    pub(crate) fn new(config: &CircuitBreakers) -> Arc<Self> {
+        Arc::new(Self { default: Resources::new(&config.default), high: Resources::new(&config.high) })
+    }
+
+    pub(crate) fn of(&self, priority: RoutingPriority) -> &Resources {
+        match priority {
+            RoutingPriority::Default => &self.default,
+            RoutingPriority::High => &self.high,
+        }
     }
 }
 
+// === impl Resources ===
+
 impl Resources {
-    pub(crate) fn new(connections: u32, pending_requests: u32, requests: u32) -> Self {
+    fn new(thresholds: &Thresholds) -> Self {
         Self {
-            connections: Resource::new(connections),
-            pending_requests: Resource::new(pending_requests),
-            requests: Resource::new(requests),
-            retries: Resource::new(DEFAULT_RETRIES),
+            connections: Resource::new(thresholds.max_connections),
+            pending_requests: Resource::new(thresholds.max_pending_requests),
+            requests: Resource::new(thresholds.max_requests),
+            retries: Resource::new(thresholds.max_retries),
+            pools: Resource::new(thresholds.max_connection_pools),
+            thresholds: thresholds.clone(),
         }
+    }
+
+    /// The right to another attempt, or nothing at the limit.
+    pub(crate) fn acquire_retry(&self) -> Option<ResourceGuard> {
+        (self.retries.in_use.load(Relaxed) < self.retry_limit()).then(|| self.retries.acquire_over_limit())
+    }
+
+    /// How many retries there may be now: a share of what is in flight, if there is a budget.
+    pub(crate) fn retry_limit(&self) -> u32 {
+        match &self.thresholds.retry_budget {
+            None => self.thresholds.max_retries,
+            Some(budget) => {
+                let in_flight =
+                    self.requests.in_use.load(Relaxed).saturating_add(self.pending_requests.in_use.load(Relaxed));
+                #[allow(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "a cast of a float stops at the ends"
+                )]
+                let share = (budget.percent / 100.0 * f64::from(in_flight)) as u32;
+                share.max(budget.min_retry_concurrency)
+            }
+        }
+    }
+
+    /// Whether stats show what is left.
+    pub(crate) fn tracks_remaining(&self) -> bool {
+        self.thresholds.track_remaining
     }
 }
 
@@ -58,9 +106,13 @@ impl Resource {
         (self.in_use.load(Relaxed) < self.limit).then(|| self.acquire_over_limit())
     }
 
-    /// Whether the limit is reached.
-    pub(crate) fn is_exhausted(&self) -> bool {
-        self.in_use.load(Relaxed) >= self.limit
+    /// Units in use.
+    pub(crate) fn in_use(&self) -> u32 {
+        self.in_use.load(Relaxed)
+    }
+
+    pub(crate) fn limit(&self) -> u32 {
+        self.limit
     }
 
     /// Whether there ever was a unit in use.
@@ -86,6 +138,8 @@ impl Drop for ResourceGuard {
 
 #[cfg(test)]
 mod tests {
+    use sandgate_config::model::RetryBudget;
+
     use super::*;
 
     #[test]
@@ -97,5 +151,20 @@ mod tests {
         let third = resource.acquire_over_limit();
         drop((first, third));
         assert!(resource.acquire().is_some());
+    }
+
+    #[test]
+    fn a_budget_follows_what_is_in_flight() {
+        let budget = RetryBudget { percent: 50.0, min_retry_concurrency: 1 };
+        let resources = Resources::new(&Thresholds { retry_budget: Some(budget), ..Thresholds::default() });
+        let first = resources.acquire_retry();
+        assert!(first.is_some() && resources.acquire_retry().is_none());
+        let in_flight: Vec<_> = (0..3).map(|_| resources.requests.acquire()).collect();
+        assert!(resources.acquire_retry().is_none());
+        let _pending = resources.pending_requests.acquire();
+        assert_eq!(resources.retry_limit(), 2);
+        assert!(resources.acquire_retry().is_some());
+        drop(in_flight);
+        assert_eq!(resources.retry_limit(), 1);
     }
 }

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use sandgate_config::model::Cluster;
+use sandgate_config::model::{Cluster, LbPolicy, RoutingPriority};
 use sandgate_http::h1::ResponseOptions;
 
 use sandgate_load_balancing::{Choice, LoadBalancer, RuntimeValues};
 
-use super::{LbContext, PrioritySet, Resources};
+use super::{LbContext, PriorityResources, PrioritySet, Resources};
 use crate::pool::{HostPool, Sweeper};
 use crate::stats::{ClusterCodeStats, ClusterStats, Http1CodecStats, StatsStore, TransportSocketMatchStats};
 
@@ -22,23 +22,35 @@ pub(crate) struct WorkerCluster {
     pub(crate) name: Arc<str>,
     /// Serialized metadata; empty if there is none.
     pub(crate) metadata: Bytes,
-    pub(crate) resources: Arc<Resources>,
+    resources: Arc<PriorityResources>,
     pub(crate) stats: ClusterStats,
     pub(crate) codes: ClusterCodeStats,
     pub(crate) codec_stats: Http1CodecStats,
     /// Hosts ever made, which all use the one transport socket there is; written by the main thread alone.
     pub(crate) transport_stats: TransportSocketMatchStats,
     pub(crate) response_options: ResponseOptions,
-    pools: RefCell<Vec<Rc<HostPool>>>,
+    pools: RefCell<Vec<Pools>>,
     balancer: RefCell<LoadBalancer>,
     host_count: Cell<usize>,
     sweeper: Rc<Sweeper>,
 }
 
+/// The pools of one host; requests of high priority have connections of their own.
+struct Pools {
+    default: Rc<HostPool>,
+    high: Option<Rc<HostPool>>,
+}
+
+impl Pools {
+    fn iter(&self) -> impl Iterator<Item = &Rc<HostPool>> {
+        std::iter::once(&self.default).chain(&self.high)
+    }
+}
+
 impl WorkerCluster {
     pub(crate) fn new(
         config: &Arc<Cluster>,
-        resources: &Arc<Resources>,
+        resources: &Arc<PriorityResources>,
         sweeper: &Rc<Sweeper>,
         store: &StatsStore,
     ) -> Rc<Self> {
@@ -79,28 +91,58 @@ impl WorkerCluster {
         self.host_count.get()
     }
 
-    /// The pool of the host that load balancing chooses; nothing if there is no host to use.
-    pub(crate) fn choose(&self, context: &mut LbContext<'_>, now: Instant) -> Option<Rc<HostPool>> {
+    /// Whether load balancing looks at a request's hash.
+    pub(crate) fn balances_by_hash(&self) -> bool {
+        matches!(self.config.load_balancing.policy, LbPolicy::RingHash(_) | LbPolicy::Maglev(_))
+    }
+
+    /// What requests of a priority use, over all workers.
+    pub(crate) fn resources(&self, priority: RoutingPriority) -> &Resources {
+        self.resources.of(priority)
+    }
+
+    /// The pool of the host that load balancing chooses; nothing if there is no host to use, or no room for a pool.
+    pub(crate) fn choose(
+        self: &Rc<Self>,
+        context: &mut LbContext<'_>,
+        priority: RoutingPriority,
+        now: Instant,
+    ) -> Option<Rc<HostPool>> {
         let Choice { host, panic } = self.balancer.borrow_mut().choose(context, now);
         if panic {
             self.stats.lb_healthy_panic().inc();
         }
-        self.pools.borrow().get(host?).cloned()
+        let mut pools = self.pools.borrow_mut();
+        let Some(pools) = host.and_then(|host| pools.get_mut(host)) else {
+            self.stats.upstream_cx_none_healthy().inc();
+            return None;
+        };
+        let pool = match priority {
+            RoutingPriority::Default => &pools.default,
+            RoutingPriority::High => pools.high.get_or_insert_with(|| {
+                HostPool::new(Rc::downgrade(self), Arc::clone(pools.default.host()), RoutingPriority::High)
+            }),
+        };
+        if !pool.reserve(self) {
+            self.stats.upstream_cx_pool_overflow().inc();
+            return None;
+        }
+        Some(Rc::clone(pool))
     }
 
     /// Takes over new hosts. Pools of hosts that stay are kept; idle connections of others are closed.
     pub(crate) fn update(self: &Rc<Self>, set: &Arc<PrioritySet>) {
-        let old = std::mem::take(&mut *self.pools.borrow_mut());
-        let pool = |host| match old.iter().find(|pool| Arc::ptr_eq(pool.host(), host)) {
-            Some(pool) => Rc::clone(pool),
-            None => HostPool::new(Rc::downgrade(self), Arc::clone(host)),
-        };
-        let pools: Vec<_> = set.hosts.iter().map(pool).collect();
-        for pool in old {
-            if !pools.iter().any(|kept| Rc::ptr_eq(kept, &pool)) {
-                pool.retire();
-            }
-        }
+        let mut old = std::mem::take(&mut *self.pools.borrow_mut());
+        let pools =
+            set.hosts.iter().map(|host| match old.iter().position(|pools| Arc::ptr_eq(pools.default.host(), host)) {
+                Some(index) => old.swap_remove(index),
+                None => Pools {
+                    default: HostPool::new(Rc::downgrade(self), Arc::clone(host), RoutingPriority::Default),
+                    high: None,
+                },
+            });
+        let pools: Vec<_> = pools.collect();
+        old.iter().flat_map(Pools::iter).for_each(|pool| pool.retire());
         let runtime = RuntimeValues::of(&self.config.load_balancing);
         self.balancer.borrow_mut().update(set, runtime, Instant::now());
         self.host_count.set(set.hosts.len());
@@ -109,8 +151,8 @@ impl WorkerCluster {
 
     /// Closes idle connections that the host has closed or that have been idle for too long, and says when to look
     /// again.
-    pub(crate) fn sweep(&self, cx: &mut std::task::Context<'_>, now: std::time::Instant) -> Option<std::time::Instant> {
-        let pools: Vec<_> = self.pools.borrow().clone();
+    pub(crate) fn sweep(&self, cx: &mut std::task::Context<'_>, now: Instant) -> Option<Instant> {
+        let pools: Vec<_> = self.pools.borrow().iter().flat_map(Pools::iter).cloned().collect();
         pools.iter().filter_map(|pool| pool.sweep(cx, now)).min()
     }
 

@@ -5,11 +5,12 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use sandgate_config::model::{
-    Cluster, Discovery, Endpoint, EndpointAddress, HealthStatus, LbMetadata, Origin, UpstreamHttpOptions,
+    CircuitBreakers, Cluster, Discovery, Endpoint, EndpointAddress, HealthStatus, LbMetadata, Origin, RoutingPriority,
+    Thresholds, UpstreamHttpOptions,
 };
 
 use super::*;
-use crate::cluster::{LbContext, PrioritySet, Resources};
+use crate::cluster::{LbContext, PriorityResources, PrioritySet};
 use crate::stats::StatsStore;
 
 struct Fixture {
@@ -28,6 +29,14 @@ fn fixture(connections: u32, pending: u32) -> Fixture {
         discovery: Discovery::Static,
         connect_timeout: Duration::from_secs(5),
         load_balancing: Arc::default(),
+        circuit_breakers: CircuitBreakers {
+            default: Thresholds {
+                max_connections: connections,
+                max_pending_requests: pending,
+                ..Thresholds::default()
+            },
+            ..CircuitBreakers::default()
+        },
         localities: Vec::new(),
         per_connection_buffer_limit_bytes: 0,
         http: UpstreamHttpOptions::default(),
@@ -35,7 +44,7 @@ fn fixture(connections: u32, pending: u32) -> Fixture {
         origin: Origin::default(),
     };
     let store = StatsStore::new();
-    let resources = Arc::new(Resources::new(connections, pending, 1024));
+    let resources = PriorityResources::new(&config.circuit_breakers);
     let cluster = WorkerCluster::new(&Arc::new(config), &resources, &Rc::default(), &store);
     let endpoint = Endpoint {
         address: EndpointAddress::Ip(listener.local_addr().unwrap()),
@@ -47,7 +56,7 @@ fn fixture(connections: u32, pending: u32) -> Fixture {
     };
     let host = Host::new(&endpoint, listener.local_addr().unwrap(), 0, &Arc::default(), false);
     cluster.update(&Arc::new(PrioritySet::new(vec![host], Vec::new())));
-    let pool = cluster.choose(&mut LbContext::default(), Instant::now()).unwrap();
+    let pool = cluster.choose(&mut LbContext::default(), RoutingPriority::Default, Instant::now()).unwrap();
     Fixture { pool, cluster, store, _listener: listener }
 }
 
@@ -150,7 +159,7 @@ async fn hosts_that_leave_take_their_idle_connections_with_them() {
     let busy = connected(&mut fixture.pending().await).await;
     fixture.pool.release(idle, Instant::now());
     fixture.cluster.update(&Arc::default());
-    assert!(fixture.cluster.choose(&mut LbContext::default(), Instant::now()).is_none());
+    assert!(fixture.cluster.choose(&mut LbContext::default(), RoutingPriority::Default, Instant::now()).is_none());
     assert_eq!(fixture.stat("upstream_cx_active"), 1);
     fixture.pool.release(busy, Instant::now());
     assert_eq!(fixture.stat("upstream_cx_active"), 0);

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::task::Context;
 use std::time::{Duration, Instant};
 
+use sandgate_config::model::RoutingPriority;
 use sandgate_filter::{AttemptedHost, UpstreamInfo, response_flag};
 use sandgate_http::Direction;
 
+use super::hash_policy::request_hash;
 use super::replay::Replay;
 use super::retry::{Retry, RetryStatus};
 use super::{ForwardPolicy, ResetReason, Router, UpstreamEvent, UpstreamRequest, headers};
@@ -31,9 +33,10 @@ impl Router {
             info.upstream.cluster_metadata = cluster.metadata.clone();
             info.upstream.cluster_endpoints = Some(cluster.host_count() as u64);
         }
-        let Some(pool) = cluster.choose(&mut LbContext::default(), now) else {
-            return self.no_healthy_upstream(cluster);
-        };
+        if cluster.balances_by_hash() && !policy.hash.is_empty() {
+            self.hash = request_hash(&policy.hash, &self.stream);
+        }
+        let Some(pool) = self.choose(cluster, policy.priority, now) else { return self.no_healthy_upstream(cluster) };
         self.steer(route, policy, now);
         if self.retry.is_some() && !end_stream {
             self.replay = Some(Replay::new(self.stream.buffer_limit()));
@@ -42,6 +45,11 @@ impl Router {
         if end_stream && let Some(upstream) = self.upstreams.last_mut() {
             upstream.end_request();
         }
+    }
+
+    /// The host that load balancing chooses for this request.
+    fn choose(&self, cluster: &Rc<WorkerCluster>, priority: RoutingPriority, now: Instant) -> Option<Rc<HostPool>> {
+        cluster.choose(&mut LbContext { hash: self.hash.hash, ..LbContext::default() }, priority, now)
     }
 
     /// What the route and the request's headers say of timeouts, retries and hedges; these headers go no further. On the way the
@@ -68,7 +76,7 @@ impl Router {
             steered = headers::may_steer(&headers);
         }
         if steered || policy.retry.is_some() {
-            self.retry = Retry::new(policy.retry.as_ref(), &headers);
+            self.retry = Retry::new(policy.retry.as_ref(), policy.priority, &headers);
         }
         if steered {
             headers::consume(&mut headers);
@@ -108,7 +116,11 @@ impl Router {
     pub(super) fn try_again(&mut self, cx: &mut Context<'_>, for_timeout: bool, now: Instant) {
         let Some(forward) = &self.forward else { return };
         let (route, cluster) = (Rc::clone(&forward.route), Rc::clone(&forward.cluster));
-        let Some(pool) = cluster.choose(&mut LbContext::default(), now) else {
+        let priority = match &route.target {
+            Target::Cluster { policy, .. } => policy.priority,
+            _ => RoutingPriority::Default,
+        };
+        let Some(pool) = self.choose(&cluster, priority, now) else {
             self.attempts += 1;
             self.stream.info_mut().upstream.attempt_count = self.attempts;
             return self.no_healthy_upstream(&cluster);
@@ -162,7 +174,6 @@ impl Router {
     }
 
     fn no_healthy_upstream(&mut self, cluster: &WorkerCluster) {
-        cluster.stats.upstream_cx_none_healthy().inc();
         self.charge_cluster(cluster, 503, false);
         self.stream.info_mut().set_response_flag(response_flag::NO_HEALTHY_UPSTREAM);
         self.reply(503, "no healthy upstream", "no_healthy_upstream");

@@ -94,6 +94,7 @@ impl Router {
             info.response_code_details.get_or_insert_with(|| "via_upstream".to_owned());
             info.response_code = Some(status.into());
         }
+        self.hash.cookies.iter().for_each(|cookie| headers.append(b"set-cookie", cookie));
         if let Some(forward) = &self.forward {
             forward.route.finalize_response_headers(&mut headers, &self.stream, now);
         }

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use sandgate_config::model::{RetryPolicy, RouteAction};
+use sandgate_config::model::{HashPolicy, RetryPolicy, RouteAction, RoutingPriority};
 use sandgate_matcher::HeaderMatcher;
 
 use super::timeouts::Timeouts;
@@ -15,6 +15,8 @@ pub(crate) struct ForwardPolicy {
     pub(super) retry: Option<Rc<CompiledRetryPolicy>>,
     pub(super) hedge_on_per_try_timeout: bool,
     pub(super) include_is_timeout_retry_header: bool,
+    pub(super) hash: Vec<HashPolicy>,
+    pub(super) priority: RoutingPriority,
 }
 
 /// A retry policy with its matchers.
@@ -51,6 +53,8 @@ impl ForwardPolicy {
             retry: retry.map(CompiledRetryPolicy::new).map(Rc::new),
             hedge_on_per_try_timeout: action.hedge_policy.hedge_on_per_try_timeout,
             include_is_timeout_retry_header: action.include_is_timeout_retry_header,
+            hash: action.hash_policies.clone(),
+            priority: action.priority,
         }
     }
 }

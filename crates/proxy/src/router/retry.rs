@@ -5,7 +5,7 @@ mod back_off;
 use std::rc::Rc;
 use std::time::Instant;
 
-use sandgate_config::model::RetryOn;
+use sandgate_config::model::{RetryOn, RoutingPriority};
 use sandgate_http::HeaderMap;
 use sandgate_matcher::any_match;
 
@@ -25,6 +25,7 @@ pub(crate) struct Retry {
     header_names: Vec<Vec<u8>>,
     back_off: BackOffState,
     policy: Option<Rc<CompiledRetryPolicy>>,
+    priority: RoutingPriority,
     /// A retry is waited for or in flight: its share of the circuit breaker.
     slot: Option<ResourceGuard>,
     /// When the next attempt begins.
@@ -56,7 +57,11 @@ pub(crate) enum RetryStatus {
 
 impl Retry {
     /// What `policy` and the request's headers say; nothing if no condition is named.
-    pub(crate) fn new(policy: Option<&Rc<CompiledRetryPolicy>>, request: &HeaderMap) -> Option<Box<Self>> {
+    pub(crate) fn new(
+        policy: Option<&Rc<CompiledRetryPolicy>>,
+        priority: RoutingPriority,
+        request: &HeaderMap,
+    ) -> Option<Box<Self>> {
         let configured = policy.map_or(RetryOn::default(), |policy| policy.config.retry_on);
         let (http, grpc) = (request.get(b"x-envoy-retry-on"), request.get(b"x-envoy-retry-grpc-on"));
         if configured.is_empty() && http.is_none() && grpc.is_none() {
@@ -89,6 +94,7 @@ impl Retry {
             header_names: tokens(names).map(|name| name.trim_ascii().to_ascii_lowercase()).collect(),
             back_off: BackOffState::new(policy.map(|policy| &policy.config.back_off)),
             policy: policy.cloned(),
+            priority,
             slot: None,
             due: None,
         }))
@@ -163,7 +169,7 @@ impl Retry {
             return RetryStatus::NoRetryLimitExceeded;
         }
         self.remaining -= 1;
-        let Some(slot) = cluster.resources.retries.acquire() else {
+        let Some(slot) = cluster.resources(self.priority).acquire_retry() else {
             stats.upstream_rq_retry_overflow().inc();
             return RetryStatus::NoOverflow;
         };

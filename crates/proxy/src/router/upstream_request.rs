@@ -412,9 +412,10 @@ impl UpstreamRequest {
     }
 
     fn open(&mut self, mut connection: UpstreamConnection, now: Instant) {
-        let Some(slot) = self.cluster.resources.requests.acquire() else {
-            self.cluster.stats.upstream_rq_pending_overflow().inc();
+        let Some(slot) = connection.pool().resources(&self.cluster).requests.acquire() else {
+            self.cluster.stats.upstream_rq_active_overflow().inc();
             self.overflow = true;
+            self.state = State::Done;
             let pool = connection.pool();
             pool.release(connection, now);
             return;

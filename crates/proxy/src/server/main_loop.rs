@@ -22,7 +22,7 @@ use super::thread::{LocalWorker, listen};
 use super::{ListenerAddress, ServerError, ServerOptions, StartError};
 use crate::access_log::LogFiles;
 use crate::admin::{AdminAction, AdminContext};
-use crate::cluster::{ClusterTable, add_breaker_stats};
+use crate::cluster::{ClusterTable, add_breaker_stats, add_hash_stats};
 use crate::drain::{DrainDirection, DrainManager};
 use crate::lifecycle::{Lifecycle, ServerState};
 use crate::listener::{BoundListener, ListenerSpec};
@@ -190,6 +190,7 @@ impl Main {
             version: shared.bootstrap.stats_server_version_override.unwrap_or_default(),
         };
         add_breaker_stats(&options.stats, &shared.clusters);
+        add_hash_stats(&options.stats, &shared.clusters);
         add_server_stats(&options.stats, &lifecycle, numbers);
         add_runtime_stats(&options.stats, &shared.runtime);
         let admin_address = admin.as_ref().map(|admin| admin.address);

@@ -7,10 +7,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use sandgate_abi::LogLevel;
 use sandgate_config::model::{
-    Admin, Bootstrap, Cluster, DirectResponse, Discovery, Domain, DrainType, Endpoint, EndpointAddress, FilterChain,
-    HealthStatus, HttpConnectionManager, HttpFilter, HttpFilterKind, LbMetadata, Listener, LocalityEndpoints, Origin,
-    PathMatcher, Route, RouteAction, RouteConfiguration, RouteKind, RouteMatch, Router, TrafficDirection,
-    UpstreamHttpOptions, VirtualHost,
+    Admin, Bootstrap, CircuitBreakers, Cluster, DirectResponse, Discovery, Domain, DrainType, Endpoint,
+    EndpointAddress, FilterChain, HealthStatus, HttpConnectionManager, HttpFilter, HttpFilterKind, LbMetadata,
+    Listener, LocalityEndpoints, Origin, PathMatcher, Route, RouteAction, RouteConfiguration, RouteKind, RouteMatch,
+    Router, TrafficDirection, UpstreamHttpOptions, VirtualHost,
 };
 use sandgate_host::{GuestLog, Host};
 use sandgate_proxy::stats::{Sample, StatsStore};
@@ -170,6 +170,7 @@ pub(crate) fn cluster_of(name: &str, discovery: Discovery, addresses: Vec<Endpoi
         discovery,
         connect_timeout: Duration::from_secs(5),
         load_balancing: Arc::default(),
+        circuit_breakers: CircuitBreakers::default(),
         localities: vec![LocalityEndpoints { endpoints, ..LocalityEndpoints::default() }],
         per_connection_buffer_limit_bytes: 1024 * 1024,
         http: UpstreamHttpOptions::default(),
