@@ -29,6 +29,7 @@ mod metadata;
 mod per_filter;
 mod protocol;
 mod redirect;
+mod request_options;
 mod retry;
 mod rewrite;
 mod route;

@@ -19,6 +19,7 @@ mod origin;
 mod per_filter;
 mod redirect;
 mod regex;
+mod request_options;
 mod retry;
 mod rewrite;
 mod route;
@@ -55,6 +56,9 @@ pub use self::{
     per_filter::PerFilterConfig,
     redirect::{RedirectAction, RedirectPath},
     regex::{Regex, RegexError, RegexRewrite, SubstitutionFlaw},
+    request_options::{
+        CidrRange, EscapedSlashesAction, ForwardClientCert, OriginalIpDetection, PathOptions, StripPort,
+    },
     retry::{
         BackOff, HedgePolicy, RateLimitedBackOff, ResetHeader, ResetHeaderFormat, RetryHostPredicate, RetryOn,
         RetryPolicy, RetryPriority,

@@ -17,6 +17,7 @@ use sandgate_http::{BodyBuffer, Direction, HeaderMap, LocalReply};
 
 use crate::hcm::Hcm;
 use crate::request_headers::{self, RequestContext};
+use crate::request_path::{self, PathOutcome};
 use crate::response_headers;
 use crate::route_table::{Chance, RouteEntry, Target};
 use crate::router::RouterEvent;
@@ -73,6 +74,7 @@ pub(crate) struct ActiveStream {
     request_complete: bool,
     /// When the access logs want their next entry.
     log_at: Option<Instant>,
+    ends_connection: bool,
 }
 
 // === impl RequestStart ===
@@ -96,13 +98,15 @@ impl ActiveStream {
         kind: RequestKind,
         now: Instant,
     ) -> Self {
-        let refusal = refusal(&headers, hcm);
+        let refusal = refusal(&mut headers, hcm);
         let mut connection = Rc::clone(connection);
         if refusal.is_none() {
             let context = RequestContext {
                 config: &hcm.config,
                 peer: connection.remote_address,
                 local_ip: worker.local_ip,
+                local_port: connection.local_address.map(|address| address.port()),
+                user_agent: hcm.user_agent.as_deref(),
                 upgrade: kind.upgrade,
             };
             let client = request_headers::mutate(&mut headers, &context);
@@ -120,6 +124,8 @@ impl ActiveStream {
         }
         this.note_request_end(kind.end_stream, now);
         if let Some(reply) = refusal {
+            // Envoy answers no other request of a client that sends no host or a path without sense.
+            this.ends_connection = matches!(reply.status, 400);
             this.manager.local_reply(reply);
             return this;
         }
@@ -184,7 +190,13 @@ impl ActiveStream {
             timers,
             request_complete: false,
             log_at: hcm.access_logs.interval().map(|interval| start.instant + interval),
+            ends_connection: false,
         }
+    }
+
+    /// Whether the connection takes no other request.
+    pub(crate) fn ends_connection(&self) -> bool {
+        self.ends_connection
     }
 
     /// Whether the client has sent all of the request.
@@ -462,7 +474,7 @@ pub(crate) fn log_unread(
 }
 
 /// A reply to requests that no filter gets to see.
-fn refusal(headers: &HeaderMap, hcm: &Hcm) -> Option<LocalReply> {
+fn refusal(headers: &mut HeaderMap, hcm: &Hcm) -> Option<LocalReply> {
     if !headers.contains(b":authority") {
         return Some(reply(400, "", "missing_host_header"));
     }
@@ -471,7 +483,21 @@ fn refusal(headers: &HeaderMap, hcm: &Hcm) -> Option<LocalReply> {
         hcm.stats.downstream_rq_non_relative_path().inc();
         return Some(reply(404, "", "absolute_path_rejected"));
     }
-    path.contains(&b'#').then(|| reply(400, "", "path_normalization_failed"))
+    if path.contains(&b'#') {
+        return Some(reply(400, "", "path_normalization_failed"));
+    }
+    match request_path::normalize(headers, &hcm.config.path) {
+        PathOutcome::Continue => None,
+        PathOutcome::Reject => Some(reply(400, "", "path_normalization_failed")),
+        PathOutcome::Redirect => {
+            hcm.stats.downstream_rq_redirected_with_normalized_path().inc();
+            let path = headers.get(b":path").unwrap_or_default().to_vec();
+            Some(LocalReply {
+                headers: vec![(b"location".to_vec(), path)],
+                ..reply(307, "", "path_normalization_failed")
+            })
+        }
+    }
 }
 
 fn reply(status: u32, body: &str, details: &str) -> LocalReply {

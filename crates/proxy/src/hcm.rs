@@ -32,6 +32,12 @@ pub(crate) enum TerminalFactory {
     Admin(Arc<AdminContext>),
 }
 
+/// The names of this node.
+pub(crate) struct UserAgent {
+    pub(crate) cluster: String,
+    pub(crate) node: String,
+}
+
 /// One HTTP connection manager.
 pub(crate) struct Hcm {
     pub(crate) config: Arc<model::HttpConnectionManager>,
@@ -41,6 +47,8 @@ pub(crate) struct Hcm {
     pub(crate) filters: Vec<FilterEntry>,
     pub(crate) terminal: TerminalFactory,
     pub(crate) request_options: RequestOptions,
+    /// What requests are told of this node, if they are.
+    pub(crate) user_agent: Option<Box<UserAgent>>,
     /// `per_connection_buffer_limit_bytes`; 0 is no limit.
     pub(crate) buffer_limit: usize,
     /// `None` is never drained: the admin interface.

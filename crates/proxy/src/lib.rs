@@ -15,6 +15,7 @@ mod listener;
 mod memory;
 mod pool;
 mod request_headers;
+mod request_path;
 mod response_headers;
 mod route_table;
 mod router;

@@ -2,13 +2,16 @@
 //! `ConnectionManagerUtility::mutateRequestHeaders`, order included.
 
 mod forwarded;
+mod host;
 mod referer;
 
 use std::io::Write as _;
 use std::net::{IpAddr, SocketAddr};
 
-use sandgate_config::model::HttpConnectionManager;
+use sandgate_config::model::{ForwardClientCert, HttpConnectionManager, StripPort};
 use sandgate_http::HeaderMap;
+
+use crate::hcm::UserAgent;
 
 /// What the headers are made from besides themselves.
 pub(crate) struct RequestContext<'a> {
@@ -17,12 +20,15 @@ pub(crate) struct RequestContext<'a> {
     pub(crate) peer: Option<SocketAddr>,
     /// This machine's address, which stands in for a loopback peer in `x-forwarded-for`.
     pub(crate) local_ip: IpAddr,
+    /// The listener's port.
+    pub(crate) local_port: Option<u16>,
+    /// What is told of this node.
+    pub(crate) user_agent: Option<&'a UserAgent>,
     /// Upgrades keep `connection` and `upgrade`.
     pub(crate) upgrade: bool,
 }
 
-/// Headers that only an internal caller may set; nobody is internal unless `internal_address_config` says so, which is
-/// not supported.
+/// Headers that only an internal caller may set; nobody is internal unless `internal_address_config` says so.
 const EXTERNAL_MAY_NOT_SET: &[&[u8]] = &[
     b"x-envoy-retriable-status-codes",
     b"x-envoy-retriable-header-names",
@@ -54,33 +60,51 @@ pub(crate) fn mutate(headers: &mut HeaderMap, context: &RequestContext<'_>) -> O
     let config = context.config;
     let edge = config.use_remote_address;
     let present = Present::scan(headers);
+    if config.strip_port != StripPort::None || config.strip_trailing_host_dot {
+        host::normalize(headers, context);
+    }
     if present.hop_by_hop {
         remove_hop_by_hop(headers, context.upgrade);
     }
     if present.referer && headers.get(b"referer").is_some_and(|value| !referer::is_valid(value)) {
         headers.remove(b"referer");
     }
-    let client = if edge { forwarded::append(headers, context) } else { forwarded::detect(headers, config) };
+    let client = if edge { forwarded::append(headers, context) } else { forwarded::detect(headers, context) };
     if !headers.contains(b"x-forwarded-proto") {
         headers.set(b"x-forwarded-proto", b"http");
     }
-    append_via(headers, config);
-    set_scheme(headers);
-    if present.envoy {
-        headers.remove(b"x-envoy-internal");
-        EXTERNAL_MAY_NOT_SET.iter().for_each(|name| _ = headers.remove(name));
-        if edge {
-            EDGE_MAY_NOT_SET.iter().for_each(|name| _ = headers.remove(name));
+    forwarded::tell_port(headers, context);
+    if let Some(scheme) = &config.scheme_to_overwrite {
+        headers.set(b":scheme", scheme.as_bytes());
+        headers.set(b"x-forwarded-proto", scheme.as_bytes());
+    }
+    let internal = client.is_internal(config);
+    // From outside to the first proxy, which is us.
+    let edge = edge && !internal;
+    if internal {
+        headers.set(b"x-envoy-internal", b"true");
+    } else {
+        if present.envoy {
+            headers.remove(b"x-envoy-internal");
+            EXTERNAL_MAY_NOT_SET.iter().for_each(|name| _ = headers.remove(name));
+            if edge {
+                EDGE_MAY_NOT_SET.iter().for_each(|name| _ = headers.remove(name));
+            }
+        }
+        for name in &config.route_config.internal_only_headers {
+            headers.remove(name.as_bytes());
         }
     }
-    for name in &config.route_config.internal_only_headers {
-        headers.remove(name.as_bytes());
+    if let Some(agent) = context.user_agent {
+        tell_user_agent(headers, agent);
     }
-    if present.client_certificate {
-        // `SANITIZE`, Envoy's default: without mutual TLS nobody vouches for it.
+    append_via(headers, config);
+    set_scheme(headers);
+    if present.client_certificate && config.forward_client_cert == ForwardClientCert::Sanitize {
+        // Without mutual TLS nobody vouches for it.
         headers.remove(b"x-forwarded-client-cert");
     }
-    let client = client.or(context.peer);
+    let client = client.address.or(context.peer);
     if edge && let Some(client) = client {
         let mut text = Vec::with_capacity(40);
         // Writing to a vector does not fail.
@@ -94,6 +118,16 @@ pub(crate) fn mutate(headers: &mut HeaderMap, context: &RequestContext<'_>) -> O
         }
     }
     client
+}
+
+fn tell_user_agent(headers: &mut HeaderMap, agent: &UserAgent) {
+    headers.set(b"x-envoy-downstream-service-cluster", agent.cluster.as_bytes());
+    if headers.get(b"user-agent").is_none_or(<[u8]>::is_empty) {
+        headers.set(b"user-agent", agent.cluster.as_bytes());
+    }
+    if !agent.node.is_empty() {
+        headers.set(b"x-envoy-downstream-service-node", agent.node.as_bytes());
+    }
 }
 
 /// Which groups of headers are there at all: one look instead of one for each name.

@@ -2,9 +2,13 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use super::{Context, access_log, http_filters::http_filters, local_reply, protocol, route::route_configuration};
+use super::{
+    Context, access_log, http_filters::http_filters, local_reply, protocol, request_options,
+    route::route_configuration, type_name,
+};
 use crate::{
     model::{AccessLogOptions, CodecType, HttpConnectionManager, ServerHeaderTransformation},
+    proto::envoy::config::core::v3::scheme_header_transformation::Transformation as Transformed,
     proto::envoy::extensions::filters::network::http_connection_manager::v3::{
         self as proto,
         http_connection_manager::{CodecType as Codec, RouteSpecifier, ServerHeaderTransformation as Transformation},
@@ -33,6 +37,25 @@ pub(super) fn http_connection_manager(
     let local_reply = message.local_reply_config.take().map(|config| {
         Box::new(context.field("local_reply_config", |context| local_reply::local_reply(context, config)))
     });
+    if let Some(extension) = &message.request_id_extension {
+        request_id_extension(context, extension);
+    }
+    let path = request_options::path(&message);
+    let strip_port = request_options::strip_port(context, &message);
+    let forward_client_cert = request_options::forward_client_cert(&message);
+    let internal_addresses = message.internal_address_config.take().map_or_else(Vec::new, |config| {
+        context.field("internal_address_config", |context| {
+            context.list("cidr_ranges", config.cidr_ranges, request_options::cidr_range)
+        })
+    });
+    let detection = std::mem::take(&mut message.original_ip_detection_extensions);
+    if !detection.is_empty() && (message.use_remote_address == Some(true) || message.xff_num_trusted_hops > 0) {
+        context.error(
+            "Original IP detection extensions and use_remote_address may not be mixed: nor may xff_num_trusted_hops",
+        );
+    }
+    let original_ip_detection =
+        context.list("original_ip_detection_extensions", detection, request_options::original_ip_detection);
     let http_filters = http_filters(context, message.http_filters);
     let route_config = context.required("route_config", message.route_specifier)?;
     let RouteSpecifier::RouteConfig(route_config) = route_config;
@@ -74,6 +97,18 @@ pub(super) fn http_connection_manager(
         xff_num_trusted_hops: message.xff_num_trusted_hops,
         skip_xff_append: message.skip_xff_append,
         proxy_100_continue: message.proxy_100_continue,
+        path,
+        strip_port,
+        strip_trailing_host_dot: message.strip_trailing_host_dot,
+        internal_addresses,
+        append_x_forwarded_port: message.append_x_forwarded_port,
+        add_user_agent: message.add_user_agent.unwrap_or_default(),
+        scheme_to_overwrite: message.scheme_header_transformation.and_then(|transformation| {
+            let Some(Transformed::SchemeToOverwrite(scheme)) = transformation.transformation else { return None };
+            Some(scheme)
+        }),
+        forward_client_cert,
+        original_ip_detection,
         http1: protocol::http1(message.http_protocol_options.unwrap_or_default()),
         access_logs,
         access_log_options,
@@ -81,6 +116,14 @@ pub(super) fn http_connection_manager(
         origin: context.origin(),
         ..HttpConnectionManager::new(message.stat_prefix, route_config, http_filters)
     })
+}
+
+/// Request ids are random UUIDs, whatever that extension says of traces.
+fn request_id_extension(context: &mut Context<'_>, extension: &proto::RequestIdExtension) {
+    let config = extension.typed_config.as_ref();
+    if config.map(type_name) != Some("envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig") {
+        context.field("request_id_extension", |context| context.unknown_extension("request id extension", "", config));
+    }
 }
 
 fn codec_type(context: &mut Context<'_>, codec: i32) -> Option<CodecType> {

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use super::{AccessLog, AccessLogOptions, LocalReplyConfig, Origin, RouteConfiguration, WasmPlugin};
+use super::{
+    AccessLog, AccessLogOptions, CidrRange, ForwardClientCert, LocalReplyConfig, Origin, OriginalIpDetection,
+    PathOptions, RouteConfiguration, StripPort, WasmPlugin,
+};
 
 /// Envoy's `envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager`.
 ///
-/// What cannot be configured is as Envoy has it by default: `x-forwarded-client-cert` is removed from requests
-/// (`forward_client_cert_details: SANITIZE`), paths are not normalized, a connection is closed after an invalid request, and requests to
-/// upgrade are served as if they had not asked.
+/// What cannot be configured is as Envoy has it by default: a connection is closed after an invalid request, and requests to upgrade are
+/// served as if they had not asked.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HttpConnectionManager {
     /// Names the stats: `http.<stat_prefix>.…`. Not empty.
@@ -67,6 +69,25 @@ pub struct HttpConnectionManager {
     pub skip_xff_append: bool,
     /// Forward `Expect: 100-continue` and let the upstream answer it.
     pub proxy_100_continue: bool,
+    /// What happens to paths.
+    pub path: PathOptions,
+    /// Which ports are taken away from `host`.
+    pub strip_port: StripPort,
+    /// Take away a dot at the end of `host`.
+    pub strip_trailing_host_dot: bool,
+    /// `internal_address_config`: requests that come straight from these are internal. Nobody is by default.
+    pub internal_addresses: Vec<CidrRange>,
+    /// Tell the listener's port in `x-forwarded-port`.
+    pub append_x_forwarded_port: bool,
+    /// Tell this node's cluster and id in `x-envoy-downstream-service-…`, and in `user-agent` if there is none.
+    pub add_user_agent: bool,
+    /// `scheme_header_transformation.scheme_to_overwrite`: `http` or `https` instead of what is said of the request.
+    pub scheme_to_overwrite: Option<String>,
+    /// What happens to `x-forwarded-client-cert`.
+    pub forward_client_cert: ForwardClientCert,
+    /// Where the client's address comes from: the first that finds one. Empty: from `x-forwarded-for` and the socket, as
+    /// `use_remote_address` and `xff_num_trusted_hops` say.
+    pub original_ip_detection: Vec<OriginalIpDetection>,
     /// HTTP/1 to clients.
     pub http1: Http1Options,
     /// What is written of requests.
@@ -194,6 +215,15 @@ impl HttpConnectionManager {
             xff_num_trusted_hops: 0,
             skip_xff_append: false,
             proxy_100_continue: false,
+            path: PathOptions::default(),
+            strip_port: StripPort::None,
+            strip_trailing_host_dot: false,
+            internal_addresses: Vec::new(),
+            append_x_forwarded_port: false,
+            add_user_agent: false,
+            scheme_to_overwrite: None,
+            forward_client_cert: ForwardClientCert::Sanitize,
+            original_ip_detection: Vec::new(),
             http1: Http1Options::default(),
             access_logs: Vec::new(),
             access_log_options: AccessLogOptions::default(),

@@ -8,10 +8,12 @@ use crate::support::{Slot, changed, config, load, refused};
 
 #[test]
 fn all_findings_come_at_once_in_order_with_their_places() {
-    let text =
-        config(Slot::Manager, "codec_typ: AUTO\nserver_name: 5\nmax_request_headers_kb: 9000\nmerge_slashes: true")
-            .replace("cluster: c}", "cluster: d}")
-            .replace("type: STATIC", "type: STATICS");
+    let text = config(
+        Slot::Manager,
+        "codec_typ: AUTO\nserver_name: 5\nmax_request_headers_kb: 9000\nforward_client_cert_matcher: {}",
+    )
+    .replace("cluster: c}", "cluster: d}")
+    .replace("type: STATIC", "type: STATICS");
     let findings = load(&text).unwrap_err();
     let wanted = "\
 test.yaml:11:11: error: unknown field \"codec_typ\" in envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager; did you mean \"codec_type\"?
@@ -20,8 +22,8 @@ test.yaml:12:24: error: expected a string, found a number: put it in quotes
     at static_resources.listeners[0].filter_chains[0].filters[0].typed_config.server_name
 test.yaml:13:35: error: max_request_headers_kb: value must be inside range (0, 8192]
     at static_resources.listeners[0].filter_chains[0].filters[0].typed_config.max_request_headers_kb
-test.yaml:14:11: error: merge_slashes is not implemented
-    at static_resources.listeners[0].filter_chains[0].filters[0].typed_config.merge_slashes
+test.yaml:14:11: error: forward_client_cert_matcher is not implemented
+    at static_resources.listeners[0].filter_chains[0].filters[0].typed_config.forward_client_cert_matcher
 test.yaml:28:11: error: unknown value \"STATICS\" of envoy.config.cluster.v3.Cluster.DiscoveryType; did you mean \"STATIC\"?
     at static_resources.clusters[0].type
 5 errors, 0 warnings";

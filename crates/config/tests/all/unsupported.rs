@@ -16,8 +16,8 @@ fn some_may_be_ignored_if_the_user_says_so() {
     for (slot, text, wanted) in [
         (
             Slot::Manager,
-            "add_user_agent: true",
-            "add_user_agent is not implemented and ignored: no user-agent is added",
+            "stream_flush_timeout: 1s",
+            "stream_flush_timeout is not implemented and ignored: it is stream_idle_timeout",
         ),
         (Slot::Manager, "tracing: {}", "no traces are made"),
         (Slot::Top, "flags_path: /x", "no flags are read"),

@@ -213,10 +213,6 @@ impl Connection {
             self.hcm.count_response(100);
             headers.remove(b"expect");
         }
-        if !headers.contains(b":authority") || headers.get(b":path").is_some_and(|path| path.contains(&b'#')) {
-            // Envoy answers no other request of such a client.
-            self.drain = Drain::Closing;
-        }
         let kind = RequestKind {
             protocol: if self.message.http_10 { "HTTP/1.0" } else { "HTTP/1.1" },
             end_stream,
@@ -224,7 +220,11 @@ impl Connection {
             upgrade: upgrade && !self.message.connect_request,
             bytes: self.bytes,
         };
-        self.stream = Some(ActiveStream::new(&self.worker, &self.hcm, &self.info, start, headers, kind, now));
+        let stream = ActiveStream::new(&self.worker, &self.hcm, &self.info, start, headers, kind, now);
+        if stream.ends_connection() {
+            self.drain = Drain::Closing;
+        }
+        self.stream = Some(stream);
     }
 
     /// Applies `headers_with_underscores_action`; whether the request may go on.

@@ -3,38 +3,90 @@
 use std::io::Write as _;
 use std::net::{IpAddr, SocketAddr};
 
-use sandgate_config::model::HttpConnectionManager;
+use sandgate_config::model::{HttpConnectionManager, OriginalIpDetection};
 use sandgate_http::HeaderMap;
 
 use super::RequestContext;
 
+/// Who asks, as far as that is known.
+pub(super) struct Client {
+    pub(super) address: Option<SocketAddr>,
+    /// It came here straight: `x-forwarded-for` names nobody else.
+    direct: bool,
+}
+
+// === impl Client ===
+
+impl Client {
+    /// Whether the request comes from inside.
+    pub(super) fn is_internal(&self, config: &HttpConnectionManager) -> bool {
+        self.direct
+            && self
+                .address
+                .is_some_and(|address| config.internal_addresses.iter().any(|range| range.contains(address.ip())))
+    }
+}
+
 /// `use_remote_address`: appends the peer to `x-forwarded-for` and sets `x-forwarded-proto`. Returns the client that the
 /// trusted hops in front of us name, or the peer.
-pub(super) fn append(headers: &mut HeaderMap, context: &RequestContext<'_>) -> Option<SocketAddr> {
+pub(super) fn append(headers: &mut HeaderMap, context: &RequestContext<'_>) -> Client {
     let config = context.config;
     let hops = config.xff_num_trusted_hops;
+    let direct = !headers.contains(b"x-forwarded-for");
     let trusted = hops.checked_sub(1).and_then(|skip| last_address(headers, skip));
-    if !config.skip_xff_append
-        && let Some(peer) = context.peer
-    {
-        let ip = if peer.ip().is_loopback() { context.local_ip } else { peer.ip() };
-        let mut value = headers.get(b"x-forwarded-for").unwrap_or_default().to_vec();
-        if !value.is_empty() {
-            value.push(b',');
-        }
-        // Writing to a vector does not fail.
-        let _ = write!(value, "{ip}");
-        headers.set(b"x-forwarded-for", &value);
+    if !config.skip_xff_append {
+        append_peer(headers, context);
     }
     if hops == 0 || !headers.contains(b"x-forwarded-proto") {
         headers.set(b"x-forwarded-proto", b"http");
     }
-    trusted.or(context.peer)
+    Client { address: trusted.or(context.peer), direct }
+}
+
+/// Tells the listener's port, unless trusted hops in front of us have told theirs.
+pub(super) fn tell_port(headers: &mut HeaderMap, context: &RequestContext<'_>) {
+    let config = context.config;
+    let at_edge = config.use_remote_address && config.xff_num_trusted_hops == 0;
+    if config.append_x_forwarded_port
+        && let Some(port) = context.local_port
+        && (at_edge || !headers.contains(b"x-forwarded-port"))
+    {
+        headers.set(b"x-forwarded-port", port.to_string().as_bytes());
+    }
 }
 
 /// Without `use_remote_address`: the client that `x-forwarded-for` names, if it does.
-pub(super) fn detect(headers: &HeaderMap, config: &HttpConnectionManager) -> Option<SocketAddr> {
-    last_address(headers, config.xff_num_trusted_hops)
+pub(super) fn detect(headers: &mut HeaderMap, context: &RequestContext<'_>) -> Client {
+    let found = |headers: &HeaderMap, hops| {
+        let alone = headers.get(b"x-forwarded-for").is_some_and(|value| !value.contains(&b','));
+        Client { address: last_address(headers, hops), direct: alone && hops == 0 }
+    };
+    if context.config.original_ip_detection.is_empty() {
+        return found(headers, context.config.xff_num_trusted_hops);
+    }
+    for detection in &context.config.original_ip_detection {
+        let OriginalIpDetection::Xff { trusted_hops, skip_append } = detection;
+        let client = found(headers, *trusted_hops);
+        if !skip_append {
+            append_peer(headers, context);
+        }
+        if client.address.is_some() {
+            return client;
+        }
+    }
+    Client { address: None, direct: false }
+}
+
+fn append_peer(headers: &mut HeaderMap, context: &RequestContext<'_>) {
+    let Some(peer) = context.peer else { return };
+    let ip = if peer.ip().is_loopback() { context.local_ip } else { peer.ip() };
+    let mut value = headers.get(b"x-forwarded-for").unwrap_or_default().to_vec();
+    if !value.is_empty() {
+        value.push(b',');
+    }
+    // Writing to a vector does not fail.
+    let _ = write!(value, "{ip}");
+    headers.set(b"x-forwarded-for", &value);
 }
 
 /// The last address of `x-forwarded-for` after leaving out `skip` of them.

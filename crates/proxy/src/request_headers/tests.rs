@@ -21,6 +21,8 @@ fn mutated(config: &HttpConnectionManager, lines: &[(&str, &str)]) -> (Vec<Strin
         config,
         peer: Some(([127, 0, 0, 1], 5000).into()),
         local_ip: [192, 0, 2, 2].into(),
+        local_port: Some(8080),
+        user_agent: None,
         upgrade: false,
     };
     let client = mutate(&mut headers, &context);

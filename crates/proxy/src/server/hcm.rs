@@ -14,7 +14,7 @@ use super::thread::LocalWorker;
 use crate::access_log::AccessLogs;
 use crate::admin::AdminContext;
 use crate::drain::ListenerDrain;
-use crate::hcm::{FilterEntry, FilterFactory, Hcm, TerminalFactory, request_options};
+use crate::hcm::{FilterEntry, FilterFactory, Hcm, TerminalFactory, UserAgent, request_options};
 use crate::route_table::RouteTable;
 use crate::stats::{
     ConfiguredListenerStats, Http1CodecStats, HttpListenerStats, HttpStats, ListenerStats, RouterStats, StatsStore,
@@ -66,6 +66,9 @@ fn build_one(
             }
         }
     }
+    let node = &bootstrap.node;
+    let user_agent = (config.add_user_agent && !node.cluster.is_empty())
+        .then(|| Box::new(UserAgent { cluster: node.cluster.clone(), node: node.id.clone() }));
     let listener_info = ListenerInfo {
         name: listener.name.as_str().into(),
         filter_chain_name: chain.name.as_str().into(),
@@ -83,6 +86,7 @@ fn build_one(
         filters,
         terminal: TerminalFactory::Router(router),
         buffer_limit: listener.per_connection_buffer_limit_bytes as usize,
+        user_agent,
         drain: Some(ListenerDrain::new(listener)),
         listener_info,
         stat_name: &stat_name,
@@ -108,6 +112,7 @@ pub(super) fn build_admin(context: &Arc<AdminContext>, worker: &Worker, store: &
         filters: Vec::new(),
         terminal: TerminalFactory::Admin(Arc::clone(context)),
         buffer_limit: 1024 * 1024,
+        user_agent: None,
         drain: None,
         listener_info: ListenerInfo::default(),
         stat_name: "admin",
@@ -122,6 +127,7 @@ struct Parts<'a> {
     filters: Vec<FilterEntry>,
     terminal: TerminalFactory,
     buffer_limit: usize,
+    user_agent: Option<Box<UserAgent>>,
     drain: Option<ListenerDrain>,
     listener_info: ListenerInfo,
     stat_name: &'a str,
@@ -131,8 +137,19 @@ struct Parts<'a> {
 }
 
 fn assemble(parts: Parts<'_>) -> Rc<Hcm> {
-    let Parts { config, filters, terminal, buffer_limit, drain, listener_info, stat_name, thread, store, worker } =
-        parts;
+    let Parts {
+        config,
+        filters,
+        terminal,
+        buffer_limit,
+        user_agent,
+        drain,
+        listener_info,
+        stat_name,
+        thread,
+        store,
+        worker,
+    } = parts;
     let http_name = format!("{stat_name}.http.{}", config.stat_prefix);
     Rc::new(Hcm {
         access_logs: AccessLogs::new(&config.access_logs, config.access_log_options, &worker.logs, &worker.runtime),
@@ -140,6 +157,7 @@ fn assemble(parts: Parts<'_>) -> Rc<Hcm> {
         filters,
         terminal,
         request_options: request_options(&config),
+        user_agent,
         buffer_limit,
         drain,
         listener: Arc::new(listener_info),
