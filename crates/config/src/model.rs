@@ -10,12 +10,14 @@ mod circuit_breakers;
 mod cluster;
 mod hash_policy;
 mod header_mutations;
+mod health_check;
 mod http_connection_manager;
 mod listener;
 mod load_balancing;
 mod local_reply;
 mod matcher;
 mod origin;
+mod outlier_detection;
 mod per_filter;
 mod redirect;
 mod regex;
@@ -39,6 +41,7 @@ pub use self::{
     },
     hash_policy::{HashCookie, HashPolicy, HashSpecifier},
     header_mutations::{HeaderAppendAction, HeaderMutations, HeaderValueOption},
+    health_check::{EndpointHealthCheck, HealthCheck, HealthCheckKind, HttpHealthCheck, TcpHealthCheck},
     http_connection_manager::{
         CodecType, HeadersWithUnderscoresAction, Http1Options, HttpConnectionManager, HttpFilter, HttpFilterKind,
         Router, ServerHeaderTransformation,
@@ -53,6 +56,7 @@ pub use self::{
         QueryParameterMatchSpecifier, QueryParameterMatcher, StringMatcher, StringPattern, ValueMatcher,
     },
     origin::Origin,
+    outlier_detection::OutlierDetection,
     per_filter::PerFilterConfig,
     redirect::{RedirectAction, RedirectPath},
     regex::{Regex, RegexError, RegexRewrite, SubstitutionFlaw},

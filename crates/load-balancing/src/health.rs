@@ -28,6 +28,8 @@ pub enum HealthFlag {
     ActiveHcTimeout = 0x100,
     /// The configuration says `DRAINING`.
     EdsStatusDraining = 0x200,
+    /// Outlier detection says degraded.
+    DegradedOutlierDetection = 0x400,
 }
 
 /// The flags of one host.
@@ -49,13 +51,15 @@ const UNHEALTHY: u32 = HealthFlag::FailedActiveHc as u32
     | HealthFlag::FailedOutlierCheck as u32
     | HealthFlag::FailedEdsHealth as u32
     | HealthFlag::EdsStatusDraining as u32;
-const DEGRADED: u32 = HealthFlag::DegradedActiveHc as u32 | HealthFlag::DegradedEdsHealth as u32;
+const DEGRADED: u32 = HealthFlag::DegradedActiveHc as u32
+    | HealthFlag::DegradedEdsHealth as u32
+    | HealthFlag::DegradedOutlierDetection as u32;
 const EXCLUDED: u32 = HealthFlag::PendingActiveHc as u32
     | HealthFlag::ExcludedViaImmediateHcFail as u32
     | HealthFlag::EdsStatusDraining as u32;
 
 /// In the order in which Envoy's `/clusters` lists them, with its names.
-const NAMES: [(HealthFlag, &str); 10] = [
+const NAMES: [(HealthFlag, &str); 11] = [
     (HealthFlag::FailedActiveHc, "failed_active_hc"),
     (HealthFlag::FailedOutlierCheck, "failed_outlier_check"),
     (HealthFlag::FailedEdsHealth, "failed_eds_health"),
@@ -66,6 +70,7 @@ const NAMES: [(HealthFlag, &str); 10] = [
     (HealthFlag::ExcludedViaImmediateHcFail, "excluded_via_immediate_hc_fail"),
     (HealthFlag::ActiveHcTimeout, "active_hc_timeout"),
     (HealthFlag::EdsStatusDraining, "eds_status_draining"),
+    (HealthFlag::DegradedOutlierDetection, "degraded_outlier_detection"),
 ];
 
 // === impl HealthFlags ===

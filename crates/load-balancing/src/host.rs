@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use bytes::Bytes;
-use sandgate_config::model::{Endpoint, HealthStatus};
+use sandgate_config::model::{Endpoint, EndpointHealthCheck, HealthStatus};
 
 use crate::monitor::NoMonitor;
 use crate::{HealthCheckMonitor, HealthFlags, HostStats, OutlierMonitor};
@@ -42,6 +42,8 @@ pub struct Host {
     pub hash_key: String,
     /// What the configuration says of its health.
     pub configured_health: HealthStatus,
+    /// Where and how it is checked.
+    pub health_check: EndpointHealthCheck,
     /// What is known of its health now.
     pub flags: HealthFlags,
     /// Its numbers.
@@ -81,6 +83,7 @@ impl Host {
             canary: endpoint.lb_metadata.canary,
             hash_key: endpoint.lb_metadata.hash_key.clone(),
             configured_health: endpoint.health_status,
+            health_check: endpoint.health_check.clone(),
             flags: HealthFlags::of_status(endpoint.health_status),
             stats: HostStats::default(),
             healthy_since: Mutex::default(),
@@ -115,10 +118,26 @@ impl Host {
         *self.healthy_since.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
     }
 
+    /// Where checks connect to: its own address, unless another one or another port is configured.
+    #[must_use]
+    pub fn health_check_address(&self) -> SocketAddr {
+        let mut address = self.health_check.address.unwrap_or_else(|| self.address());
+        if let Some(port) = self.health_check.port {
+            address.set_port(port);
+        }
+        address
+    }
+
     /// The status in short, from flags and configuration.
     #[must_use]
     pub fn health_status(&self) -> HealthStatus {
         self.flags.status(self.configured_health)
+    }
+
+    /// Whether anybody is told of what it answers: whoever would tell may spare the trouble otherwise.
+    #[must_use]
+    pub fn is_watched(&self) -> bool {
+        self.outlier.get().is_some() || self.health_checker.get().is_some()
     }
 
     /// Who is to be told of results. Does nothing where outlier detection is not configured.

@@ -27,6 +27,9 @@ pub trait OutlierMonitor: Debug + Send + Sync {
     /// Another result; `code` is what it counts as where a code is needed, if it is not the usual one.
     fn put_result(&self, _result: OutlierResult, _code: Option<u16>) {}
 
+    /// A response says `x-envoy-degraded`.
+    fn put_degraded(&self) {}
+
     /// The share of good responses in the last interval, in percent; -1 if there were too few to say. Of responses
     /// if `external`, else of connections.
     fn success_rate(&self, _external: bool) -> f64 {

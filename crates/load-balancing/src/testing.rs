@@ -16,14 +16,7 @@ pub(crate) fn host(port: u16, weight: u32) -> Arc<Host> {
 /// A host with everything that sorts hosts.
 pub(crate) fn host_in(port: u16, weight: u32, priority: u32, zone: &str, health_status: HealthStatus) -> Arc<Host> {
     let address = ([127, 0, 0, 1], port).into();
-    let endpoint = Endpoint {
-        address: EndpointAddress::Ip(address),
-        hostname: "".into(),
-        weight,
-        health_status,
-        metadata: None,
-        lb_metadata: LbMetadata::default(),
-    };
+    let endpoint = Endpoint { weight, health_status, ..Endpoint::new(EndpointAddress::Ip(address)) };
     let locality = Arc::new(Locality { zone: zone.into(), ..Locality::default() });
     Host::new(&endpoint, address, priority, &locality, false)
 }
@@ -34,12 +27,10 @@ pub(crate) fn named_hosts() -> Vec<Arc<Host>> {
         let address = address.parse().expect("an address");
         let hostname = hostname.into();
         let endpoint = Endpoint {
-            address: EndpointAddress::Ip(address),
             hostname,
             weight,
-            health_status: HealthStatus::Unknown,
-            metadata: None,
             lb_metadata: LbMetadata { hash_key: hash_key.to_owned(), canary: false },
+            ..Endpoint::new(EndpointAddress::Ip(address))
         };
         Host::new(&endpoint, address, 0, &Arc::default(), false)
     };

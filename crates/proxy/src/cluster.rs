@@ -12,7 +12,7 @@ pub(crate) use breaker_stats::add_breaker_stats;
 pub(crate) use dns::{Resolution, Resolver};
 pub(crate) use hash_stats::add_hash_stats;
 pub(crate) use host_sets::host_sets;
-pub(crate) use manager::{ClusterManager, ClusterTable};
+pub(crate) use manager::{ClusterEntry, ClusterManager, ClusterTable};
 pub(crate) use resources::{PriorityResources, Resource, ResourceGuard, Resources};
 pub(crate) use sandgate_load_balancing::{Host, HostStats, LbContext, PrioritySet};
 pub(crate) use worker_cluster::WorkerCluster;

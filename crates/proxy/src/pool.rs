@@ -35,6 +35,8 @@ pub(crate) struct HostPool {
     slot: RefCell<Option<ResourceGuard>>,
     /// The host is gone: connections are not kept.
     retired: Cell<bool>,
+    /// Connections opened until then take no more requests: the host was found unhealthy.
+    drained: Cell<Option<Instant>>,
 }
 
 struct Idle {
@@ -64,6 +66,7 @@ impl HostPool {
             connections: Cell::new(0),
             slot: RefCell::default(),
             retired: Cell::new(false),
+            drained: Cell::new(None),
         })
     }
 
@@ -88,6 +91,14 @@ impl HostPool {
     /// The host has left the cluster.
     pub(crate) fn retire(&self) {
         self.retired.set(true);
+        let idle = std::mem::take(&mut *self.idle.borrow_mut());
+        drop(idle);
+    }
+
+    /// The host was found unhealthy: the connections that there are serve what they serve now, and nothing after that. New ones
+    /// may be opened.
+    pub(crate) fn drain(&self, now: Instant) {
+        self.drained.set(Some(now));
         let idle = std::mem::take(&mut *self.idle.borrow_mut());
         drop(idle);
     }
@@ -147,7 +158,8 @@ impl HostPool {
     pub(crate) fn release(self: &Rc<Self>, mut connection: UpstreamConnection, now: Instant) {
         let Some(cluster) = self.cluster.upgrade() else { return };
         connection.set_active(false);
-        if self.retired.get() || connection.is_spent(&cluster.config.http, now, &cluster.stats) {
+        let drained = self.drained.get().is_some_and(|drained| connection.opened() <= drained);
+        if drained || self.retired.get() || connection.is_spent(&cluster.config.http, now, &cluster.stats) {
             return;
         }
         if let Some(waiter) = self.next_waiter() {

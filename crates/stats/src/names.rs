@@ -2,6 +2,7 @@
 
 mod cluster;
 mod filesystem;
+mod health;
 mod http;
 mod listener;
 mod vhost;
@@ -10,6 +11,7 @@ use std::borrow::Cow;
 
 pub use cluster::{ClusterStats, TransportSocketMatchStats};
 pub use filesystem::FilesystemStats;
+pub use health::{HealthCheckStats, OutlierDetectionStats};
 pub use http::{Http1CodecStats, HttpListenerStats, HttpStats, RouterStats, TracingStats};
 pub use listener::{ConfiguredListenerStats, ListenerStats, ThreadListenerStats};
 pub use vhost::VirtualClusterStats;

@@ -26,6 +26,7 @@ pub(crate) fn bootstrap(context: &mut Context<'_>, bootstrap: proto::Bootstrap) 
         stats_config,
         stats_sinks,
         stats_server_version_override,
+        cluster_manager,
     } = bootstrap;
     let resources = static_resources.unwrap_or_default();
     let (clusters, listeners) = context.field("static_resources", |context| {
@@ -50,6 +51,10 @@ pub(crate) fn bootstrap(context: &mut Context<'_>, bootstrap: proto::Bootstrap) 
         admin: admin.and_then(|admin| context.field("admin", |context| make_admin(context, admin))),
         listeners,
         clusters,
+        outlier_event_log_path: cluster_manager
+            .and_then(|manager| manager.outlier_detection)
+            .map(|outlier| outlier.event_log_path)
+            .filter(|path| !path.is_empty()),
         layered_runtime: runtime.map_or_else(LayeredRuntime::default, |runtime| {
             context.field("layered_runtime", |context| layered_runtime(context, runtime))
         }),

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    Context, address::endpoint_address, check_transport_socket, circuit_breakers::circuit_breakers,
-    load_balancing::load_balancing, metadata::lb_metadata, protocol, type_name,
+    Context, address::endpoint_address, check_transport_socket, circuit_breakers::circuit_breakers, health_check,
+    load_balancing::load_balancing, metadata::lb_metadata, outlier_detection::outlier_detection, protocol, type_name,
 };
 use crate::{
     model::{
@@ -51,6 +51,11 @@ pub(super) fn cluster(context: &mut Context<'_>, mut message: proto::Cluster) ->
             context.error("LOGICAL_DNS clusters must have a single locality_lb_endpoint and a single lb_endpoint");
         }
     }
+    let health_check = health_check::health_check(context, std::mem::take(&mut message.health_checks));
+    let outlier_detection = message
+        .outlier_detection
+        .take()
+        .and_then(|message| context.field("outlier_detection", |context| outlier_detection(context, &message)));
     Some(Cluster {
         name: message.name,
         alt_stat_name: message.alt_stat_name,
@@ -62,6 +67,9 @@ pub(super) fn cluster(context: &mut Context<'_>, mut message: proto::Cluster) ->
             circuit_breakers(context, message.circuit_breakers.unwrap_or_default())
         }),
         per_connection_buffer_limit_bytes: message.per_connection_buffer_limit_bytes.unwrap_or(1 << 20),
+        health_check,
+        ignore_health_on_host_removal: message.ignore_health_on_host_removal,
+        outlier_detection,
         http: http?,
         metadata: message.metadata.map(Into::into),
         origin: context.origin(),
@@ -130,7 +138,11 @@ fn lb_endpoint(context: &mut Context<'_>, message: endpoint::LbEndpoint, names: 
         }
         return None;
     };
+    let mut health_check = None;
     let address = context.field("endpoint", |context| {
+        health_check = endpoint
+            .health_check_config
+            .map(|message| context.field("health_check_config", |context| health_check::endpoint(context, message)));
         let Some(address) = endpoint.address else {
             if !context.report.is_broken(&context.path) {
                 context.error("address must be set");
@@ -147,6 +159,7 @@ fn lb_endpoint(context: &mut Context<'_>, message: endpoint::LbEndpoint, names: 
     Some(Endpoint {
         address,
         hostname,
+        health_check: health_check.unwrap_or_default(),
         weight: message.load_balancing_weight.unwrap_or(1),
         health_status: match Health::try_from(message.health_status) {
             Ok(Health::Healthy) => HealthStatus::Healthy,

@@ -17,6 +17,8 @@ pub struct Bootstrap {
     pub listeners: Vec<Listener>,
     /// `static_resources.clusters`, in order; names are unique.
     pub clusters: Vec<Cluster>,
+    /// `cluster_manager.outlier_detection.event_log_path`: the file that gets a line of JSON for each ejection.
+    pub outlier_event_log_path: Option<String>,
     /// `layered_runtime`.
     pub layered_runtime: LayeredRuntime,
     /// `stats_flush_interval`, 5 s: how often histograms are merged and stats are sent.

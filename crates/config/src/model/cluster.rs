@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 
-use super::{CircuitBreakers, Http1Options, LoadBalancing, Origin};
+use super::{CircuitBreakers, EndpointHealthCheck, HealthCheck, Http1Options, LoadBalancing, Origin, OutlierDetection};
 
 /// Envoy's `envoy.config.cluster.v3.Cluster`.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +25,12 @@ pub struct Cluster {
     pub circuit_breakers: CircuitBreakers,
     /// Above so many unsent bytes to an endpoint, the client is not read. 1 MiB by default; 0 is no limit.
     pub per_connection_buffer_limit_bytes: u32,
+    /// Endpoints are asked how they are.
+    pub health_check: Option<HealthCheck>,
+    /// An endpoint that names no longer resolve to goes at once, though its checks may pass.
+    pub ignore_health_on_host_removal: bool,
+    /// Endpoints that answer badly are left out for a while.
+    pub outlier_detection: Option<OutlierDetection>,
     /// How HTTP is spoken to the endpoints.
     pub http: UpstreamHttpOptions,
     /// `envoy.config.core.v3.Metadata`, serialized; `None` if not set. The property `cluster_metadata`.
@@ -103,6 +109,8 @@ pub struct Endpoint {
     pub address: EndpointAddress,
     /// `endpoint.hostname`: for health checks and automatic host rewriting; empty if not set.
     pub hostname: String,
+    /// How it is checked.
+    pub health_check: EndpointHealthCheck,
     /// At least 1, which is the default.
     pub weight: u32,
     /// Whether it takes requests.
@@ -171,6 +179,49 @@ pub struct UpstreamHttpOptions {
     pub max_response_headers_kb: u32,
     /// HTTP/1.
     pub http1: Http1Options,
+}
+
+// === impl Cluster ===
+
+impl Cluster {
+    /// A static cluster without endpoints, with Envoy's defaults for all that can be left out.
+    #[must_use]
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            alt_stat_name: String::new(),
+            discovery: Discovery::Static,
+            connect_timeout: Duration::from_secs(5),
+            load_balancing: Arc::default(),
+            circuit_breakers: CircuitBreakers::default(),
+            localities: Vec::new(),
+            per_connection_buffer_limit_bytes: 1 << 20,
+            health_check: None,
+            ignore_health_on_host_removal: false,
+            outlier_detection: None,
+            http: UpstreamHttpOptions::default(),
+            metadata: None,
+            origin: Origin::default(),
+        }
+    }
+}
+
+// === impl Endpoint ===
+
+impl Endpoint {
+    /// An endpoint at `address`, with Envoy's defaults for all that can be left out.
+    #[must_use]
+    pub fn new(address: EndpointAddress) -> Self {
+        Self {
+            address,
+            hostname: String::new(),
+            health_check: EndpointHealthCheck::default(),
+            weight: 1,
+            health_status: HealthStatus::Unknown,
+            metadata: None,
+            lb_metadata: LbMetadata::default(),
+        }
+    }
 }
 
 // === impl DnsOptions ===

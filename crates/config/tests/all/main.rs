@@ -11,6 +11,7 @@ mod defaults;
 mod diagnostics;
 mod dialect;
 mod hash_policies;
+mod health;
 mod listeners;
 mod load_balancing;
 mod overlay;

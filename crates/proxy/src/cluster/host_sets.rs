@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use sandgate_config::model::{Cluster, Discovery, EndpointAddress};
-use sandgate_load_balancing::{Host, Locality, PrioritySet};
+use sandgate_config::model::{Cluster, Discovery, Endpoint, EndpointAddress};
+use sandgate_load_balancing::{HealthFlag, Host, Locality, PrioritySet};
 
 /// The hosts of `cluster`, `addresses` giving what the name of an endpoint resolved to. Hosts that are in `old` already
 /// stay the objects they are, with their health and their numbers. An address that is there already is another host, as in
@@ -30,7 +30,7 @@ pub(crate) fn host_sets(
                 let Some(address) = found.first() else { continue };
                 // The one host of a logical cluster keeps its connections when it moves.
                 let known = old.hosts.first().cloned();
-                let host = known.unwrap_or_else(|| Host::new(endpoint, *address, group.priority, &locality, true));
+                let host = known.unwrap_or_else(|| new_host(cluster, endpoint, *address, group.priority, &locality));
                 host.move_to(*address);
                 hosts.push(host);
                 continue;
@@ -41,9 +41,25 @@ pub(crate) fn host_sets(
                 };
                 let is_free = |host: &&Arc<Host>| !hosts.iter().any(|taken| Arc::ptr_eq(taken, host));
                 let known = old.hosts.iter().filter(same).find(is_free).cloned();
-                hosts.push(known.unwrap_or_else(|| Host::new(endpoint, address, group.priority, &locality, false)));
+                hosts.push(known.unwrap_or_else(|| new_host(cluster, endpoint, address, group.priority, &locality)));
             }
         }
     }
     PrioritySet::new(hosts, weights)
+}
+
+/// A host that is to be checked takes no requests before it has passed.
+fn new_host(
+    cluster: &Cluster,
+    endpoint: &Endpoint,
+    address: SocketAddr,
+    priority: u32,
+    locality: &Arc<Locality>,
+) -> Arc<Host> {
+    let logical = matches!(cluster.discovery, Discovery::LogicalDns(_));
+    let host = Host::new(endpoint, address, priority, locality, logical);
+    if cluster.health_check.is_some() && !endpoint.health_check.disabled {
+        host.flags.set(HealthFlag::FailedActiveHc);
+    }
+    host
 }

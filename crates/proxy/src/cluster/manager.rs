@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use sandgate_config::model::Cluster;
 
 use super::{PriorityResources, PrioritySet, WorkerCluster};
+use crate::outlier::ClusterRates;
 use crate::pool::Sweeper;
 use crate::stats::StatsStore;
 
@@ -21,6 +22,8 @@ pub(crate) struct ClusterTable {
 pub(crate) struct ClusterEntry {
     pub(crate) config: Arc<Cluster>,
     pub(crate) resources: Arc<PriorityResources>,
+    /// What outlier detection compares hosts with.
+    pub(crate) outlier_rates: Arc<ClusterRates>,
     /// The latest hosts: what a worker begins with.
     hosts: Mutex<Arc<PrioritySet>>,
 }
@@ -36,6 +39,7 @@ impl ClusterTable {
         let entry = |config: Cluster| ClusterEntry {
             resources: PriorityResources::new(&config.circuit_breakers),
             config: Arc::new(config),
+            outlier_rates: Arc::default(),
             hosts: Mutex::default(),
         };
         Arc::new(Self { entries: clusters.into_iter().map(entry).collect() })
@@ -53,7 +57,6 @@ impl ClusterEntry {
 
     /// Sorts the hosts anew by the health they have now, for the main thread to push to the workers; nothing if that
     /// changes nothing.
-    #[allow(dead_code, reason = "health checks and outlier detection call it")]
     pub(crate) fn reload_healthy_hosts(&self) -> Option<Arc<PrioritySet>> {
         let old = self.hosts();
         let new = Arc::new(old.with_health_now());

@@ -11,7 +11,7 @@ use sandgate_http::h1::ResponseOptions;
 
 use sandgate_load_balancing::{Choice, LoadBalancer, RuntimeValues};
 
-use super::{LbContext, PriorityResources, PrioritySet, Resources};
+use super::{Host, LbContext, PriorityResources, PrioritySet, Resources};
 use crate::pool::{HostPool, Sweeper};
 use crate::stats::{ClusterCodeStats, ClusterStats, Http1CodecStats, StatsStore, TransportSocketMatchStats};
 
@@ -147,6 +147,12 @@ impl WorkerCluster {
         self.balancer.borrow_mut().update(set, runtime, Instant::now());
         self.host_count.set(set.hosts.len());
         *self.pools.borrow_mut() = pools;
+    }
+
+    /// A host was found unhealthy: its connections take no more requests.
+    pub(crate) fn drain_host(&self, host: &Arc<Host>, now: Instant) {
+        let pools: Vec<_> = self.pools.borrow().iter().flat_map(Pools::iter).cloned().collect();
+        pools.iter().filter(|pool| Arc::ptr_eq(pool.host(), host)).for_each(|pool| pool.drain(now));
     }
 
     /// Closes idle connections that the host has closed or that have been idle for too long, and says when to look

@@ -134,6 +134,11 @@ impl UpstreamConnection {
         self.id
     }
 
+    /// When it was connected.
+    pub(super) fn opened(&self) -> Instant {
+        self.opened
+    }
+
     /// A request begins or has ended.
     pub(crate) fn set_active(&mut self, active: bool) {
         self.count.active = active;

@@ -2,12 +2,8 @@
 
 use std::future::poll_fn;
 use std::net::TcpListener;
-use std::time::Duration;
 
-use sandgate_config::model::{
-    CircuitBreakers, Cluster, Discovery, Endpoint, EndpointAddress, HealthStatus, LbMetadata, Origin, RoutingPriority,
-    Thresholds, UpstreamHttpOptions,
-};
+use sandgate_config::model::{CircuitBreakers, Cluster, Endpoint, EndpointAddress, RoutingPriority, Thresholds};
 
 use super::*;
 use crate::cluster::{LbContext, PriorityResources, PrioritySet};
@@ -24,11 +20,6 @@ struct Fixture {
 fn fixture(connections: u32, pending: u32) -> Fixture {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let config = Cluster {
-        name: "c".into(),
-        alt_stat_name: String::new(),
-        discovery: Discovery::Static,
-        connect_timeout: Duration::from_secs(5),
-        load_balancing: Arc::default(),
         circuit_breakers: CircuitBreakers {
             default: Thresholds {
                 max_connections: connections,
@@ -37,23 +28,13 @@ fn fixture(connections: u32, pending: u32) -> Fixture {
             },
             ..CircuitBreakers::default()
         },
-        localities: Vec::new(),
         per_connection_buffer_limit_bytes: 0,
-        http: UpstreamHttpOptions::default(),
-        metadata: None,
-        origin: Origin::default(),
+        ..Cluster::new("c")
     };
     let store = StatsStore::new();
     let resources = PriorityResources::new(&config.circuit_breakers);
     let cluster = WorkerCluster::new(&Arc::new(config), &resources, &Rc::default(), &store);
-    let endpoint = Endpoint {
-        address: EndpointAddress::Ip(listener.local_addr().unwrap()),
-        hostname: String::new(),
-        weight: 1,
-        health_status: HealthStatus::Healthy,
-        metadata: None,
-        lb_metadata: LbMetadata::default(),
-    };
+    let endpoint = Endpoint::new(EndpointAddress::Ip(listener.local_addr().unwrap()));
     let host = Host::new(&endpoint, listener.local_addr().unwrap(), 0, &Arc::default(), false);
     cluster.update(&Arc::new(PrioritySet::new(vec![host], Vec::new())));
     let pool = cluster.choose(&mut LbContext::default(), RoutingPriority::Default, Instant::now()).unwrap();

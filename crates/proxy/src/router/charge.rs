@@ -17,6 +17,7 @@ pub(super) struct ResponseNotes {
     pub(super) canary: bool,
     /// `x-envoy-immediate-health-check-fail`.
     immediate_failure: bool,
+    degraded: bool,
     grpc_status: Option<u64>,
 }
 
@@ -28,6 +29,7 @@ impl ResponseNotes {
                 b"grpc-status" => notes.grpc_status = parse_number(value),
                 b"x-envoy-upstream-canary" => notes.canary = value == b"true",
                 b"x-envoy-immediate-health-check-fail" => notes.immediate_failure = true,
+                b"x-envoy-degraded" => notes.degraded = true,
                 _ => {}
             }
         }
@@ -82,6 +84,9 @@ impl Router {
         host.outlier().put_http_response_code(grpc.map_or(status, http_status_from_grpc));
         if notes.immediate_failure {
             host.health_checker().set_unhealthy_immediately();
+        }
+        if notes.degraded {
+            host.outlier().put_degraded();
         }
     }
 

@@ -55,6 +55,14 @@ pub enum StartError {
         /// What.
         what: &'static str,
     },
+    /// A file that events are to be written to cannot be opened.
+    #[error("unable to open file '{path}': {source}")]
+    File {
+        /// The file.
+        path: String,
+        /// The system's reason.
+        source: io::Error,
+    },
     /// A thread or its event loop cannot be made.
     #[error("cannot make a thread: {0}")]
     Thread(io::Error),

@@ -2,6 +2,7 @@
 
 mod dns;
 mod drains;
+mod health;
 mod workers;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
@@ -32,6 +33,7 @@ use crate::stats_sinks::{self, HostLookup};
 use crate::worker::WorkerEnvironment;
 use dns::HostUpdate;
 use drains::Drains;
+use health::{HealthManager, HealthUpdate};
 use workers::Workers;
 
 /// What the main loop is told.
@@ -111,6 +113,8 @@ struct Main {
     workers: Workers,
     local: LocalWorker,
     updates: UnboundedReceiver<HostUpdate>,
+    clusters: Arc<ClusterTable>,
+    health: HealthManager,
     lifecycle: Arc<Lifecycle>,
     signals: Signals,
     drains: Drains,
@@ -164,6 +168,13 @@ impl Main {
         let mut updates = dns::start(&shared.clusters);
         let local = LocalWorker::new(&shared, &environment, local_host);
         dns::first_round(&shared.clusters, &mut updates, &local.worker.clusters).await;
+        let mut health = HealthManager::new(&shared, &local.worker.clusters)?;
+        health.first_round().await;
+        for (entry, cluster) in shared.clusters.entries.iter().zip(local.worker.clusters.iter()) {
+            if let Some(hosts) = entry.reload_healthy_hosts() {
+                cluster.update(&hosts);
+            }
+        }
         dns::count_members(&shared.clusters, &local.worker.clusters);
         let workers = Workers::start(&shared, concurrency, to_main.clone())?;
 
@@ -202,7 +213,19 @@ impl Main {
         }
         let flush_interval = (!shared.bootstrap.stats_flush_on_admin).then_some(shared.bootstrap.stats_flush_interval);
         let drains = Drains::new(&shared.bootstrap, &shared.drain, &lifecycle, to_main);
-        let main = Self { workers, local, updates, lifecycle, signals, drains, flush_interval, _plugins: handles };
+        let clusters = Arc::clone(&shared.clusters);
+        let main = Self {
+            workers,
+            local,
+            updates,
+            clusters,
+            health,
+            lifecycle,
+            signals,
+            drains,
+            flush_interval,
+            _plugins: handles,
+        };
         Ok((main, Addresses { listeners, admin: admin_address }))
     }
 
@@ -249,6 +272,11 @@ impl Main {
                     self.on_update(&update);
                     continue;
                 }
+                Some(report) = self.health.next() => {
+                    let update = self.health.on_report(report);
+                    self.on_health(&update);
+                    continue;
+                }
                 signal = self.signals.next() => match signal {
                     SignalEvent::End(name) => {
                         log::warn!(target: "main", "caught {name}");
@@ -281,9 +309,30 @@ impl Main {
         result
     }
 
-    fn on_update(&self, update: &HostUpdate) {
+    fn on_update(&mut self, update: &HostUpdate) {
         if let Some(hosts) = update.apply(&self.local.worker.clusters) {
+            self.health.set_hosts(update.cluster, &hosts.hosts);
             self.workers.update(update.cluster, &hosts);
+        }
+    }
+}
+
+impl Main {
+    /// The health of a cluster's hosts has changed: tells all threads.
+    fn on_health(&self, update: &HealthUpdate) {
+        let (entry, cluster) =
+            (self.clusters.entries.get(update.cluster), self.local.worker.clusters.at(update.cluster));
+        let (Some(entry), Some(cluster)) = (entry, cluster) else { return };
+        if update.reload
+            && let Some(hosts) = entry.reload_healthy_hosts()
+        {
+            dns::show_membership(cluster, &hosts);
+            cluster.update(&hosts);
+            self.workers.update(update.cluster, &hosts);
+        }
+        for host in &update.failed {
+            cluster.drain_host(host, std::time::Instant::now());
+            self.workers.host_failed(update.cluster, host);
         }
     }
 }

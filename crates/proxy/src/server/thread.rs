@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
+use std::time::Instant;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::task::{JoinHandle, LocalSet};
@@ -12,7 +13,7 @@ use tokio::task::{JoinHandle, LocalSet};
 use super::StartError;
 use super::main_loop::{MainCommand, Shared};
 use crate::access_log::LogBuffers;
-use crate::cluster::{ClusterManager, PrioritySet};
+use crate::cluster::{ClusterManager, Host, PrioritySet};
 use crate::drain::DrainDirection;
 use crate::hcm::Hcm;
 use crate::listener::{Stop, accept};
@@ -28,6 +29,8 @@ pub(super) enum WorkerCommand {
     Hosts(usize, Arc<PrioritySet>),
     /// These listeners take no connections any more; what is open stays.
     StopListeners(DrainDirection),
+    /// A cluster's host was found unhealthy: connections to it are drained.
+    HostFailed(usize, Arc<Host>),
     /// No new connections; the thread ends when the open ones have.
     Drain,
     /// The thread ends now.
@@ -179,6 +182,11 @@ async fn serve(
                 }
             }
             Some(WorkerCommand::StopListeners(direction)) => stop(&mut listeners, direction).await,
+            Some(WorkerCommand::HostFailed(index, host)) => {
+                if let Some(cluster) = local.worker.clusters.at(index) {
+                    cluster.drain_host(&host, Instant::now());
+                }
+            }
             Some(WorkerCommand::Drain) => {
                 draining = true;
                 local.worker.end_connections();

@@ -92,7 +92,7 @@ pub(super) fn count_members(table: &ClusterTable, clusters: &ClusterManager) {
 }
 
 /// Shows how many hosts a cluster has.
-fn show_membership(cluster: &WorkerCluster, hosts: &PrioritySet) {
+pub(super) fn show_membership(cluster: &WorkerCluster, hosts: &PrioritySet) {
     let membership = hosts.membership();
     cluster.stats.membership_total().set(membership.total as u64);
     cluster.stats.membership_healthy().set(membership.healthy as u64);

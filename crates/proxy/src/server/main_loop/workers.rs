@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::{MainCommand, Shared, listening};
-use crate::cluster::PrioritySet;
+use crate::cluster::{Host, PrioritySet};
 use crate::drain::DrainDirection;
 use crate::listener::BoundListener;
 use crate::server::StartError;
@@ -70,6 +70,13 @@ impl Workers {
     pub(super) fn update(&self, cluster: usize, hosts: &Arc<PrioritySet>) {
         for thread in &self.threads {
             let _ = thread.commands.send(WorkerCommand::Hosts(cluster, Arc::clone(hosts)));
+        }
+    }
+
+    /// Tells every worker that a host was found unhealthy.
+    pub(super) fn host_failed(&self, cluster: usize, host: &Arc<Host>) {
+        for thread in &self.threads {
+            let _ = thread.commands.send(WorkerCommand::HostFailed(cluster, Arc::clone(host)));
         }
     }
 

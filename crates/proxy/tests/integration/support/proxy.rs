@@ -2,15 +2,13 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use sandgate_abi::LogLevel;
 use sandgate_config::model::{
-    Admin, Bootstrap, CircuitBreakers, Cluster, DirectResponse, Discovery, Domain, DrainType, Endpoint,
-    EndpointAddress, FilterChain, HealthStatus, HttpConnectionManager, HttpFilter, HttpFilterKind, LbMetadata,
-    Listener, LocalityEndpoints, Origin, PathMatcher, Route, RouteAction, RouteConfiguration, RouteKind, RouteMatch,
-    Router, TrafficDirection, UpstreamHttpOptions, VirtualHost,
+    Admin, Bootstrap, Cluster, DirectResponse, Discovery, Domain, DrainType, Endpoint, EndpointAddress, FilterChain,
+    HttpConnectionManager, HttpFilter, HttpFilterKind, Listener, LocalityEndpoints, Origin, PathMatcher, Route,
+    RouteAction, RouteConfiguration, RouteKind, RouteMatch, Router, TrafficDirection, VirtualHost,
 };
 use sandgate_host::{GuestLog, Host};
 use sandgate_proxy::stats::{Sample, StatsStore};
@@ -155,26 +153,10 @@ pub(crate) fn cluster(name: &str, address: SocketAddr) -> Cluster {
 }
 
 pub(crate) fn cluster_of(name: &str, discovery: Discovery, addresses: Vec<EndpointAddress>) -> Cluster {
-    let endpoint = |address| Endpoint {
-        address,
-        hostname: String::new(),
-        weight: 1,
-        health_status: HealthStatus::Healthy,
-        metadata: None,
-        lb_metadata: LbMetadata::default(),
-    };
-    let endpoints = addresses.into_iter().map(endpoint).collect();
+    let endpoints = addresses.into_iter().map(Endpoint::new).collect();
     Cluster {
-        name: name.into(),
-        alt_stat_name: String::new(),
         discovery,
-        connect_timeout: Duration::from_secs(5),
-        load_balancing: Arc::default(),
-        circuit_breakers: CircuitBreakers::default(),
         localities: vec![LocalityEndpoints { endpoints, ..LocalityEndpoints::default() }],
-        per_connection_buffer_limit_bytes: 1024 * 1024,
-        http: UpstreamHttpOptions::default(),
-        metadata: None,
-        origin: Origin::default(),
+        ..Cluster::new(name)
     }
 }

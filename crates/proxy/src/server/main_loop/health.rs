@@ -1,0 +1,261 @@
+//! Health of all clusters' hosts: active checks and outlier detection, and what follows for the lists of hosts.
+
+use std::sync::{Arc, Weak};
+use std::time::{Instant, SystemTime};
+
+use sandgate_config::model::{HealthCheckKind, OutlierDetection};
+use sandgate_load_balancing::{HealthCheckMonitor, HealthFlag, Host};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use super::Shared;
+use crate::cluster::{ClusterEntry, ClusterManager};
+use crate::event_file::EventFile;
+use crate::health::{CheckResult, Checker, CheckerParts, EventLog, Transition};
+use crate::outlier::{Detector, HostMonitor, Line, Sign, What};
+use crate::runtime::Runtime;
+use crate::server::StartError;
+use crate::stats::{HealthCheckStats, OutlierDetectionStats};
+use crate::worker::guarded;
+
+/// What the main loop is told of the health of hosts.
+pub(super) enum Report {
+    /// A check has ended.
+    Checked(usize, CheckResult),
+    /// A host said that it must not be used.
+    ImmediateFailure(usize, Weak<Host>),
+    /// A thread saw a sign of an outlier.
+    Sign(usize, Weak<Host>, Sign),
+    /// An interval of outlier detection is over.
+    Interval(usize),
+}
+
+/// What a report means for the threads.
+#[derive(Default)]
+pub(super) struct HealthUpdate {
+    pub(super) cluster: usize,
+    /// Lists of hosts are to be made anew.
+    pub(super) reload: bool,
+    /// Connections to these are to be drained.
+    pub(super) failed: Vec<Arc<Host>>,
+}
+
+/// Watches all clusters.
+pub(super) struct HealthManager {
+    clusters: Vec<ClusterHealth>,
+    reports: UnboundedSender<Report>,
+    inbox: UnboundedReceiver<Report>,
+    runtime: Arc<Runtime>,
+    outlier_log: Option<EventFile>,
+    /// Hosts that no check has ended for yet.
+    unknown: usize,
+}
+
+struct ClusterHealth {
+    name: String,
+    checker: Option<Checker>,
+    detector: Option<Detector>,
+    outlier: Option<Arc<OutlierDetection>>,
+}
+
+/// Where a host's own word about its health goes.
+struct ImmediateFailure {
+    cluster: usize,
+    host: Weak<Host>,
+    reports: UnboundedSender<Report>,
+}
+
+// === impl HealthManager ===
+
+impl HealthManager {
+    /// Begins to watch. Inside a `LocalSet`.
+    pub(super) fn new(shared: &Shared, clusters: &ClusterManager) -> Result<Self, StartError> {
+        let (reports, inbox) = unbounded_channel();
+        let outlier_log = shared.bootstrap.outlier_event_log_path.as_ref().map(|path| open(path)).transpose()?;
+        let mut manager = Self {
+            clusters: Vec::new(),
+            reports,
+            inbox,
+            runtime: Arc::clone(&shared.runtime),
+            outlier_log,
+            unknown: 0,
+        };
+        for (index, (entry, cluster)) in shared.clusters.entries.iter().zip(clusters.iter()).enumerate() {
+            let stat_name = entry.config.stat_name();
+            let checker = manager.checker(index, entry, shared, &cluster.response_options)?;
+            let outlier = entry.config.outlier_detection.clone().map(Arc::new);
+            let detector = outlier.as_ref().map(|config| {
+                let stats = OutlierDetectionStats::new(&shared.stats, stat_name);
+                Detector::new(config, &manager.runtime, stats, Arc::clone(&entry.outlier_rates), || fastrand::u64(..))
+            });
+            manager.clusters.push(ClusterHealth { name: entry.config.name.clone(), checker, detector, outlier });
+            manager.set_hosts(index, &entry.hosts().hosts);
+            manager.arm(index);
+        }
+        Ok(manager)
+    }
+
+    fn checker(
+        &self,
+        index: usize,
+        entry: &ClusterEntry,
+        shared: &Shared,
+        options: &sandgate_http::h1::ResponseOptions,
+    ) -> Result<Option<Checker>, StartError> {
+        let Some(config) = &entry.config.health_check else { return Ok(None) };
+        let files = config.event_log_paths.iter().map(|path| open(path)).collect::<Result<_, _>>()?;
+        let event_log = EventLog {
+            files,
+            cluster: entry.config.name.clone(),
+            checker_type: match config.kind {
+                HealthCheckKind::Http(_) => "HTTP",
+                HealthCheckKind::Tcp(_) => "TCP",
+            },
+            always_failures: config.always_log_failures,
+            always_success: config.always_log_success,
+        };
+        let reports = self.reports.clone();
+        Ok(Some(Checker::new(CheckerParts {
+            config: config.clone(),
+            cluster: entry.config.name.clone(),
+            options: options.clone(),
+            runtime: Arc::clone(&self.runtime),
+            stats: HealthCheckStats::new(&shared.stats, entry.config.stat_name()),
+            event_log,
+            // A main loop that is gone needs no news.
+            report: Box::new(move |result| drop(reports.send(Report::Checked(index, result)))),
+        })))
+    }
+
+    /// Takes over a cluster's hosts. To be done before any worker has them.
+    pub(super) fn set_hosts(&mut self, index: usize, hosts: &[Arc<Host>]) {
+        let Some(cluster) = self.clusters.get_mut(index) else { return };
+        if let Some(checker) = &mut cluster.checker {
+            for host in hosts {
+                let (host_ref, reports) = (Arc::downgrade(host), self.reports.clone());
+                // Only the first one counts.
+                host.set_health_checker(Arc::new(ImmediateFailure { cluster: index, host: host_ref, reports }));
+            }
+            self.unknown += checker.set_hosts(hosts);
+        }
+        if let (Some(detector), Some(config)) = (&mut cluster.detector, &cluster.outlier) {
+            detector.set_hosts(hosts, |host| {
+                let (host, reports) = (Arc::downgrade(host), self.reports.clone());
+                let notify = move |sign| drop(reports.send(Report::Sign(index, Weak::clone(&host), sign)));
+                HostMonitor::new(config, &self.runtime, Box::new(notify))
+            });
+        }
+    }
+
+    /// Begins the next interval of a cluster's outlier detection.
+    fn arm(&self, index: usize) {
+        let Some(detector) = self.clusters.get(index).and_then(|cluster| cluster.detector.as_ref()) else { return };
+        let (interval, reports) = (detector.interval(), self.reports.clone());
+        tokio::task::spawn_local(guarded("outlier detection", async move {
+            tokio::time::sleep(interval).await;
+            let _ = reports.send(Report::Interval(index));
+        }));
+    }
+
+    /// Waits until something is known of every host. The result of each is bounded by its check's timeout.
+    pub(super) async fn first_round(&mut self) {
+        while self.unknown > 0 {
+            let Some(report) = self.inbox.recv().await else { return };
+            let _ = self.on_report(report);
+        }
+    }
+
+    /// The next thing that happens.
+    pub(super) async fn next(&mut self) -> Option<Report> {
+        self.inbox.recv().await
+    }
+
+    pub(super) fn on_report(&mut self, report: Report) -> HealthUpdate {
+        let now = Instant::now();
+        let (index, mut update) = match report {
+            Report::Checked(index, result) => (index, self.on_check(index, &result, now)),
+            Report::ImmediateFailure(index, host) => {
+                if let (Some(cluster), Some(host)) = (self.clusters.get(index), host.upgrade())
+                    && let Some(checker) = &cluster.checker
+                {
+                    checker.on_immediate_failure(&host);
+                }
+                (index, HealthUpdate::default())
+            }
+            Report::Sign(index, host, sign) => {
+                if let Some(detector) = self.detector(index)
+                    && let Some(host) = host.upgrade()
+                {
+                    detector.on_sign(&host, sign, now);
+                }
+                (index, HealthUpdate::default())
+            }
+            Report::Interval(index) => {
+                if let Some(detector) = self.detector(index) {
+                    detector.on_interval(now);
+                }
+                self.arm(index);
+                (index, HealthUpdate::default())
+            }
+        };
+        update.cluster = index;
+        self.note_changes(index, &mut update);
+        update
+    }
+
+    fn detector(&mut self, index: usize) -> Option<&mut Detector> {
+        self.clusters.get_mut(index)?.detector.as_mut()
+    }
+
+    fn on_check(&mut self, index: usize, result: &CheckResult, now: Instant) -> HealthUpdate {
+        let mut update = HealthUpdate::default();
+        self.unknown = self.unknown.saturating_sub(usize::from(result.first));
+        if result.transition == Transition::Changed {
+            update.reload = true;
+            if result.host.flags.has(HealthFlag::FailedActiveHc) {
+                update.failed.push(Arc::clone(&result.host));
+            }
+        }
+        if result.passed
+            && let Some(detector) = self.detector(index)
+        {
+            detector.on_check_passed(&result.host, now);
+        }
+        update
+    }
+
+    /// Writes down what outlier detection did.
+    fn note_changes(&mut self, index: usize, update: &mut HealthUpdate) {
+        let Some(cluster) = self.clusters.get_mut(index) else { return };
+        let Some(detector) = &mut cluster.detector else { return };
+        for change in detector.take_changes() {
+            let changed = !matches!(change.what, What::Ejected { enforced: false, .. });
+            update.reload |= changed;
+            if let Some(file) = &self.outlier_log {
+                file.write(&Line::new(&cluster.name, &change, SystemTime::now()));
+            }
+            if change.host.flags.has(HealthFlag::FailedOutlierCheck) {
+                update.failed.push(change.host);
+            }
+        }
+    }
+}
+
+impl HealthCheckMonitor for ImmediateFailure {
+    fn set_unhealthy_immediately(&self) {
+        if let Some(host) = self.host.upgrade() {
+            host.flags.set(HealthFlag::ExcludedViaImmediateHcFail);
+        }
+        // A main loop that is gone needs no news.
+        let _ = self.reports.send(Report::ImmediateFailure(self.cluster, Weak::clone(&self.host)));
+    }
+}
+
+impl std::fmt::Debug for ImmediateFailure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ImmediateFailure").field("cluster", &self.cluster).finish_non_exhaustive()
+    }
+}
+
+fn open(path: &str) -> Result<EventFile, StartError> {
+    EventFile::open(path).map_err(|source| StartError::File { path: path.to_owned(), source })
+}
