@@ -5,11 +5,13 @@ use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
 use super::LogFiles;
+use crate::stats::{FilesystemStats, StatsStore};
 
 /// One buffer for each file.
 pub(crate) struct LogBuffers {
     files: Arc<LogFiles>,
     buffers: Vec<RefCell<Buffer>>,
+    stats: FilesystemStats,
 }
 
 #[derive(Default)]
@@ -22,9 +24,9 @@ struct Buffer {
 
 impl LogBuffers {
     /// Empty buffers.
-    pub(crate) fn new(files: &Arc<LogFiles>) -> Rc<Self> {
+    pub(crate) fn new(files: &Arc<LogFiles>, stats: &StatsStore) -> Rc<Self> {
         let buffers = (0..files.count()).map(|_| RefCell::default()).collect();
-        Rc::new(Self { files: Arc::clone(files), buffers })
+        Rc::new(Self { files: Arc::clone(files), buffers, stats: FilesystemStats::new(stats, "") })
     }
 
     pub(super) fn files(&self) -> &LogFiles {
@@ -42,6 +44,7 @@ impl LogBuffers {
         let mut buffer = cell.borrow_mut();
         render(&mut buffer.data);
         buffer.entries += 1;
+        self.stats.write_buffered().inc();
         if buffer.data.len() > self.files.options().flush_min_bytes {
             self.hand_over(file, &mut buffer, false);
         }

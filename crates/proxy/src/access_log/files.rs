@@ -44,8 +44,6 @@ pub(super) enum LogCommand {
     Write {
         file: usize,
         data: Vec<u8>,
-        /// In how many entries.
-        entries: u64,
         /// Because time had passed.
         timer: bool,
     },
@@ -83,12 +81,14 @@ impl LogFiles {
                 targets.push(target);
             }
         }
+        // Shown without any file as well.
+        let filesystem = FilesystemStats::new(stats, "");
         let backlog = Arc::new(AtomicUsize::new(0));
         let (mut sender, mut thread) = (None, None);
         if !targets.is_empty() {
             let (commands, inbox): (_, Receiver<LogCommand>) = channel();
-            let (backlog, store) = (Arc::clone(&backlog), Arc::clone(stats));
-            let body = move || write_all(targets, &inbox, &backlog, &FilesystemStats::new(&store, ""));
+            let backlog = Arc::clone(&backlog);
+            let body = move || write_all(targets, &inbox, &backlog, &filesystem);
             let spawned = std::thread::Builder::new().name("access_log".to_owned()).spawn(body);
             (sender, thread) = (Some(commands), Some(spawned.map_err(StartError::Thread)?));
         }
@@ -121,7 +121,7 @@ impl LogFiles {
             log::warn!(target: "file", "the disk is too slow: {entries} access log entries are lost");
             return;
         }
-        self.send(LogCommand::Write { file, data, entries, timer });
+        self.send(LogCommand::Write { file, data, timer });
     }
 
     fn send(&self, command: LogCommand) {

@@ -26,8 +26,7 @@ pub(super) fn write_all(
     while let Ok(command) = inbox.recv() {
         match command {
             LogCommand::Reopen => targets.iter_mut().for_each(|target| target.reopen(stats)),
-            LogCommand::Write { file, data, entries, timer } => {
-                stats.write_buffered().add(entries);
+            LogCommand::Write { file, data, timer } => {
                 if timer {
                     stats.flushed_by_timer().inc();
                 }

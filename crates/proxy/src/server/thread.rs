@@ -52,7 +52,7 @@ impl LocalWorker {
     ) -> Self {
         let sweeper = Rc::new(Sweeper::default());
         let clusters = ClusterManager::new(&shared.clusters, &sweeper, &shared.stats);
-        let logs = LogBuffers::new(&shared.logs);
+        let logs = LogBuffers::new(&shared.logs, &shared.stats);
         if logs.is_used() {
             let flushing = LogBuffers::keep_flushing(Rc::downgrade(&logs));
             tokio::task::spawn_local(guarded("access log flusher", flushing));
