@@ -27,7 +27,9 @@ pub use callbacks::FilterCallbacks;
 pub use event::{DecodeEvent, EncodeEvent};
 pub use filter::{HttpFilter, Informational};
 pub use grpc::{grpc_status_from_http, is_grpc_request};
-pub use local_reply::{LocalReplyHeaders, PreparedLocalReply, RequestKind, prepare_local_reply};
+pub use local_reply::{
+    LocalReplyContent, LocalReplyHeaders, LocalReplyRewriter, PreparedLocalReply, RequestKind, prepare_local_reply,
+};
 pub use manager::FilterManager;
 pub use stream::{Stream, StreamOptions};
 pub use stream_info::{ConnectionInfo, ListenerInfo, StreamInfo};

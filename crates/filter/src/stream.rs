@@ -11,7 +11,7 @@ use sandgate_http::{Direction, HeaderMap};
 
 use crate::action::{Action, Actions};
 use crate::held::Held;
-use crate::local_reply::LocalReplyHeaders;
+use crate::local_reply::{LocalReplyHeaders, LocalReplyRewriter};
 use crate::stream_info::{ConnectionInfo, StreamInfo};
 
 /// What a stream is made with.
@@ -47,6 +47,9 @@ pub struct Stream {
     pub(crate) running: Cell<bool>,
     route_cleared: Cell<bool>,
     local_reply_headers: RefCell<Option<Rc<dyn LocalReplyHeaders>>>,
+    local_reply_rewriter: RefCell<Option<Rc<dyn LocalReplyRewriter>>>,
+    /// A 400 was made here.
+    pub(crate) bad_request: Cell<bool>,
     waker: RefCell<Option<Waker>>,
 }
 
@@ -101,6 +104,8 @@ impl Stream {
             running: Cell::new(false),
             route_cleared: Cell::new(false),
             local_reply_headers: RefCell::new(None),
+            local_reply_rewriter: RefCell::new(None),
+            bad_request: Cell::new(false),
             waker: RefCell::new(None),
         })
     }
@@ -108,6 +113,21 @@ impl Stream {
     /// Says what the route does to the headers of local replies; nothing by default.
     pub fn set_local_reply_headers(&self, route: Option<Rc<dyn LocalReplyHeaders>>) {
         *self.local_reply_headers.borrow_mut() = route;
+    }
+
+    /// Says what becomes of local replies; nothing by default.
+    pub fn set_local_reply_rewriter(&self, rewriter: Rc<dyn LocalReplyRewriter>) {
+        *self.local_reply_rewriter.borrow_mut() = Some(rewriter);
+    }
+
+    pub(crate) fn local_reply_rewriter(&self) -> Option<Rc<dyn LocalReplyRewriter>> {
+        self.local_reply_rewriter.borrow().clone()
+    }
+
+    /// Whether the request was called bad by a reply made here: on HTTP/1 the connection then ends (observed in Envoy 1.40).
+    #[must_use]
+    pub fn is_bad_request(&self) -> bool {
+        self.bad_request.get()
     }
 
     pub(crate) fn local_reply_headers(&self) -> Option<Rc<dyn LocalReplyHeaders>> {

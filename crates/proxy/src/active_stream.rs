@@ -10,7 +10,8 @@ use std::task::{Context, Poll};
 use std::time::{Instant, SystemTime};
 
 use sandgate_filter::{
-    ByteMeter, ConnectionInfo, EncodeEvent, FilterManager, LocalReplyHeaders, Stream, StreamOptions, response_flag,
+    ByteMeter, ConnectionInfo, EncodeEvent, FilterManager, LocalReplyHeaders, LocalReplyRewriter, Stream,
+    StreamOptions, response_flag,
 };
 use sandgate_formatter::AccessLogType;
 use sandgate_http::{BodyBuffer, Direction, HeaderMap, LocalReply};
@@ -169,6 +170,9 @@ impl ActiveStream {
             start: start.instant,
         };
         let stream = Stream::new(Rc::clone(connection), &options);
+        if let Some(replies) = &hcm.local_replies {
+            stream.set_local_reply_rewriter(Rc::clone(replies) as Rc<dyn LocalReplyRewriter>);
+        }
         let random = fastrand::u64(..);
         let mut route = None;
         if let Some(headers) = headers {
@@ -215,6 +219,11 @@ impl ActiveStream {
 
     pub(crate) fn response_trailers(&self) -> Option<Ref<'_, HeaderMap>> {
         self.stream.trailers(Direction::Response)
+    }
+
+    /// Whether a reply made here called the request bad.
+    pub(crate) fn is_bad_request(&self) -> bool {
+        self.stream.is_bad_request()
     }
 
     pub(crate) fn response_code(&self) -> Option<u32> {

@@ -10,6 +10,7 @@ use sandgate_http::h1::RequestOptions;
 use crate::access_log::AccessLogs;
 use crate::admin::AdminContext;
 use crate::drain::ListenerDrain;
+use crate::local_reply::LocalReplies;
 use crate::route_table::{RouteEntry, RouteTable};
 use crate::stats::{Http1CodecStats, HttpListenerStats, HttpStats, ListenerStats, RouterStats, ThreadListenerStats};
 
@@ -43,6 +44,8 @@ pub(crate) struct Hcm {
     pub(crate) config: Arc<model::HttpConnectionManager>,
     pub(crate) routes: RouteTable,
     pub(crate) access_logs: AccessLogs,
+    /// What becomes of replies that are made here, if anything.
+    pub(crate) local_replies: Option<Rc<LocalReplies>>,
     /// In the order of the request; the terminal is not among them.
     pub(crate) filters: Vec<FilterEntry>,
     pub(crate) terminal: TerminalFactory,

@@ -14,6 +14,7 @@ mod hcm;
 mod health;
 pub mod lifecycle;
 mod listener;
+mod local_reply;
 mod memory;
 mod outlier;
 mod pool;

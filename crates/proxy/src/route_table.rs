@@ -28,6 +28,7 @@ use self::rewrite::Rewrite;
 use crate::router::ForwardPolicy;
 
 pub(crate) use self::cluster_choice::Chance;
+pub(crate) use header_mutator::mutate_headers;
 
 /// A route configuration ready to be searched.
 #[derive(Debug, Default)]

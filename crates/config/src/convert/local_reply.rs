@@ -1,8 +1,8 @@
 //! Local replies.
 
-use super::{Context, access_log, source, substitution_format};
+use super::{Context, access_log, header_mutations::header_value_option, source, substitution_format};
 use crate::{
-    model::{LocalReplyConfig, ResponseMapper},
+    model::{HeaderMutations, LocalReplyConfig, ResponseMapper},
     proto::envoy::extensions::filters::network::http_connection_manager::v3 as proto,
 };
 
@@ -25,10 +25,12 @@ fn mapper(context: &mut Context<'_>, message: proto::ResponseMapper) -> Option<R
     let body_format = message
         .body_format_override
         .map(|format| context.field("body_format_override", |context| substitution_format::body(context, format)));
+    let add = context.list("headers_to_add", message.headers_to_add, header_value_option);
     Some(ResponseMapper {
         filter: filter?,
         status_code: message.status_code,
         body: body.flatten(),
         body_format: body_format.flatten(),
+        headers: HeaderMutations { add, ..HeaderMutations::default() },
     })
 }

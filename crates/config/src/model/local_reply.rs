@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{AccessLogFilter, SubstitutionFormat};
+use super::{AccessLogFilter, HeaderMutations, SubstitutionFormat};
 
 /// Envoy's `LocalReplyConfig` of the HTTP connection manager.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -24,6 +24,8 @@ pub struct ResponseMapper {
     pub body: Option<Bytes>,
     /// Another format than the general one.
     pub body_format: Option<BodyFormat>,
+    /// Headers that are added.
+    pub headers: HeaderMutations,
 }
 
 /// How a body looks.

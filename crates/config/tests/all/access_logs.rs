@@ -155,6 +155,12 @@ fn local_replies() {
         (&mapper("status_code: 600"), Some("status_code: value must be inside range [200, 600)")),
         (&mapper("body: {}"), Some("one of filename")),
         (&mapper("body: {inline_string: \"\"}"), OK),
+        (&mapper("headers_to_add: [{header: {key: x, value: \"%PROTOCOL%\"}}]"), OK),
+        (
+            &mapper("headers_to_add: [{header: {key: \":status\", value: x}}]"),
+            Some(":-prefixed or host headers may not be modified"),
+        ),
+        (&mapper("headers_to_add: [{header: {key: x, value: \"%NOPE%\"}}]"), Some("Not supported field")),
         ("local_reply_config: {body_format: {}}", Some("one of text_format")),
         ("local_reply_config: {body_format: {text_format: \"%NOPE%\"}}", Some("Not supported field")),
     ] {

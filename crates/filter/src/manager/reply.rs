@@ -12,15 +12,25 @@ impl FilterManager {
         if self.response.complete {
             return;
         }
+        if reply.status == 400 {
+            self.stream.bad_request.set(true);
+        }
         if self.response.headers_sent {
             self.reset_now();
             return;
         }
         let through_chain = !self.has_response() && !self.has_informational;
         let route = self.stream.local_reply_headers();
-        let prepared = prepare_local_reply_with(reply, self.kind, |headers| {
+        let rewriter = self.stream.local_reply_rewriter();
+        let modify = |headers: &mut HeaderMap| {
             if let Some(route) = route {
                 route.modify(headers, &self.stream);
+            }
+        };
+        let prepared = prepare_local_reply_with(reply, self.kind, modify, |headers, content| {
+            if let Some(rewriter) = rewriter {
+                self.stream.info_mut().response_code = Some(content.status);
+                rewriter.rewrite(&self.stream, headers, content);
             }
         });
         self.set_response(prepared.headers);

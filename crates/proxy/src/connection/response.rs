@@ -131,6 +131,9 @@ impl Connection {
         if self.message.wants_close || self.message.framed_by_close {
             self.drain = Drain::Closing;
         }
+        if stream.is_bad_request() {
+            self.drain = Drain::Closing;
+        }
         if !stream.request_complete() {
             self.hcm.stats.downstream_rq_response_before_rq_complete().inc();
             self.drain = Drain::Closing;

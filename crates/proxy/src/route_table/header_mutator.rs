@@ -30,7 +30,7 @@ impl HeaderMutator {
     /// Makes the changes; values are made from `base` and the headers as they are, which are those of `side`.
     pub(super) fn evaluate(&self, headers: &mut HeaderMap, base: FormatContext<'_>, side: Direction) {
         for level in self.levels.iter().flat_map(|levels| levels.iter()) {
-            evaluate(level, headers, base, side);
+            mutate_headers(level, headers, base, side);
         }
     }
 }
@@ -44,7 +44,12 @@ pub(super) fn with_headers<'h>(base: FormatContext<'h>, headers: &'h HeaderMap, 
 }
 
 /// Removals first; then all values are made; then those that overwrite are set; then the others are added.
-fn evaluate(mutations: &HeaderMutations, headers: &mut HeaderMap, base: FormatContext<'_>, side: Direction) {
+pub(crate) fn mutate_headers(
+    mutations: &HeaderMutations,
+    headers: &mut HeaderMap,
+    base: FormatContext<'_>,
+    side: Direction,
+) {
     for name in &mutations.remove {
         headers.remove(name.as_bytes());
     }

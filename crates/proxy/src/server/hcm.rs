@@ -15,6 +15,7 @@ use crate::access_log::AccessLogs;
 use crate::admin::AdminContext;
 use crate::drain::ListenerDrain;
 use crate::hcm::{FilterEntry, FilterFactory, Hcm, TerminalFactory, UserAgent, request_options};
+use crate::local_reply::LocalReplies;
 use crate::route_table::RouteTable;
 use crate::stats::{
     ConfiguredListenerStats, Http1CodecStats, HttpListenerStats, HttpStats, ListenerStats, RouterStats, StatsStore,
@@ -152,6 +153,7 @@ fn assemble(parts: Parts<'_>) -> Rc<Hcm> {
     } = parts;
     let http_name = format!("{stat_name}.http.{}", config.stat_prefix);
     Rc::new(Hcm {
+        local_replies: config.local_reply.as_ref().and_then(|config| LocalReplies::new(config, &worker.runtime)),
         access_logs: AccessLogs::new(&config.access_logs, config.access_log_options, &worker.logs, &worker.runtime),
         routes: RouteTable::new(&config.route_config),
         filters,
