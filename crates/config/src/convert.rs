@@ -39,6 +39,7 @@ mod runtime;
 mod source;
 mod stats;
 mod substitution_format;
+mod upstream_socket;
 mod wasm;
 
 pub(crate) use self::{bootstrap::bootstrap, runtime::runtime_value};

@@ -27,6 +27,7 @@ mod rewrite;
 mod route;
 mod runtime;
 mod stats;
+mod upstream_socket;
 mod wasm;
 
 pub use self::{
@@ -77,5 +78,6 @@ pub use self::{
         RuntimeLayerKind, RuntimeUInt32, RuntimeValue,
     },
     stats::{HistogramBucketSettings, StatsConfig, StatsMatcher, StatsSink, StatsSinkKind},
+    upstream_socket::{TcpKeepalive, UpstreamSocket},
     wasm::{CodeSource, FailurePolicy, ReadCodeError, VmConfig, WasmPlugin},
 };

@@ -1,5 +1,6 @@
 //! One worker's HTTP/1 connections to one host.
 
+mod connect;
 mod connection;
 mod pending;
 mod sweeper;

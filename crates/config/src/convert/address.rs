@@ -35,6 +35,12 @@ pub(super) fn datagram_address(context: &mut Context<'_>, message: Address) -> O
     })
 }
 
+/// An address that connections come from.
+pub(super) fn source_address(context: &mut Context<'_>, socket: &SocketAddress) -> Option<SocketAddr> {
+    let port = port(context, socket)?;
+    Some(SocketAddr::new(ip(context, &socket.address)?, port))
+}
+
 /// An address to connect to: an IP address, or in a DNS cluster a name.
 pub(super) fn endpoint_address(context: &mut Context<'_>, message: Address, names: bool) -> Option<EndpointAddress> {
     let socket = socket_address(context, message)?;

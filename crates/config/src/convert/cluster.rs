@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{
     Context, address::endpoint_address, check_transport_socket, circuit_breakers::circuit_breakers, health_check,
     load_balancing::load_balancing, metadata::lb_metadata, outlier_detection::outlier_detection, protocol, type_name,
+    upstream_socket::upstream_socket,
 };
 use crate::{
     model::{
@@ -66,6 +67,7 @@ pub(super) fn cluster(context: &mut Context<'_>, mut message: proto::Cluster) ->
         circuit_breakers: context.field("circuit_breakers", |context| {
             circuit_breakers(context, message.circuit_breakers.unwrap_or_default())
         }),
+        socket: upstream_socket(context, message.upstream_connection_options, message.upstream_bind_config),
         per_connection_buffer_limit_bytes: message.per_connection_buffer_limit_bytes.unwrap_or(1 << 20),
         health_check,
         ignore_health_on_host_removal: message.ignore_health_on_host_removal,

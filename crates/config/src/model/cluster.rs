@@ -4,7 +4,10 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 
-use super::{CircuitBreakers, EndpointHealthCheck, HealthCheck, Http1Options, LoadBalancing, Origin, OutlierDetection};
+use super::{
+    CircuitBreakers, EndpointHealthCheck, HealthCheck, Http1Options, LoadBalancing, Origin, OutlierDetection,
+    UpstreamSocket,
+};
 
 /// Envoy's `envoy.config.cluster.v3.Cluster`.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,6 +26,8 @@ pub struct Cluster {
     pub localities: Vec<LocalityEndpoints>,
     /// How much it may use at once.
     pub circuit_breakers: CircuitBreakers,
+    /// How its sockets are set up.
+    pub socket: UpstreamSocket,
     /// Above so many unsent bytes to an endpoint, the client is not read. 1 MiB by default; 0 is no limit.
     pub per_connection_buffer_limit_bytes: u32,
     /// Endpoints are asked how they are.
@@ -194,6 +199,7 @@ impl Cluster {
             connect_timeout: Duration::from_secs(5),
             load_balancing: Arc::default(),
             circuit_breakers: CircuitBreakers::default(),
+            socket: UpstreamSocket::default(),
             localities: Vec::new(),
             per_connection_buffer_limit_bytes: 1 << 20,
             health_check: None,

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use sandgate_config::model::{
-    Discovery, DnsLookupFamily, EndpointAddress, HealthStatus, RetryBudget, RoutingPriority, Thresholds,
+    Discovery, DnsLookupFamily, EndpointAddress, HealthStatus, RetryBudget, RoutingPriority, TcpKeepalive, Thresholds,
+    UpstreamSocket,
 };
 
 use crate::support::{Slot, accepted, changed, config, load, refused, table};
@@ -198,4 +199,31 @@ fn circuit_breakers() {
     let budget = RetryBudget { percent: 20.0, min_retry_concurrency: 3 };
     assert_eq!(found.high, Thresholds { retry_budget: Some(budget), ..defaults });
     assert_eq!((found.per_host(RoutingPriority::Default), found.per_host(RoutingPriority::High)), (Some(3), None));
+}
+
+#[test]
+fn sockets() {
+    table(
+        Slot::Cluster,
+        &[
+            ("upstream_connection_options: {tcp_keepalive: {keepalive_time: 7}}", OK),
+            (
+                "upstream_connection_options: {set_local_interface_name_on_upstream_connections: true}",
+                Some("set_local_interface_name_on_upstream_connections is not implemented"),
+            ),
+            ("upstream_bind_config: {source_address: {address: 127.0.0.2, port_value: 0}}", OK),
+            ("upstream_bind_config: {source_address: {address: x.test, port_value: 0}}", Some("malformed IP address")),
+            (
+                "upstream_bind_config: {source_address: {address: 127.0.0.2, port_value: 0}, freebind: true}",
+                Some("freebind is not implemented"),
+            ),
+        ],
+    );
+    let socket = |text: &str| accepted(&config(Slot::Cluster, text)).clusters.remove(0).socket;
+    assert!(socket("").is_default());
+    assert!(socket("upstream_connection_options: {tcp_keepalive: {keepalive_probes: 0}}").is_default());
+    let text = "upstream_connection_options: {tcp_keepalive: {keepalive_time: 7}}\nupstream_bind_config: {source_address: {address: \"::1\", port_value: 9}}";
+    let keepalive = TcpKeepalive { time: Some(Duration::from_secs(7)), ..TcpKeepalive::default() };
+    let wanted = UpstreamSocket { keepalive: Some(keepalive), source_address: "[::1]:9".parse().ok() };
+    assert_eq!(socket(text), wanted);
 }

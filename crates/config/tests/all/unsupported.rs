@@ -45,7 +45,7 @@ fn what_protects_is_refused_all_the_same() {
             Slot::Cluster,
             "transport_socket: {name: x, typed_config: {\"@type\": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext}}",
         ),
-        (Slot::Cluster, "upstream_bind_config: {}"),
+        (Slot::Cluster, "upstream_bind_config: {freebind: true}"),
         (Slot::Top, "overload_manager: {}"),
     ] {
         let error = warn(&config(slot, text)).unwrap_err();

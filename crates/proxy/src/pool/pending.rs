@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use tokio::net::TcpStream;
 
+use super::connect::connect;
 use super::connection::ConnectionCount;
 use super::{CloseSide, HostPool, UpstreamConnection};
 use crate::cluster::{HostStats, ResourceGuard, WorkerCluster};
@@ -175,7 +176,7 @@ impl PendingConnection {
 impl State {
     fn connecting(pool: &Rc<HostPool>, cluster: &Rc<WorkerCluster>, slot: ResourceGuard, now: Instant) -> Self {
         Self::Connecting {
-            connect: Box::pin(TcpStream::connect(pool.host().address())),
+            connect: Box::pin(connect(pool.host().address(), cluster.config.socket.clone())),
             deadline: now + cluster.config.connect_timeout,
             count: Some(ConnectionCount::new(pool, cluster, slot)),
         }
