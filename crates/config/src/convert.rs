@@ -27,6 +27,7 @@ mod load_balancing;
 mod local_reply;
 mod matcher;
 mod metadata;
+mod mirror;
 mod outlier_detection;
 mod per_filter;
 mod protocol;

@@ -16,6 +16,7 @@ mod listener;
 mod load_balancing;
 mod local_reply;
 mod matcher;
+mod mirror;
 mod origin;
 mod outlier_detection;
 mod per_filter;
@@ -56,6 +57,7 @@ pub use self::{
         CookieMatcher, DoubleMatcher, HeaderMatchSpecifier, HeaderMatcher, MetadataMatcher,
         QueryParameterMatchSpecifier, QueryParameterMatcher, StringMatcher, StringPattern, ValueMatcher,
     },
+    mirror::{MaxStreamDuration, MirrorCluster, RequestMirrorPolicy},
     origin::Origin,
     outlier_detection::OutlierDetection,
     per_filter::PerFilterConfig,

@@ -181,6 +181,18 @@ impl Stream {
         RefMut::filter_map(self.side(direction).trailers.borrow_mut(), Option::as_mut).ok()
     }
 
+    /// Puts trailers in place, for who has no filters to walk them through.
+    pub fn set_trailers(&self, direction: Direction, trailers: HeaderMap) {
+        *self.side(direction).trailers.borrow_mut() = Some(trailers);
+    }
+
+    /// Wakes the pump: something that it waits for outside of the stream has moved.
+    pub fn wake(&self) {
+        if let Some(waker) = &*self.waker.borrow() {
+            waker.wake_by_ref();
+        }
+    }
+
     /// Changes the buffer limit of both directions, as a route may.
     pub fn set_buffer_limit(&self, limit: usize) {
         self.request.held.borrow_mut().set_limit(limit);

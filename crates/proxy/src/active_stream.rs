@@ -401,7 +401,10 @@ impl ActiveStream {
         let late = timeout.is_the_clients_fault() || !self.request_complete;
         let status = if late { 408 } else { 504 };
         log::debug!(target: "http", "{}", timeout.body());
-        self.manager.local_reply(reply(status, timeout.body(), timeout.details()));
+        let mut reply = reply(status, timeout.body(), timeout.details());
+        // gRPC's DEADLINE_EXCEEDED, where the HTTP status would stand for another one.
+        reply.grpc_status = (timeout == StreamTimeout::MaxDuration).then_some(4);
+        self.manager.local_reply(reply);
     }
 
     /// The stream is over: filters log and go.
@@ -443,7 +446,10 @@ impl ActiveStream {
                 info.virtual_host_name = Some(Arc::clone(&route.virtual_host));
                 info.route_metadata = route.metadata.clone();
                 info.virtual_host_metadata = route.virtual_host_metadata.clone();
-                if let Target::Cluster { name, idle_timeout, .. } = &route.target {
+                if let Target::Cluster { name, idle_timeout, policy, .. } = &route.target {
+                    if let Some(max) = policy.max_stream_duration(&self.stream) {
+                        self.timers.set_max_duration(max);
+                    }
                     info.cluster_name = self.worker.clusters.get(name).map(|cluster| Arc::clone(&cluster.name));
                     if let Some(timeout) = idle_timeout {
                         self.timers.set_idle_timeout(*timeout);

@@ -83,7 +83,7 @@ pub(crate) enum Target {
         name: String,
         not_found: ClusterNotFoundResponseCode,
         /// How requests are forwarded.
-        policy: ForwardPolicy,
+        policy: Rc<ForwardPolicy>,
         /// Replaces the stream idle timeout if set; zero turns it off.
         idle_timeout: Option<Duration>,
     },

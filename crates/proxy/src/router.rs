@@ -2,22 +2,26 @@
 
 mod attempt;
 mod charge;
+mod grpc_timeout;
 mod hash_policy;
 mod headers;
+mod host_selection;
+mod mirror;
 mod outcome;
 mod policy;
 mod replay;
 mod reset;
 mod retry;
+mod strict;
 mod timeouts;
 mod upstream_request;
 
 use std::rc::Rc;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sandgate_filter::{DecodeEvent, Stream, response_flag};
-use sandgate_http::{BodyBuffer, HeaderMap, LocalReply};
+use sandgate_http::{BodyBuffer, Direction, HeaderMap, LocalReply};
 use smallvec::SmallVec;
 
 pub(crate) use policy::ForwardPolicy;
@@ -29,6 +33,7 @@ use crate::hcm::{Hcm, TerminalFactory};
 use crate::route_table::{RouteEntry, Target};
 use crate::worker::Worker;
 use hash_policy::RequestHash;
+use mirror::Mirror;
 use replay::Replay;
 use retry::Retry;
 use timeouts::Timeouts;
@@ -60,6 +65,10 @@ pub(crate) struct Router {
     retry: Option<Box<Retry>>,
     /// The body so far, if the request may be tried again.
     replay: Option<Box<Replay>>,
+    /// Copies of the request that go elsewhere.
+    mirrors: Vec<Mirror>,
+    /// The cluster's `max_stream_duration`, as a filter has it.
+    max_stream_duration: Option<Duration>,
     /// What is to be said without asking anybody.
     answer: Option<RouterEvent>,
     /// Of the route's hash policy, if the cluster's load balancing goes by it.
@@ -105,6 +114,8 @@ impl Router {
             upstreams: SmallVec::new(),
             retry: None,
             replay: None,
+            mirrors: Vec::new(),
+            max_stream_duration: None,
             answer: None,
             hash: RequestHash::default(),
             request_complete: None,
@@ -125,7 +136,7 @@ impl Router {
 
     /// Whether it can take more of the request.
     pub(crate) fn can_take(&self) -> bool {
-        self.upstreams.iter().all(UpstreamRequest::can_take)
+        self.upstreams.iter().all(UpstreamRequest::can_take) && self.mirrors.iter().all(Mirror::can_take)
     }
 
     /// The earliest moment at which [`Router::poll`] has something to do by itself.
@@ -157,17 +168,23 @@ impl Router {
             }
             DecodeEvent::Trailers => {
                 self.upstreams.iter_mut().for_each(UpstreamRequest::push_trailers);
+                self.mirror_trailers();
                 true
             }
         };
         if end && self.request_complete.is_none() {
-            self.request_complete = Some(now);
-            self.deadline = self.timeouts.global.map(|timeout| now + timeout);
-            self.upstreams.iter_mut().for_each(|upstream| upstream.on_request_complete(now));
+            self.on_request_complete(now);
         }
     }
 
+    fn on_request_complete(&mut self, now: Instant) {
+        self.request_complete = Some(now);
+        self.deadline = self.timeouts.global.map(|timeout| now + timeout);
+        self.upstreams.iter_mut().for_each(|upstream| upstream.on_request_complete(now));
+    }
+
     fn on_data(&mut self, data: BodyBuffer, end_stream: bool) {
+        self.mirrors.iter().for_each(|mirror| mirror.data(&data, end_stream));
         if let Some(replay) = &mut self.replay
             && !replay.push(&data)
         {
@@ -229,6 +246,7 @@ impl Router {
         self.deadline = None;
         (self.retry, self.replay) = (None, None);
         self.upstreams.clear();
+        self.mirrors.clear();
     }
 
     /// The request headers have come through: chooses where they go.
@@ -258,19 +276,50 @@ impl Router {
                     self.stream.info_mut().set_response_flag(response_flag::NO_CLUSTER_FOUND);
                     return self.reply(not_found.status().into(), "", "cluster_not_found");
                 };
+                if self.refuses_headers() {
+                    return;
+                }
                 self.forward = Some(Forward { route: Rc::clone(route), cluster: Rc::clone(&cluster) });
                 self.first_attempt(cx, route, &cluster, policy, end_stream, now);
             }
         }
     }
 
+    /// Answers requests whose headers the configuration finds invalid.
+    fn refuses_headers(&mut self) -> bool {
+        let TerminalFactory::Router(config) = &self.hcm.terminal else { return false };
+        if config.strict_check_headers.is_empty() {
+            return false;
+        }
+        let refusal = self.stream.headers(Direction::Request).and_then(|headers| {
+            let (name, value) = strict::invalid_header(&config.strict_check_headers, &headers)?;
+            let body = format!("invalid header '{name}' with value '{}'", String::from_utf8_lossy(value));
+            Some((body, format!("request_headers_failed_strict_check{{{name}}}")))
+        });
+        let Some((body, details)) = refusal else { return false };
+        self.stream.info_mut().set_response_flag(response_flag::INVALID_ENVOY_REQUEST_HEADERS);
+        self.reply(400, &body, &details);
+        true
+    }
+
     fn reply(&mut self, status: u32, body: &str, details: &str) {
-        self.answer = Some(RouterEvent::LocalReply(LocalReply {
-            status,
-            body: body.into(),
-            details: details.to_owned(),
-            ..LocalReply::default()
-        }));
+        let reply = LocalReply { status, body: body.into(), details: details.to_owned(), ..LocalReply::default() };
+        self.answer = Some(self.local_reply(reply));
+    }
+
+    /// A reply of the router's own, which says how many attempts there were if the route wants that.
+    fn local_reply(&self, mut reply: LocalReply) -> RouterEvent {
+        if self.tells_attempts() {
+            // Also where there was no host for the first one.
+            let attempts = self.attempts.max(1).to_string();
+            reply.headers.push((b"x-envoy-attempt-count".to_vec(), attempts.into_bytes()));
+        }
+        RouterEvent::LocalReply(reply)
+    }
+
+    fn tells_attempts(&self) -> bool {
+        let Some(Forward { route, .. }) = &self.forward else { return false };
+        matches!(&route.target, Target::Cluster { policy, .. } if policy.include_attempt_count_in_response)
     }
 }
 

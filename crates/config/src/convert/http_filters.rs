@@ -40,7 +40,11 @@ fn http_filter(context: &mut Context<'_>, message: Message, last: bool) -> Optio
         }
         Some((ROUTER, config)) => {
             let router: RouterMessage = context.field("typed_config", |context| context.unpack(config))?;
-            HttpFilterKind::Router(Router { suppress_envoy_headers: router.suppress_envoy_headers })
+            HttpFilterKind::Router(Router {
+                suppress_envoy_headers: router.suppress_envoy_headers,
+                strict_check_headers: router.strict_check_headers,
+                respect_expected_rq_timeout: router.respect_expected_rq_timeout,
+            })
         }
         Some((WASM, config)) => {
             let plugin = context.field("typed_config", |context| {

@@ -14,6 +14,13 @@ struct Metadata {
     filter_metadata: BTreeMap<String, Struct>,
 }
 
+/// The names in `envoy.lb`.
+pub(super) fn lb_names(serialized: &[u8]) -> Vec<String> {
+    let metadata = Metadata::decode(serialized).unwrap_or_default();
+    let fields = metadata.filter_metadata.into_iter().find(|(namespace, _)| namespace == "envoy.lb");
+    fields.map(|(_, fields)| fields.fields.into_keys().collect()).unwrap_or_default()
+}
+
 /// The keys of `envoy.lb`.
 pub(super) fn lb_metadata(serialized: &[u8]) -> LbMetadata {
     let mut found = LbMetadata::default();

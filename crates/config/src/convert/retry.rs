@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use prost::Message as _;
 
-use super::{Context, matcher, type_name};
+use super::{Context, matcher, metadata::lb_names, type_name};
 use crate::{
     model::{
         BackOff, HedgePolicy, RateLimitedBackOff, ResetHeader, ResetHeaderFormat, RetryHostPredicate, RetryOn,
@@ -114,7 +114,8 @@ fn host_predicate(context: &mut Context<'_>, message: &retry_policy::RetryHostPr
         Some((OMIT_CANARY_HOSTS, _)) => Some(RetryHostPredicate::OmitCanaryHosts),
         Some((OMIT_HOST_METADATA, config)) => {
             let config: OmitHostMetadataConfig = context.field("typed_config", |context| context.unpack(config))?;
-            Some(RetryHostPredicate::OmitHostMetadata(config.metadata_match.unwrap_or_default().into()))
+            let metadata = config.metadata_match.unwrap_or_default();
+            Some(RetryHostPredicate::OmitHostMetadata { names: lb_names(&metadata), metadata: metadata.into() })
         }
         _ => {
             context.unknown_extension("retry host predicate", &message.name, config);

@@ -6,13 +6,13 @@ use std::{
 };
 
 use super::{
-    Context, circuit_breakers::routing_priority, hash_policy, header_mutations::header_mutations, matcher,
+    Context, circuit_breakers::routing_priority, hash_policy, header_mutations::header_mutations, matcher, mirror,
     per_filter::per_filter, redirect::redirect, retry, rewrite, source,
 };
 use crate::{
     model::{
-        ClusterNotFoundResponseCode, DirectResponse, Domain, HedgePolicy, PathMatcher, RetryPolicy, Route, RouteAction,
-        RouteConfiguration, RouteKind, RouteMatch, TlsRequirement, VirtualHost,
+        ClusterNotFoundResponseCode, DirectResponse, Domain, HedgePolicy, PathMatcher, RequestMirrorPolicy,
+        RetryPolicy, Route, RouteAction, RouteConfiguration, RouteKind, RouteMatch, TlsRequirement, VirtualHost,
     },
     proto::envoy::config::route::v3::{
         self as proto, route::Action, route_action::ClusterNotFoundResponseCode as Code, route_match::PathSpecifier,
@@ -25,6 +25,8 @@ pub(super) struct Around<'a> {
     /// The clusters that exist, if routes must lead to one of them.
     clusters: Option<&'a HashSet<String>>,
     max_direct_response_body_size: usize,
+    /// What the route configuration says for all that say nothing.
+    mirrors: Vec<RequestMirrorPolicy>,
 }
 
 /// What a virtual host says for those of its routes that say nothing.
@@ -32,6 +34,9 @@ struct HostPolicies {
     retry: Option<RetryPolicy>,
     hedge: Option<HedgePolicy>,
     include_is_timeout_retry_header: bool,
+    include_request_attempt_count: bool,
+    include_attempt_count_in_response: bool,
+    mirrors: Vec<RequestMirrorPolicy>,
 }
 
 /// Converts a route configuration.
@@ -40,13 +45,15 @@ pub(super) fn route_configuration(
     message: proto::RouteConfiguration,
     clusters: &HashSet<String>,
 ) -> RouteConfiguration {
-    let around = Around {
+    let mut around = Around {
         // With something missing, what is missing may be the cluster.
         clusters: (message.validate_clusters.unwrap_or(true) && !context.report.has_errors()).then_some(clusters),
         max_direct_response_body_size: message
             .max_direct_response_body_size_bytes
             .map_or(4096, |max| usize::try_from(max).unwrap_or(usize::MAX)),
+        mirrors: Vec::new(),
     };
+    around.mirrors = mirror::mirror_policies(context, message.request_mirror_policies, &around);
     let mut domains = HashMap::new();
     let virtual_hosts = context.list("virtual_hosts", message.virtual_hosts, |context, host| {
         virtual_host(context, host, &around, &mut domains, &message.name)
@@ -98,6 +105,9 @@ fn virtual_host(
         retry: retry::retry_policy(context, message.retry_policy),
         hedge: retry::hedge_policy(message.hedge_policy.as_ref()),
         include_is_timeout_retry_header: message.include_is_timeout_retry_header,
+        include_request_attempt_count: message.include_request_attempt_count,
+        include_attempt_count_in_response: message.include_attempt_count_in_response,
+        mirrors: mirror::mirror_policies(context, message.request_mirror_policies, around),
     };
     let routes = context.list("routes", message.routes, |context, message| route(context, message, around, &policies));
     Some(VirtualHost {
@@ -212,6 +222,7 @@ fn route_action(
     let cluster = rewrite::cluster(context, cluster, around)?;
     let path_rewrite = rewrite::path(context, message.prefix_rewrite, message.regex_rewrite, &message.path_rewrite);
     let host_rewrite = rewrite::host(context, message.host_rewrite_specifier);
+    let mirrors = mirror::mirror_policies(context, message.request_mirror_policies, around);
     Some(RouteAction {
         cluster,
         cluster_not_found_response_code: match Code::try_from(message.cluster_not_found_response_code) {
@@ -224,6 +235,15 @@ fn route_action(
         retry_policy: retry::retry_policy(context, message.retry_policy).or_else(|| policies.retry.clone()),
         hedge_policy: retry::hedge_policy(message.hedge_policy.as_ref()).or(policies.hedge).unwrap_or_default(),
         include_is_timeout_retry_header: policies.include_is_timeout_retry_header,
+        include_request_attempt_count: policies.include_request_attempt_count,
+        include_attempt_count_in_response: policies.include_attempt_count_in_response,
+        request_mirror_policies: [mirrors, policies.mirrors.clone(), around.mirrors.clone()]
+            .into_iter()
+            .find(|policies| !policies.is_empty())
+            .unwrap_or_default(),
+        max_stream_duration: mirror::max_stream_duration(context, message.max_stream_duration),
+        max_grpc_timeout: context.duration("max_grpc_timeout", message.max_grpc_timeout),
+        grpc_timeout_offset: context.duration("grpc_timeout_offset", message.grpc_timeout_offset),
         path_rewrite,
         host_rewrite,
         append_x_forwarded_host: message.append_x_forwarded_host,

@@ -176,6 +176,10 @@ pub enum HttpFilterKind {
 pub struct Router {
     /// Add no `x-envoy-*` headers to requests and responses (among them `x-envoy-upstream-service-time`).
     pub suppress_envoy_headers: bool,
+    /// Requests in which one of these headers has a value that makes no sense are answered with 400.
+    pub strict_check_headers: Vec<String>,
+    /// `x-envoy-expected-rq-timeout-ms` of a request is its timeout.
+    pub respect_expected_rq_timeout: bool,
 }
 
 // === impl HttpConnectionManager ===

@@ -83,9 +83,13 @@ pub enum RetryHostPredicate {
     PreviousHosts,
     /// `envoy.retry_host_predicates.omit_canary_hosts`: canaries.
     OmitCanaryHosts,
-    /// `envoy.retry_host_predicates.omit_host_metadata`: hosts whose `envoy.lb` metadata has all of these. The serialized
-    /// `envoy.config.core.v3.Metadata`; empty matches every host.
-    OmitHostMetadata(Bytes),
+    /// `envoy.retry_host_predicates.omit_host_metadata`: hosts whose `envoy.lb` metadata has all of these values.
+    OmitHostMetadata {
+        /// The names in `envoy.lb`; without any, every host matches.
+        names: Vec<String>,
+        /// The serialized `envoy.config.core.v3.Metadata` that has the values.
+        metadata: Bytes,
+    },
 }
 
 /// The extensions that choose priorities for retries.

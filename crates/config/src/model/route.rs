@@ -6,8 +6,8 @@ use bytes::Bytes;
 
 use super::{
     ClusterSpecifier, CookieMatcher, HashPolicy, HeaderMatcher, HeaderMutations, HedgePolicy, HostRewrite,
-    MetadataMatcher, Origin, PathRewrite, PerFilterConfig, QueryParameterMatcher, RedirectAction, Regex, RetryPolicy,
-    RuntimeFractionalPercent,
+    MaxStreamDuration, MetadataMatcher, Origin, PathRewrite, PerFilterConfig, QueryParameterMatcher, RedirectAction,
+    Regex, RequestMirrorPolicy, RetryPolicy, RuntimeFractionalPercent,
 };
 
 /// Envoy's `envoy.config.route.v3.RouteConfiguration`.
@@ -167,6 +167,18 @@ pub struct RouteAction {
     pub hedge_policy: HedgePolicy,
     /// The virtual host's `include_is_timeout_retry_header`: retries carry `x-envoy-is-timeout-retry`.
     pub include_is_timeout_retry_header: bool,
+    /// The virtual host's: requests carry `x-envoy-attempt-count`.
+    pub include_request_attempt_count: bool,
+    /// The virtual host's: responses carry it.
+    pub include_attempt_count_in_response: bool,
+    /// Its own, or else the virtual host's, or else the route configuration's.
+    pub request_mirror_policies: Vec<RequestMirrorPolicy>,
+    /// How long streams may take; with it, `timeout` does not count.
+    pub max_stream_duration: Option<MaxStreamDuration>,
+    /// With this, a gRPC request's timeout is its `grpc-timeout`, up to this; zero is no limit.
+    pub max_grpc_timeout: Option<Duration>,
+    /// What is taken from that `grpc-timeout`.
+    pub grpc_timeout_offset: Option<Duration>,
     /// Of the request that is forwarded.
     pub path_rewrite: PathRewrite,
     /// Of the request that is forwarded.
@@ -301,6 +313,12 @@ impl RouteAction {
             retry_policy: None,
             hedge_policy: HedgePolicy::default(),
             include_is_timeout_retry_header: false,
+            include_request_attempt_count: false,
+            include_attempt_count_in_response: false,
+            request_mirror_policies: Vec::new(),
+            max_stream_duration: None,
+            max_grpc_timeout: None,
+            grpc_timeout_offset: None,
             path_rewrite: PathRewrite::Keep,
             host_rewrite: HostRewrite::Keep,
             append_x_forwarded_host: false,

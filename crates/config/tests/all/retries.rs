@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use sandgate_config::model::{
-    BackOff, ResetHeaderFormat, RetryHostPredicate, RetryOn, RetryPolicy, RetryPriority, RouteAction, RouteKind,
+    BackOff, MirrorCluster, ResetHeaderFormat, RetryHostPredicate, RetryOn, RetryPolicy, RetryPriority, RouteAction,
+    RouteKind,
 };
 
 use crate::support::{Slot, accepted, changed, config, load, table};
@@ -93,4 +94,30 @@ fn mistakes() {
     );
     let loaded = load(&config(Slot::VirtualHost, "retry_policy: {retry_on: \"5xx,gateway-eror\"}")).unwrap();
     assert!(loaded.warnings.to_string().contains("there is no condition \"gateway-eror\""));
+}
+
+#[test]
+fn mirrors_and_times_of_streams() {
+    let mirror = |text: &str| action(&changed(ROUTE, &format!("route: {{cluster: c, {text}}}")));
+    let policies = mirror("request_mirror_policies: [{cluster: c}, {cluster_header: X-C}]").request_mirror_policies;
+    let clusters: Vec<_> = policies.into_iter().map(|policy| policy.cluster).collect();
+    assert_eq!(clusters, [MirrorCluster::Name("c".into()), MirrorCluster::Header("x-c".into())]);
+    let host =
+        config(Slot::VirtualHost, "request_mirror_policies: [{cluster: c}]\ninclude_request_attempt_count: true");
+    assert_eq!(action(&host).request_mirror_policies.len(), 1);
+    assert!(action(&host).include_request_attempt_count);
+    let times = mirror("max_stream_duration: {max_stream_duration: 0s}, max_grpc_timeout: 1s");
+    assert_eq!(times.max_stream_duration.unwrap().max, Some(Duration::ZERO));
+    assert_eq!(times.max_grpc_timeout, Some(Duration::from_secs(1)));
+    table(
+        Slot::VirtualHost,
+        &[
+            ("request_mirror_policies: [{cluster: x}]", Some("unknown shadow cluster 'x'")),
+            ("request_mirror_policies: [{}]", Some("exactly one of cluster or cluster_header")),
+            (
+                "request_mirror_policies: [{cluster: c, cluster_header: h}]",
+                Some("only one of cluster or cluster_header"),
+            ),
+        ],
+    );
 }

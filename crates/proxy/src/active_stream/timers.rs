@@ -27,6 +27,7 @@ pub(crate) struct StreamTimers {
     request: Option<Instant>,
     max_duration: Option<Instant>,
     last_moved: Instant,
+    start: Instant,
 }
 
 impl StreamTimeout {
@@ -75,6 +76,7 @@ impl StreamTimers {
             request: config.request_timeout.filter(nonzero).map(|timeout| start + timeout),
             max_duration: config.max_stream_duration.filter(nonzero).map(|timeout| start + timeout),
             last_moved: now,
+            start,
         }
     }
 
@@ -88,6 +90,11 @@ impl StreamTimers {
     pub(crate) fn set_idle_timeout(&mut self, timeout: Duration) {
         self.idle_timeout = (!timeout.is_zero()).then_some(timeout);
         self.moved(self.last_moved);
+    }
+
+    /// The route has another time for the whole stream; zero is none.
+    pub(crate) fn set_max_duration(&mut self, timeout: Duration) {
+        self.max_duration = (!timeout.is_zero()).then(|| self.start + timeout);
     }
 
     /// The request has come whole.

@@ -207,7 +207,7 @@ impl Target {
         Self::Cluster {
             name: name.to_owned(),
             not_found: action.cluster_not_found_response_code,
-            policy: ForwardPolicy::new(action),
+            policy: Rc::new(ForwardPolicy::new(action)),
             idle_timeout: action.idle_timeout,
         }
     }

@@ -6,14 +6,18 @@ use std::task::Context;
 use std::time::{Duration, Instant};
 
 use sandgate_config::model::RoutingPriority;
-use sandgate_filter::{AttemptedHost, UpstreamInfo, response_flag};
-use sandgate_http::Direction;
+use sandgate_filter::{AttemptedHost, Stream, UpstreamInfo, is_grpc_request, response_flag};
+use sandgate_http::{Direction, HeaderMap};
 
+use super::grpc_timeout::set_grpc_timeout;
 use super::hash_policy::request_hash;
+use super::mirror::{self, Mirror};
 use super::replay::Replay;
 use super::retry::{Retry, RetryStatus};
+use super::upstream_request::PerTry;
 use super::{ForwardPolicy, ResetReason, Router, UpstreamEvent, UpstreamRequest, headers};
 use crate::cluster::{LbContext, WorkerCluster};
+use crate::hcm::TerminalFactory;
 use crate::pool::HostPool;
 use crate::route_table::{RouteEntry, Target};
 
@@ -38,6 +42,9 @@ impl Router {
         }
         let Some(pool) = self.choose(cluster, policy.priority, now) else { return self.no_healthy_upstream(cluster) };
         self.steer(route, policy, now);
+        if !policy.mirrors.is_empty() {
+            self.start_mirrors(policy, end_stream);
+        }
         if self.retry.is_some() && !end_stream {
             self.replay = Some(Replay::new(self.stream.buffer_limit()));
         }
@@ -59,18 +66,27 @@ impl Router {
         self.hedging = policy.hedge_on_per_try_timeout;
         let Some(mut headers) = self.stream.headers_mut(Direction::Request) else { return };
         let mut steered = headers::may_steer(&headers);
+        let grpc_timeout = policy.grpc_timeout(&headers).filter(|_| is_grpc_request(&headers));
+        if let Some(timeout) = grpc_timeout {
+            self.timeouts.global = (!timeout.is_zero()).then_some(timeout);
+        }
         if steered {
             match headers.get(b"x-envoy-hedge-on-per-try-timeout") {
                 Some(b"true") => self.hedging = true,
                 Some(b"false") => self.hedging = false,
                 _ => {}
             }
-            self.timeouts = self.timeouts.take(&mut headers, false);
+            let respect =
+                matches!(&self.hcm.terminal, TerminalFactory::Router(config) if config.respect_expected_rq_timeout);
+            self.timeouts = self.timeouts.take(&mut headers, respect);
+            let limit = headers.get(b"x-envoy-upstream-stream-duration-ms").and_then(headers::parse_number);
+            self.max_stream_duration = limit.map(Duration::from_millis);
             self.alt_response = headers.contains(b"x-envoy-upstream-rq-timeout-alt-response");
         }
         self.timeouts = self.timeouts.checked();
-        if !self.suppress_envoy_headers {
-            self.timeouts.tell(&mut headers, Duration::ZERO, self.hedging);
+        self.tell_timeouts(policy, &mut headers, Duration::ZERO);
+        if policy.include_request_attempt_count {
+            headers.set(b"x-envoy-attempt-count", b"1");
         }
         if route.finalize_request_headers(&mut headers, &self.stream, !self.suppress_envoy_headers, now) {
             steered = headers::may_steer(&headers);
@@ -80,6 +96,17 @@ impl Router {
         }
         if steered {
             headers::consume(&mut headers);
+        }
+    }
+
+    /// Tells the upstream of the time that is left.
+    fn tell_timeouts(&self, policy: &ForwardPolicy, headers: &mut HeaderMap, elapsed: Duration) {
+        let Some(expected) = self.timeouts.expected(elapsed, self.hedging) else { return };
+        if !self.suppress_envoy_headers {
+            headers::set_millis(headers, b"x-envoy-expected-rq-timeout-ms", expected);
+        }
+        if policy.max_grpc_timeout.is_some() && is_grpc_request(headers) {
+            set_grpc_timeout(headers, expected);
         }
     }
 
@@ -102,8 +129,16 @@ impl Router {
         {
             forward.route.rewrite_host(&mut headers, &pool.host().hostname, !self.suppress_envoy_headers);
         }
+        if let Some(retry) = &mut self.retry {
+            retry.attempted(pool.host());
+        }
         let acquired = pool.acquire(cx, now);
-        let upstream = UpstreamRequest::start(cluster, pool, &self.stream, self.timeouts.per_try, acquired, now);
+        let max_duration = match self.max_stream_duration {
+            Some(max) => (!max.is_zero()).then_some(max),
+            None => cluster.config.http.max_stream_duration,
+        };
+        let per_try = PerTry { max_duration, ..self.timeouts.per_try };
+        let upstream = UpstreamRequest::start(cluster, pool, &self.stream, per_try, acquired, now);
         let failed = upstream.has_failed();
         self.upstreams.push(upstream);
         if failed {
@@ -120,7 +155,12 @@ impl Router {
             Target::Cluster { policy, .. } => policy.priority,
             _ => RoutingPriority::Default,
         };
-        let Some(pool) = self.choose(&cluster, priority, now) else {
+        let hash = self.hash.hash;
+        let chosen = match &mut self.retry {
+            Some(retry) => retry.choose(&cluster, hash, priority, now),
+            None => self.choose(&cluster, priority, now),
+        };
+        let Some(pool) = chosen else {
             self.attempts += 1;
             self.stream.info_mut().upstream.attempt_count = self.attempts;
             return self.no_healthy_upstream(&cluster);
@@ -146,13 +186,14 @@ impl Router {
     fn renew_headers(&self, target: &Target, for_timeout: bool, now: Instant) {
         let Target::Cluster { policy, .. } = target else { return };
         let Some(mut headers) = self.stream.headers_mut(Direction::Request) else { return };
+        if policy.include_request_attempt_count {
+            headers.set(b"x-envoy-attempt-count", (self.attempts + 1).to_string().as_bytes());
+        }
         if policy.include_is_timeout_retry_header {
             headers.set(b"x-envoy-is-timeout-retry", if for_timeout { b"true" } else { b"false" });
         }
-        if !self.suppress_envoy_headers {
-            let elapsed = self.request_complete.map_or(Duration::ZERO, |complete| now.duration_since(complete));
-            self.timeouts.tell(&mut headers, elapsed, self.hedging);
-        }
+        let elapsed = self.request_complete.map_or(Duration::ZERO, |complete| now.duration_since(complete));
+        self.tell_timeouts(policy, &mut headers, elapsed);
     }
 
     /// Gives the newest attempt what has come of the request.
@@ -177,6 +218,58 @@ impl Router {
         self.charge_cluster(cluster, 503, false);
         self.stream.info_mut().set_response_flag(response_flag::NO_HEALTHY_UPSTREAM);
         self.reply(503, "no healthy upstream", "no_healthy_upstream");
+    }
+
+    fn start_mirrors(&mut self, policy: &ForwardPolicy, end_stream: bool) {
+        let Some(request) = self.stream.headers(Direction::Request) else { return };
+        if request.get(b":method") == Some(b"CONNECT") {
+            return;
+        }
+        let random = fastrand::u64(..);
+        for mirror in &policy.mirrors {
+            let Some(cluster) = mirror::cluster(&self.worker, mirror, &request, random) else { continue };
+            let headers = mirror::headers(&self.worker, mirror, &request);
+            let make =
+                |stream: &Rc<Stream>| (Self::new(&self.worker, &self.hcm, stream), cluster, self.timeouts.global);
+            self.mirrors.push(Mirror::start(&self.stream, headers, end_stream, make));
+        }
+    }
+
+    /// Begins as a mirror: to this cluster, without retries.
+    pub(super) fn begin_mirror(
+        &mut self,
+        cx: &mut Context<'_>,
+        cluster: &Rc<WorkerCluster>,
+        timeout: Option<Duration>,
+        end_stream: bool,
+        now: Instant,
+    ) {
+        let Some(pool) = self.choose(cluster, RoutingPriority::Default, now) else {
+            return self.no_healthy_upstream(cluster);
+        };
+        self.stream.info_mut().cluster_name = Some(Arc::clone(&cluster.name));
+        self.timeouts.global = timeout;
+        if let Some(mut headers) = self.stream.headers_mut(Direction::Request)
+            && !self.suppress_envoy_headers
+            && let Some(timeout) = timeout
+        {
+            headers::set_millis(&mut headers, b"x-envoy-expected-rq-timeout-ms", timeout);
+        }
+        self.attempt(cx, cluster, &pool, now);
+        if end_stream {
+            if let Some(upstream) = self.upstreams.last_mut() {
+                upstream.end_request();
+            }
+            self.on_request_complete(now);
+        }
+    }
+
+    pub(super) fn mirror_trailers(&self) {
+        if self.mirrors.is_empty() {
+            return;
+        }
+        let trailers = self.stream.trailers(Direction::Request).map(|trailers| trailers.clone()).unwrap_or_default();
+        self.mirrors.iter().for_each(|mirror| mirror.trailers(trailers.clone()));
     }
 
     /// The request is larger than what is kept of it.

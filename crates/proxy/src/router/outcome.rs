@@ -40,7 +40,7 @@ impl Router {
             UpstreamEvent::Invalid(message) => {
                 self.stream.info_mut().set_response_flag(response_flag::DOWNSTREAM_PROTOCOL_ERROR);
                 self.finish();
-                Some(RouterEvent::LocalReply(LocalReply {
+                Some(self.local_reply(LocalReply {
                     status: 503,
                     details: format!("filter_removed_required_request_headers{{{message}}}").replace(' ', "_"),
                     body: message.into_bytes(),
@@ -97,6 +97,9 @@ impl Router {
         self.hash.cookies.iter().for_each(|cookie| headers.append(b"set-cookie", cookie));
         if let Some(forward) = &self.forward {
             forward.route.finalize_response_headers(&mut headers, &self.stream, now);
+        }
+        if self.tells_attempts() {
+            headers.set(b"x-envoy-attempt-count", self.attempts.to_string().as_bytes());
         }
         (self.response_started, self.headers_sent) = (true, true);
         self.keep_only(index);
@@ -155,6 +158,9 @@ impl Router {
         if let ResetReason::ConnectionFailure(why) = reason {
             self.stream.info_mut().upstream.transport_failure_reason = format!("delayed connect error: {why}");
         }
+        if *reason == ResetReason::MaxStreamDuration {
+            return self.on_max_stream_duration(index, now);
+        }
         // An open circuit breaker is not the host's fault.
         if *reason != ResetReason::Overflow
             && let Some(upstream) = self.upstreams.get(index)
@@ -174,6 +180,27 @@ impl Router {
         Some(event)
     }
 
+    /// The cluster's `max_stream_duration` has passed.
+    fn on_max_stream_duration(&mut self, index: usize, now: Instant) -> Option<RouterEvent> {
+        let cluster = self.cluster(index)?;
+        cluster.stats.upstream_rq_max_duration_reached().inc();
+        if self.retry_reset(index, &ResetReason::LocalReset, false, now) {
+            return None;
+        }
+        self.stream.info_mut().set_response_flag(response_flag::UPSTREAM_MAX_STREAM_DURATION_REACHED);
+        let status = if self.request_complete.is_some() { 504 } else { 408 };
+        self.finish();
+        if self.headers_sent {
+            return Some(self.reset("upstream_max_stream_duration_reached".to_owned()));
+        }
+        Some(self.local_reply(LocalReply {
+            status,
+            body: b"upstream max stream duration reached".to_vec(),
+            details: "upstream_max_stream_duration_reached".to_owned(),
+            ..LocalReply::default()
+        }))
+    }
+
     /// No attempt has a response: a reply, or a reset if the response had begun.
     fn failed(&mut self, reason: &ResetReason) -> RouterEvent {
         self.stream.info_mut().set_response_flag(reason.flag());
@@ -185,7 +212,7 @@ impl Router {
         let retried = if self.attempts > 1 { "retried and the latest " } else { "" };
         let text = reason.text();
         log::debug!(target: "router", "upstream reset: {text}");
-        RouterEvent::LocalReply(LocalReply {
+        self.local_reply(LocalReply {
             status: reason.status(),
             body: format!("upstream connect error or disconnect/reset before headers. {retried}reset reason: {text}")
                 .into_bytes(),
@@ -250,7 +277,7 @@ impl Router {
         if self.headers_sent {
             return self.reset(details.to_owned());
         }
-        RouterEvent::LocalReply(LocalReply {
+        self.local_reply(LocalReply {
             status: self.timeout_status(),
             body: if self.alt_response { Vec::new() } else { b"upstream request timeout".to_vec() },
             details: details.to_owned(),

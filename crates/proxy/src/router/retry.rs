@@ -3,6 +3,7 @@
 mod back_off;
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Instant;
 
 use sandgate_config::model::{RetryOn, RoutingPriority};
@@ -11,8 +12,10 @@ use sandgate_matcher::any_match;
 
 use super::ResetReason;
 use super::headers::parse_number;
+use super::host_selection::HostSelection;
 use super::policy::CompiledRetryPolicy;
-use crate::cluster::{ResourceGuard, WorkerCluster};
+use crate::cluster::{Host, LbContext, ResourceGuard, WorkerCluster};
+use crate::pool::HostPool;
 use back_off::{BackOffState, reset_interval};
 
 /// What a request needs to be tried again. There is one while no response was passed on, and only if there is a condition
@@ -26,6 +29,7 @@ pub(crate) struct Retry {
     back_off: BackOffState,
     policy: Option<Rc<CompiledRetryPolicy>>,
     priority: RoutingPriority,
+    hosts: HostSelection,
     /// A retry is waited for or in flight: its share of the circuit breaker.
     slot: Option<ResourceGuard>,
     /// When the next attempt begins.
@@ -95,9 +99,31 @@ impl Retry {
             back_off: BackOffState::new(policy.map(|policy| &policy.config.back_off)),
             policy: policy.cloned(),
             priority,
+            hosts: HostSelection::default(),
             slot: None,
             due: None,
         }))
+    }
+
+    /// The request goes to `host`.
+    pub(crate) fn attempted(&mut self, host: &Arc<Host>) {
+        if self.policy.as_ref().is_some_and(|policy| HostSelection::matters(policy)) {
+            self.hosts.attempted(host);
+        }
+    }
+
+    /// A host for another attempt.
+    pub(crate) fn choose(
+        &mut self,
+        cluster: &Rc<WorkerCluster>,
+        hash: Option<u64>,
+        priority: RoutingPriority,
+        now: Instant,
+    ) -> Option<Rc<HostPool>> {
+        match self.policy.as_ref().filter(|policy| HostSelection::matters(policy)) {
+            Some(policy) => self.hosts.choose(policy, cluster, hash, |context| cluster.choose(context, priority, now)),
+            None => cluster.choose(&mut LbContext { hash, ..LbContext::default() }, priority, now),
+        }
     }
 
     /// When the next attempt begins, if one is waited for.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sandgate_http::HeaderMap;
 
-use super::headers::{parse_number, set_millis};
+use super::headers::parse_number;
 use super::upstream_request::PerTry;
 
 /// Times of one request; `None` is no limit.
@@ -49,15 +49,15 @@ impl Timeouts {
         self
     }
 
-    /// Sets `x-envoy-expected-rq-timeout-ms`, unless there is no limit. `elapsed` is what has gone by.
-    pub(super) fn tell(&self, headers: &mut HeaderMap, elapsed: Duration, hedging: bool) {
-        let Some(mut expected) = self.per_try.timeout.filter(|_| !hedging).or(self.global) else { return };
+    /// What the upstream is told to have, unless there is no limit. `elapsed` is what has gone by.
+    pub(super) fn expected(&self, elapsed: Duration, hedging: bool) -> Option<Duration> {
+        let mut expected = self.per_try.timeout.filter(|_| !hedging).or(self.global)?;
         if let Some(global) = self.global {
             // Zero would mean no limit.
             let left = global.saturating_sub(elapsed);
             expected = if left.is_zero() { Duration::from_millis(1) } else { expected.min(left) };
         }
-        set_millis(headers, b"x-envoy-expected-rq-timeout-ms", expected);
+        Some(expected)
     }
 }
 
@@ -65,15 +65,13 @@ impl Timeouts {
 mod tests {
     use super::*;
 
-    const NAME: &[u8] = b"x-envoy-expected-rq-timeout-ms";
-
     fn millis(millis: u64) -> Option<Duration> {
         Some(Duration::from_millis(millis))
     }
 
     fn timeouts(global: u64, per_try: u64) -> Timeouts {
         let limit = |value| millis(value).filter(|value| !value.is_zero());
-        Timeouts { global: limit(global), per_try: PerTry { timeout: limit(per_try), idle_timeout: None } }
+        Timeouts { global: limit(global), per_try: PerTry { timeout: limit(per_try), ..PerTry::default() } }
     }
 
     fn headers(lines: &[(&str, &str)]) -> HeaderMap {
@@ -109,16 +107,14 @@ mod tests {
     #[test]
     fn the_upstream_is_told_what_is_left() {
         let told = |timeouts: Timeouts, elapsed, hedging| {
-            let mut headers = HeaderMap::new();
-            timeouts.tell(&mut headers, Duration::from_millis(elapsed), hedging);
-            headers.get(NAME).map(|value| String::from_utf8_lossy(value).into_owned())
+            timeouts.expected(Duration::from_millis(elapsed), hedging).map(|expected| expected.as_millis())
         };
         assert_eq!(told(timeouts(0, 0), 0, false), None);
-        assert_eq!(told(timeouts(100, 0), 0, false).as_deref(), Some("100"));
-        assert_eq!(told(timeouts(100, 40), 0, false).as_deref(), Some("40"));
-        assert_eq!(told(timeouts(100, 40), 0, true).as_deref(), Some("100"));
-        assert_eq!(told(timeouts(100, 40), 70, false).as_deref(), Some("30"));
-        assert_eq!(told(timeouts(100, 0), 100, false).as_deref(), Some("1"));
-        assert_eq!(told(timeouts(0, 40), 70, false).as_deref(), Some("40"));
+        assert_eq!(told(timeouts(100, 0), 0, false), Some(100));
+        assert_eq!(told(timeouts(100, 40), 0, false), Some(40));
+        assert_eq!(told(timeouts(100, 40), 0, true), Some(100));
+        assert_eq!(told(timeouts(100, 40), 70, false), Some(30));
+        assert_eq!(told(timeouts(100, 0), 100, false), Some(1));
+        assert_eq!(told(timeouts(0, 40), 70, false), Some(40));
     }
 }

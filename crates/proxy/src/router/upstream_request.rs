@@ -42,11 +42,13 @@ pub(crate) enum UpstreamEvent {
     Reset(ResetReason),
 }
 
-/// Times that one attempt may take, from when both the request is complete and the connection is there.
+/// Times that one attempt may take; the first two from when both the request is complete and the connection is there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct PerTry {
     pub(crate) timeout: Option<Duration>,
     pub(crate) idle_timeout: Option<Duration>,
+    /// From when the connection is there: the cluster's `max_stream_duration`, or what a filter says instead.
+    pub(crate) max_duration: Option<Duration>,
 }
 
 /// A request on its way to a host, and the response on its way back. Headers and trailers are read from the stream when
@@ -430,7 +432,7 @@ impl UpstreamRequest {
         if self.request_complete {
             self.arm_per_try(now);
         }
-        self.deadline = self.cluster.config.http.max_stream_duration.map(|max| now + max);
+        self.deadline = self.per_try.max_duration.map(|max| now + max);
         self.host().outlier().put_result(OutlierResult::LocalOriginConnectSuccess, None);
         let active = ActiveRequest::new(&self.cluster, connection.pool().host(), slot);
         self.state = State::Open(Box::new(Exchange {
