@@ -11,6 +11,7 @@
 mod check;
 mod convert;
 mod diagnostics;
+mod dump;
 mod load;
 pub mod model;
 mod node;
@@ -23,6 +24,7 @@ mod suggest;
 
 pub use self::{
     diagnostics::{Diagnostic, Diagnostics, Severity},
+    dump::message_to_json,
     load::{Format, LoadOptions, Loaded, Unsupported, load_file, load_str},
     runtime_value::parse_runtime_value,
     schema::{HarmlessField, harmless_fields},

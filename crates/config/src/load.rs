@@ -122,10 +122,12 @@ fn load(report: &mut Report, text: &str, format: Format, options: &LoadOptions) 
         report.file = file;
     }
     Checker::new(schema, report, &unpacked, options.unsupported).root(&message);
-    let message = proto::Bootstrap::decode(wire::encode(&message).as_slice())
+    let serialized = wire::encode(&message);
+    let message = proto::Bootstrap::decode(serialized.as_slice())
         .map_err(|error| report.error("", format!("the schema does not fit: {error}")))
         .ok()?;
-    Some(convert::bootstrap(&mut Context::new(report, options), message))
+    let bootstrap = convert::bootstrap(&mut Context::new(report, options), message);
+    Some(Bootstrap { serialized: serialized.into(), ..bootstrap })
 }
 
 fn read_text(

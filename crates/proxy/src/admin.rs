@@ -1,5 +1,7 @@
 //! The admin interface: Envoy's pages, as answers to requests. No I/O here.
 
+mod clusters;
+mod config_dump;
 mod drain;
 mod health_check;
 mod help;
@@ -14,9 +16,12 @@ mod wasm;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
+use bytes::Bytes;
 use sandgate_host::Host;
 
+use crate::cluster::ClusterTable;
 use crate::drain::DrainDirection;
 use crate::lifecycle::Lifecycle;
 use crate::runtime::Runtime;
@@ -46,6 +51,12 @@ pub struct AdminContext {
     pub node_id: String,
     /// The node's cluster.
     pub node_cluster: String,
+    /// The bootstrap, serialized.
+    pub bootstrap: Bytes,
+    /// What `/clusters` shows.
+    pub(crate) clusters: Option<Arc<ClusterTable>>,
+    /// Since when everything is as it is.
+    started: SystemTime,
     listeners: Mutex<Vec<(String, SocketAddr)>>,
 }
 
@@ -106,6 +117,9 @@ impl AdminContext {
             command_line: serde_json::Value::Null,
             node_id: String::new(),
             node_cluster: String::new(),
+            bootstrap: Bytes::new(),
+            clusters: None,
+            started: SystemTime::now(),
             listeners: Mutex::default(),
         }
     }
@@ -113,6 +127,15 @@ impl AdminContext {
     /// Tells the address that a listener got.
     pub fn add_listener(&self, name: &str, address: SocketAddr) {
         self.listeners.lock().unwrap_or_else(PoisonError::into_inner).push((name.to_owned(), address));
+    }
+
+    /// The bootstrap as JSON; nothing if nobody wrote it.
+    fn bootstrap(&self) -> serde_json::Value {
+        let json = sandgate_config::message_to_json("envoy.config.bootstrap.v3.Bootstrap", &self.bootstrap);
+        json.unwrap_or_else(|error| {
+            log::error!(target: "admin", "the configuration cannot be shown: {error}");
+            serde_json::Value::Object(serde_json::Map::new())
+        })
     }
 
     fn listeners(&self) -> Vec<(String, SocketAddr)> {

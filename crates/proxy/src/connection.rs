@@ -177,6 +177,10 @@ impl Future for Connection {
         let this = self.get_mut();
         let now = Instant::now();
         this.slot.register(cx.waker());
+        if this.worker.is_draining() && this.stream.is_none() {
+            // A request that has come is not to be taken for an idle connection.
+            let _ = this.step(cx, now);
+        }
         this.on_alarm(now);
         for _ in 0..STEPS_PER_POLL {
             let progress = this.step(cx, now);

@@ -47,6 +47,7 @@ pub(crate) fn bootstrap(context: &mut Context<'_>, bootstrap: proto::Bootstrap) 
     let stats_sinks =
         context.list("stats_sinks", stats_sinks, |context, message| stats_sink(context, message, &names, &node));
     Bootstrap {
+        serialized: bytes::Bytes::new(),
         node,
         admin: admin.and_then(|admin| context.field("admin", |context| make_admin(context, admin))),
         listeners,

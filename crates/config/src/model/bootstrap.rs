@@ -19,6 +19,8 @@ pub struct Bootstrap {
     pub clusters: Vec<Cluster>,
     /// `cluster_manager.outlier_detection.event_log_path`: the file that gets a line of JSON for each ejection.
     pub outlier_event_log_path: Option<String>,
+    /// The message itself, serialized: what was written, for who looks at it. Empty if nobody wrote it.
+    pub serialized: Bytes,
     /// `layered_runtime`.
     pub layered_runtime: LayeredRuntime,
     /// `stats_flush_interval`, 5 s: how often histograms are merged and stats are sent.

@@ -1,7 +1,7 @@
 //! The pages there are, with what Envoy's help says of them.
 
 use super::{AdminContext, AdminResponse};
-use super::{drain, health_check, help, listeners, logging, runtime, server, stats, wasm};
+use super::{clusters, config_dump, drain, health_check, help, listeners, logging, runtime, server, stats, wasm};
 
 pub(super) type Parameters = [(String, String)];
 
@@ -49,6 +49,27 @@ pub(super) const PAGES: &[Page] = &[
         parameters: &[],
         mutates: false,
         handler: server::certs,
+    },
+    Page {
+        path: "/clusters",
+        help: "upstream cluster status",
+        parameters: &[
+            ("filter", "Regular expression (Google re2) for filtering clusters by name"),
+        ],
+        mutates: false,
+        handler: clusters::clusters,
+    },
+    Page {
+        path: "/config_dump",
+        help: "dump current Envoy configs",
+        parameters: &[
+            ("resource", "The resource to dump"),
+            ("mask", "The mask to apply. When both resource and mask are specified, the mask is applied to every element in the desired repeated field so that only a subset of fields are returned. The mask is parsed as a Protobuf::FieldMask"),
+            ("name_regex", "Dump only the currently loaded configurations whose names match the specified regex. Can be used with both resource and mask query parameters."),
+            ("include_eds", "Dump currently loaded configuration including EDS. See the response definition for more information"),
+        ],
+        mutates: false,
+        handler: config_dump::config_dump,
     },
     Page {
         path: "/contention",

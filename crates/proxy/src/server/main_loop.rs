@@ -184,6 +184,8 @@ impl Main {
         let act = to_main.clone();
         // A main loop that is gone does nothing any more.
         context.act = Box::new(move |action| drop(act.send(MainCommand::Admin(action))));
+        context.clusters = Some(Arc::clone(&shared.clusters));
+        context.bootstrap = shared.bootstrap.serialized.clone();
         context.host = Some(Arc::clone(&options.host));
         context.logging.clone_from(&options.logging);
         context.command_line = options.command_line.clone();

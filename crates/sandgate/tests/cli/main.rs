@@ -1,5 +1,6 @@
 //! The program as a user meets it.
 
 mod bad_config;
+mod drain;
 mod hello;
 mod support;
