@@ -109,6 +109,7 @@ fn dns_options(context: &mut Context<'_>, message: &proto::Cluster) -> Option<Dn
     Some(DnsOptions {
         refresh_rate: context.duration("dns_refresh_rate", message.dns_refresh_rate).unwrap_or(defaults.refresh_rate),
         failure_refresh_rate,
+        jitter: context.duration("dns_jitter", message.dns_jitter).unwrap_or_default(),
         lookup_family: match Family::try_from(message.dns_lookup_family).ok()? {
             Family::Auto => DnsLookupFamily::Auto,
             Family::V4Only => DnsLookupFamily::V4Only,

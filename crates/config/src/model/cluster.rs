@@ -70,6 +70,8 @@ pub struct DnsOptions {
     pub refresh_rate: Duration,
     /// After a failed resolution: base and greatest interval of the jittered backoff. By default `refresh_rate` without backoff.
     pub failure_refresh_rate: Option<(Duration, Duration)>,
+    /// Up to so much is added to `refresh_rate` at random. None by default.
+    pub jitter: Duration,
     /// Which addresses are wanted.
     pub lookup_family: DnsLookupFamily,
 }
@@ -237,6 +239,7 @@ impl Default for DnsOptions {
         Self {
             refresh_rate: Duration::from_secs(5),
             failure_refresh_rate: None,
+            jitter: Duration::ZERO,
             lookup_family: DnsLookupFamily::default(),
         }
     }

@@ -4,65 +4,66 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sandgate_config::model::{Cluster, Discovery, DnsLookupFamily, DnsOptions, EndpointAddress};
+use sandgate_config::model::{Cluster, Discovery, DnsLookupFamily, DnsOptions, Endpoint, EndpointAddress};
 
 use super::manager::ClusterEntry;
 use super::{PrioritySet, host_sets};
 
-/// What a round of lookups of one cluster gave.
-struct Round {
-    found: Vec<((String, u16), Vec<SocketAddr>)>,
-    failed: bool,
-}
-
-/// Resolves one DNS cluster again and again.
+/// Resolves the address of one endpoint of a DNS cluster again and again; every endpoint has its own time, as in Envoy.
 pub(crate) struct Resolver {
     config: Arc<Cluster>,
     options: DnsOptions,
-    /// What was found last, by name: a name that fails keeps what it had.
-    known: Vec<((String, u16), Vec<SocketAddr>)>,
+    /// Of the endpoint, counted over all localities.
+    index: usize,
+    address: EndpointAddress,
     failures: u32,
 }
 
 /// What a resolution changed, for stats and workers.
 #[derive(Debug)]
 pub(crate) struct Resolution {
-    /// Whether every name was found.
+    /// Whether the name was found.
     pub(crate) succeeded: bool,
     /// The hosts now, if they are others than before.
     pub(crate) hosts: Option<Arc<PrioritySet>>,
 }
 
 impl Resolver {
-    /// A resolver for `config`, or nothing if its addresses are given.
-    pub(crate) fn new(config: &Arc<Cluster>) -> Option<Self> {
+    /// A resolver for each endpoint of `config`; none if its addresses are given.
+    pub(crate) fn all(config: &Arc<Cluster>) -> Vec<Self> {
         let options = match &config.discovery {
-            Discovery::Static => return None,
-            Discovery::StrictDns(options) | Discovery::LogicalDns(options) => options.clone(),
+            Discovery::Static => return Vec::new(),
+            Discovery::StrictDns(options) | Discovery::LogicalDns(options) => options,
         };
-        Some(Self { config: Arc::clone(config), options, known: Vec::new(), failures: 0 })
+        let endpoints = config.localities.iter().flat_map(|locality| &locality.endpoints);
+        let resolver = |(index, endpoint): (usize, &Endpoint)| Self {
+            config: Arc::clone(config),
+            options: options.clone(),
+            index,
+            address: endpoint.address.clone(),
+            failures: 0,
+        };
+        endpoints.enumerate().map(resolver).collect()
     }
 
-    /// Looks all names up, once.
+    /// The index of the endpoint, counted over all localities.
+    pub(crate) fn endpoint(&self) -> usize {
+        self.index
+    }
+
+    /// Looks the address up, once. A name that fails keeps what it had.
     pub(crate) async fn resolve(&mut self, entry: &ClusterEntry) -> Resolution {
-        let round = self.look_up().await;
-        self.failures = if round.failed { self.failures.saturating_add(1) } else { 0 };
-        for (name, addresses) in round.found {
-            match self.known.iter_mut().find(|(known, _)| *known == name) {
-                Some((_, old)) => *old = addresses,
-                None => self.known.push((name, addresses)),
-            }
-        }
+        let found = self.look_up().await;
+        self.failures = if found.is_some() { 0 } else { self.failures.saturating_add(1) };
+        let Some(found) = found else { return Resolution { succeeded: false, hosts: None } };
+        entry.set_resolved(self.index, found);
         let old = entry.hosts();
-        let hosts = Arc::new(host_sets(&self.config, &old, |host, port| {
-            let known = self.known.iter().find(|((name, p), _)| name == host && *p == port);
-            known.map(|(_, addresses)| addresses.clone()).unwrap_or_default()
-        }));
+        let hosts = Arc::new(host_sets(&self.config, &old, |index| entry.resolved(index)));
         let changed = !hosts.is_same(&old);
         if changed {
             entry.set_hosts(Arc::clone(&hosts));
         }
-        Resolution { succeeded: !round.failed, hosts: changed.then_some(hosts) }
+        Resolution { succeeded: true, hosts: changed.then_some(hosts) }
     }
 
     /// How long to wait before the next time.
@@ -74,29 +75,48 @@ impl Resolver {
                 let ceiling = base.saturating_mul(factor).min(max).max(Duration::from_millis(1));
                 Duration::from_millis(fastrand::u64(..=u64::try_from(ceiling.as_millis()).unwrap_or(u64::MAX)))
             }
-            _ => self.options.refresh_rate,
+            _ => self.options.refresh_rate + self.jitter(),
         }
     }
 
-    async fn look_up(&self) -> Round {
-        let mut round = Round { found: Vec::new(), failed: false };
-        for endpoint in self.config.localities.iter().flat_map(|locality| &locality.endpoints) {
-            let EndpointAddress::Name { host, port } = &endpoint.address else { continue };
-            match tokio::net::lookup_host((host.as_str(), *port)).await {
-                Ok(addresses) => {
-                    let addresses = wanted(addresses.collect(), self.options.lookup_family);
-                    log::debug!(target: "upstream", "DNS refresh of {host}: {addresses:?}");
-                    round.failed |= addresses.is_empty();
-                    round.found.push(((host.clone(), *port), addresses));
-                }
-                Err(error) => {
-                    log::debug!(target: "upstream", "DNS resolution of {host} failed: {error}");
-                    round.failed = true;
-                }
+    fn jitter(&self) -> Duration {
+        let jitter = u64::try_from(self.options.jitter.as_millis()).unwrap_or(u64::MAX);
+        Duration::from_millis(if jitter == 0 { 0 } else { fastrand::u64(..jitter) })
+    }
+
+    /// What there is of the wanted family; nothing if that failed.
+    async fn look_up(&self) -> Option<Vec<SocketAddr>> {
+        let (host, port) = match &self.address {
+            EndpointAddress::Ip(address) => return Some(vec![*address]),
+            EndpointAddress::Name { host, port } => (host, *port),
+        };
+        match tokio::net::lookup_host((host.as_str(), port)).await {
+            Ok(addresses) => {
+                let addresses = wanted(addresses.collect(), self.options.lookup_family);
+                log::debug!(target: "upstream", "DNS refresh of {host}: {addresses:?}");
+                self.accepted(addresses)
+            }
+            Err(error) => {
+                log::debug!(target: "upstream", "DNS resolution of {host} failed: {error}");
+                if is_not_found(&error) { self.accepted(Vec::new()) } else { None }
             }
         }
-        round
     }
+}
+
+impl Resolver {
+    /// A name without addresses is an answer in a `STRICT_DNS` cluster, and a failure in a `LOGICAL_DNS` one (observed in
+    /// Envoy 1.40).
+    fn accepted(&self, addresses: Vec<SocketAddr>) -> Option<Vec<SocketAddr>> {
+        let logical = matches!(self.config.discovery, Discovery::LogicalDns(_));
+        (!logical || !addresses.is_empty()).then_some(addresses)
+    }
+}
+
+/// Whether the name has no addresses, as far as the system's resolver says so; it has no other way than its words.
+fn is_not_found(error: &std::io::Error) -> bool {
+    let text = error.to_string();
+    text.contains("Name or service not known") || text.contains("No address associated with hostname")
 }
 
 /// The addresses of the wanted family, without duplicates, in the order of the answer.

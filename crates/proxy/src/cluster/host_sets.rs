@@ -6,26 +6,29 @@ use std::sync::Arc;
 use sandgate_config::model::{Cluster, Discovery, Endpoint, EndpointAddress};
 use sandgate_load_balancing::{HealthFlag, Host, Locality, PrioritySet};
 
-/// The hosts of `cluster`, `addresses` giving what the name of an endpoint resolved to. Hosts that are in `old` already
+/// The hosts of `cluster`, `addresses` giving what the name of an endpoint resolved to, by its index over all localities. Hosts that are in `old` already
 /// stay the objects they are, with their health and their numbers. An address that is there already is another host, as in
 /// Envoy 1.40 (observed).
 pub(crate) fn host_sets(
     cluster: &Cluster,
     old: &PrioritySet,
-    addresses: impl Fn(&str, u16) -> Vec<SocketAddr>,
+    addresses: impl Fn(usize) -> Vec<SocketAddr>,
 ) -> PrioritySet {
     let logical = matches!(cluster.discovery, Discovery::LogicalDns(_));
     let mut hosts: Vec<Arc<Host>> = Vec::new();
     let mut weights = Vec::new();
+    let mut index = 0;
+    let is_static = matches!(cluster.discovery, Discovery::Static);
     for group in &cluster.localities {
         let (region, zone, sub_zone) = (group.region.clone(), group.zone.clone(), group.sub_zone.clone());
         let locality = Arc::new(Locality { region, zone, sub_zone });
         weights.push((group.priority, Arc::clone(&locality), group.load_balancing_weight));
         for endpoint in &group.endpoints {
             let found = match &endpoint.address {
-                EndpointAddress::Ip(address) => vec![*address],
-                EndpointAddress::Name { host, port } => addresses(host, *port),
+                EndpointAddress::Ip(address) if is_static => vec![*address],
+                EndpointAddress::Ip(_) | EndpointAddress::Name { .. } => addresses(index),
             };
+            index += 1;
             if logical {
                 let Some(address) = found.first() else { continue };
                 // The one host of a logical cluster keeps its connections when it moves.

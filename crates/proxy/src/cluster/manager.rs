@@ -1,6 +1,7 @@
 //! All clusters: what is shared, and what a worker has of them.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -24,6 +25,8 @@ pub(crate) struct ClusterEntry {
     pub(crate) resources: Arc<PriorityResources>,
     /// What outlier detection compares hosts with.
     pub(crate) outlier_rates: Arc<ClusterRates>,
+    /// What was found last of each endpoint, counted over all localities; only of DNS clusters.
+    resolved: Mutex<HashMap<usize, Vec<SocketAddr>>>,
     /// The latest hosts: what a worker begins with.
     hosts: Mutex<Arc<PrioritySet>>,
 }
@@ -40,6 +43,7 @@ impl ClusterTable {
             resources: PriorityResources::new(&config.circuit_breakers),
             config: Arc::new(config),
             outlier_rates: Arc::default(),
+            resolved: Mutex::default(),
             hosts: Mutex::default(),
         };
         Arc::new(Self { entries: clusters.into_iter().map(entry).collect() })
@@ -53,6 +57,16 @@ impl ClusterEntry {
 
     pub(crate) fn set_hosts(&self, hosts: Arc<PrioritySet>) {
         *self.hosts.lock().unwrap_or_else(PoisonError::into_inner) = hosts;
+    }
+
+    /// What the address of an endpoint resolved to last.
+    pub(crate) fn resolved(&self, endpoint: usize) -> Vec<SocketAddr> {
+        let resolved = self.resolved.lock().unwrap_or_else(PoisonError::into_inner);
+        resolved.get(&endpoint).cloned().unwrap_or_default()
+    }
+
+    pub(crate) fn set_resolved(&self, endpoint: usize, addresses: Vec<SocketAddr>) {
+        self.resolved.lock().unwrap_or_else(PoisonError::into_inner).insert(endpoint, addresses);
     }
 
     /// Sorts the hosts anew by the health they have now, for the main thread to push to the workers; nothing if that

@@ -1,7 +1,9 @@
 //! Host sets: given ones at the start, resolved ones again and again.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
+use sandgate_config::model::Discovery;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::cluster::{ClusterManager, ClusterTable, PrioritySet, Resolution, Resolver, WorkerCluster, host_sets};
@@ -11,13 +13,14 @@ use crate::worker::guarded;
 #[derive(Debug)]
 pub(super) struct HostUpdate {
     pub(super) cluster: usize,
+    endpoint: usize,
     resolution: Resolution,
 }
 
 /// Puts given addresses in place.
 pub(super) fn set_static_hosts(clusters: &ClusterTable) {
     for entry in &clusters.entries {
-        entry.set_hosts(Arc::new(host_sets(&entry.config, &PrioritySet::default(), |_, _| Vec::new())));
+        entry.set_hosts(Arc::new(host_sets(&entry.config, &PrioritySet::default(), |_| Vec::new())));
     }
 }
 
@@ -25,7 +28,7 @@ pub(super) fn set_static_hosts(clusters: &ClusterTable) {
 pub(super) fn start(clusters: &Arc<ClusterTable>) -> UnboundedReceiver<HostUpdate> {
     let (updates, inbox) = unbounded_channel();
     for (index, entry) in clusters.entries.iter().enumerate() {
-        if let Some(resolver) = Resolver::new(&entry.config) {
+        for resolver in Resolver::all(&entry.config) {
             let task = resolve(index, resolver, Arc::clone(clusters), updates.clone());
             tokio::task::spawn_local(guarded("resolver", task));
         }
@@ -40,9 +43,10 @@ async fn resolve(
     updates: UnboundedSender<HostUpdate>,
 ) {
     let Some(entry) = clusters.entries.get(index) else { return };
+    let endpoint = resolver.endpoint();
     loop {
         let resolution = resolver.resolve(entry).await;
-        if updates.send(HostUpdate { cluster: index, resolution }).is_err() {
+        if updates.send(HostUpdate { cluster: index, endpoint, resolution }).is_err() {
             return;
         }
         tokio::time::sleep(resolver.delay()).await;
@@ -55,23 +59,22 @@ pub(super) async fn first_round(
     updates: &mut UnboundedReceiver<HostUpdate>,
     clusters: &ClusterManager,
 ) {
-    let mut waiting: Vec<_> = table
+    let mut waiting: HashSet<_> = table
         .entries
         .iter()
         .enumerate()
-        .filter(|(_, entry)| Resolver::new(&entry.config).is_some())
-        .map(|(index, _)| index)
+        .flat_map(|(cluster, entry)| (0..Resolver::all(&entry.config).len()).map(move |endpoint| (cluster, endpoint)))
         .collect();
     let deadline = tokio::time::Instant::now() + super::FIRST_RESOLUTION;
     while !waiting.is_empty() {
         match tokio::time::timeout_at(deadline, updates.recv()).await {
             Ok(Some(update)) => {
                 let _ = update.apply(clusters);
-                waiting.retain(|index| *index != update.cluster);
+                waiting.remove(&(update.cluster, update.endpoint));
             }
             Ok(None) => return,
             Err(_) => {
-                log::warn!(target: "upstream", "{} clusters are not resolved yet; starting without their hosts", waiting.len());
+                log::warn!(target: "upstream", "{} names are not resolved yet; starting without their hosts", waiting.len());
                 return;
             }
         }
@@ -83,8 +86,9 @@ pub(super) fn count_members(table: &ClusterTable, clusters: &ClusterManager) {
     for (entry, cluster) in table.entries.iter().zip(clusters.iter()) {
         let hosts = entry.hosts();
         cluster.transport_stats.total_match_count().add(hosts.hosts.len() as u64);
-        if !hosts.hosts.is_empty() && Resolver::new(&entry.config).is_none() {
-            cluster.stats.membership_change().inc();
+        if matches!(entry.config.discovery, Discovery::Static) {
+            let filled = hosts.priorities.iter().filter(|priority| !priority.all.is_empty());
+            cluster.stats.membership_change().add(filled.count() as u64);
         }
         show_membership(cluster, &hosts);
         cluster.stats.warming_state().set(0);
@@ -110,7 +114,12 @@ impl HostUpdate {
             true => stats.update_success().inc(),
             false => stats.update_failure().inc(),
         }
-        let hosts = self.resolution.hosts.clone()?;
+        let Some(hosts) = self.resolution.hosts.clone() else {
+            if self.resolution.succeeded {
+                stats.update_no_rebuild().inc();
+            }
+            return None;
+        };
         stats.membership_change().inc();
         show_membership(cluster, &hosts);
         cluster.update(&hosts);
