@@ -95,9 +95,9 @@ pub struct StreamInfo {
     pub virtual_host_metadata: Bytes,
     /// Serialized dynamic metadata of the stream; empty if there is none.
     pub dynamic_metadata: Bytes,
-    /// The hosts of all attempts, in order.
+    /// The host of the last attempt, once there is a connection to it (Envoy 1.40 forgets those before).
     pub hosts_attempted: SmallVec<[AttemptedHost; 1]>,
-    /// The upstream connections of all attempts, in order.
+    /// The upstream connection of the last attempt.
     pub connection_ids_attempted: SmallVec<[u64; 2]>,
     /// The upstream side.
     pub upstream: UpstreamInfo,

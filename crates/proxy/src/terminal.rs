@@ -125,6 +125,7 @@ impl AdminTerminal {
         for (name, value) in response.headers() {
             headers.append(name.as_bytes(), value.as_bytes());
         }
+        self.stream.info_mut().response_code_details = Some("admin_filter_response".to_owned());
         self.headers = Some(headers);
         self.body = Some(Bytes::from(response.body));
     }

@@ -27,6 +27,12 @@ pub(super) fn access_logs(context: &mut Context<'_>, field: &str, messages: Vec<
     context.list(field, messages, access_log)
 }
 
+/// A log to a file in Envoy's default format.
+pub(super) fn default_file(context: &mut Context<'_>, path: String) -> Option<AccessLog> {
+    let format = substitution_format::access_log_default(context)?;
+    Some(AccessLog { filter: None, sink: AccessLogSink::File(path), format, origin: context.origin() })
+}
+
 fn access_log(context: &mut Context<'_>, message: proto::AccessLog) -> Option<AccessLog> {
     let filter = message.filter.map(|message| context.field("filter", |context| filter(context, message)));
     let config = message.config_type.as_ref().map(|ConfigType::TypedConfig(config)| config);

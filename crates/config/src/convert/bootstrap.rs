@@ -7,7 +7,9 @@ use std::{
 
 use prost::Message;
 
-use super::{Context, address, cluster::cluster, listener::listener, runtime::layered_runtime, stats::stats_sink};
+use super::{
+    Context, access_log, address, cluster::cluster, listener::listener, runtime::layered_runtime, stats::stats_sink,
+};
 use crate::{
     diagnostics::Severity,
     model::{Admin, Bootstrap, Cluster, LayeredRuntime, Listener, Node, StatsConfig},
@@ -87,8 +89,13 @@ fn make_admin(context: &mut Context<'_>, admin: proto::Admin) -> Option<Admin> {
         return None;
     };
     let origin = context.origin();
+    let mut access_logs = access_log::access_logs(context, "access_log", admin.access_log);
+    if !admin.access_log_path.is_empty() {
+        let path = admin.access_log_path;
+        access_logs.extend(context.field("access_log_path", |context| access_log::default_file(context, path)));
+    }
     let (address, _) = context.field("address", |context| address::bind_address(context, address))?;
-    Some(Admin { address, origin })
+    Some(Admin { address, access_logs, origin })
 }
 
 fn check_clusters(context: &mut Context<'_>, clusters: &[Cluster]) {

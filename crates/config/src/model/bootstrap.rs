@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
 
-use super::{Cluster, LayeredRuntime, Listener, Origin, StatsConfig, StatsSink};
+use super::{AccessLog, Cluster, LayeredRuntime, Listener, Origin, StatsConfig, StatsSink};
 
 /// Envoy's `envoy.config.bootstrap.v3.Bootstrap`.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -47,10 +47,12 @@ pub struct Node {
 }
 
 /// Envoy's `envoy.config.bootstrap.v3.Admin`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Admin {
     /// Where it listens; port 0 lets the system choose.
     pub address: SocketAddr,
+    /// What is written of requests to it (`access_log` and `access_log_path`).
+    pub access_logs: Vec<AccessLog>,
     /// Where it stands.
     pub origin: Origin,
 }

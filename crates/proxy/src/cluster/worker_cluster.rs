@@ -20,6 +20,8 @@ pub(crate) struct WorkerCluster {
     pub(crate) config: Arc<Cluster>,
     /// The name, for stream infos; this worker's own, so that counting references to it stays on this core.
     pub(crate) name: Arc<str>,
+    /// The name in logs, if it is another one.
+    pub(crate) alt_name: Option<Arc<str>>,
     /// Serialized metadata; empty if there is none.
     pub(crate) metadata: Bytes,
     resources: Arc<PriorityResources>,
@@ -61,6 +63,7 @@ impl WorkerCluster {
         let balancer = LoadBalancer::new(balancing, &Arc::default(), runtime, fastrand::Rng::new(), Instant::now());
         Rc::new(Self {
             name: config.name.as_str().into(),
+            alt_name: (!config.alt_stat_name.is_empty()).then(|| config.alt_stat_name.as_str().into()),
             metadata: config.metadata.as_deref().map(Bytes::copy_from_slice).unwrap_or_default(),
             resources: Arc::clone(resources),
             stats: ClusterStats::new(store, stat_name),

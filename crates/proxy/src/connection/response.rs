@@ -176,7 +176,7 @@ impl Connection {
         if short {
             self.drain = Drain::Closing;
         }
-        let prompt = self.message.framed_by_close || self.message.wants_close && request_complete;
+        let prompt = self.message.framed_by_close || (self.message.wants_close || short) && request_complete;
         let broken = self.message.broken;
         self.message = super::request::Message::default();
         self.idle_since = now;

@@ -6,7 +6,7 @@ use std::task::Context;
 use std::time::{Duration, Instant};
 
 use sandgate_config::model::RoutingPriority;
-use sandgate_filter::{AttemptedHost, Stream, UpstreamInfo, is_grpc_request, response_flag};
+use sandgate_filter::{Stream, UpstreamInfo, is_grpc_request, response_flag};
 use sandgate_http::{Direction, HeaderMap};
 
 use super::grpc_timeout::set_grpc_timeout;
@@ -34,6 +34,7 @@ impl Router {
         {
             let mut info = self.stream.info_mut();
             info.cluster_name = Some(Arc::clone(&cluster.name));
+            info.cluster_alt_name.clone_from(&cluster.alt_name);
             info.upstream.cluster_metadata = cluster.metadata.clone();
             info.upstream.cluster_endpoints = Some(cluster.host_count() as u64);
         }
@@ -119,7 +120,9 @@ impl Router {
             info.upstream.attempt_count = self.attempts;
             info.upstream.address = Some(host.address());
             let name = Arc::clone(&host.hostname);
-            info.hosts_attempted.push(AttemptedHost { address: host.address(), name: Arc::clone(&name) });
+            // Only hosts that a connection stood to count, and only of the last attempt (observed in Envoy 1.40).
+            info.hosts_attempted.clear();
+            info.connection_ids_attempted.clear();
             info.upstream.host_name = Some(name);
             info.upstream.host_metadata = host.metadata.clone();
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use sandgate_filter::{ByteMeter, Stream, UpstreamInfo};
+use sandgate_filter::{AttemptedHost, ByteMeter, Stream, UpstreamInfo};
 use sandgate_http::h1::{BodyEncoder, RequestEncodeOptions, encode_request};
 use sandgate_http::{BodyBuffer, Direction, HeaderMap};
 
@@ -428,7 +428,12 @@ impl UpstreamRequest {
             connection.note(info);
             info.pool_ready = Some(waited);
         });
-        self.stream.info_mut().connection_ids_attempted.push(connection.id());
+        {
+            let mut info = self.stream.info_mut();
+            let host = self.pool.host();
+            info.connection_ids_attempted.push(connection.id());
+            info.hosts_attempted.push(AttemptedHost { address: host.address(), name: Arc::clone(&host.hostname) });
+        }
         if self.request_complete {
             self.arm_per_try(now);
         }

@@ -102,11 +102,17 @@ fn build_one(
 }
 
 /// The connection manager of the admin interface.
-pub(super) fn build_admin(context: &Arc<AdminContext>, worker: &Worker, store: &StatsStore) -> Rc<Hcm> {
+pub(super) fn build_admin(
+    context: &Arc<AdminContext>,
+    access_logs: Vec<model::AccessLog>,
+    worker: &Worker,
+    store: &StatsStore,
+) -> Rc<Hcm> {
     let mut config = model::HttpConnectionManager::new("admin", RouteConfiguration::default(), Vec::new());
     // As Envoy's: nobody in front of it is trusted, and a request id is of no use.
     config.use_remote_address = true;
     config.generate_request_id = false;
+    config.access_logs = access_logs;
     config.codec_type = model::CodecType::Http1;
     assemble(Parts {
         config: Arc::new(config),

@@ -209,7 +209,8 @@ impl Main {
         let admin_address = admin.as_ref().map(|admin| admin.address);
         if let Some(admin) = admin {
             log::info!(target: "admin", "admin address: {}", admin.address);
-            let hcm = super::hcm::build_admin(&Arc::new(context), &local.worker, &options.stats);
+            let logs = shared.bootstrap.admin.as_ref().map(|admin| admin.access_logs.clone()).unwrap_or_default();
+            let hcm = super::hcm::build_admin(&Arc::new(context), logs, &local.worker, &options.stats);
             let sockets = listening(admin)?;
             let _ = listen(&local.worker, &[hcm], sockets);
         }
@@ -396,5 +397,6 @@ const FIRST_RESOLUTION: Duration = Duration::from_secs(5);
 /// All access logs of a configuration.
 fn access_logs(bootstrap: &Bootstrap) -> impl Iterator<Item = &AccessLog> {
     let chains = bootstrap.listeners.iter().flat_map(|listener| &listener.filter_chains);
-    chains.flat_map(|chain| &chain.http_connection_manager.access_logs)
+    let logs = chains.flat_map(|chain| &chain.http_connection_manager.access_logs);
+    logs.chain(bootstrap.admin.iter().flat_map(|admin| &admin.access_logs))
 }
