@@ -57,6 +57,10 @@ pub(super) fn cluster(context: &mut Context<'_>, mut message: proto::Cluster) ->
         .outlier_detection
         .take()
         .and_then(|message| context.field("outlier_detection", |context| outlier_detection(context, &message)));
+    let common_lb = message.common_lb_config.unwrap_or_default();
+    let update_merge_window = context.field("common_lb_config", |context| {
+        context.duration("update_merge_window", common_lb.update_merge_window).unwrap_or(Duration::from_secs(1))
+    });
     Some(Cluster {
         name: message.name,
         alt_stat_name: message.alt_stat_name,
@@ -70,6 +74,8 @@ pub(super) fn cluster(context: &mut Context<'_>, mut message: proto::Cluster) ->
         socket: upstream_socket(context, message.upstream_connection_options, message.upstream_bind_config),
         per_connection_buffer_limit_bytes: message.per_connection_buffer_limit_bytes.unwrap_or(1 << 20),
         health_check,
+        update_merge_window,
+        ignore_new_hosts_until_first_hc: common_lb.ignore_new_hosts_until_first_hc,
         ignore_health_on_host_removal: message.ignore_health_on_host_removal,
         outlier_detection,
         http: http?,

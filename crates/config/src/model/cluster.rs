@@ -32,6 +32,11 @@ pub struct Cluster {
     pub per_connection_buffer_limit_bytes: u32,
     /// Endpoints are asked how they are.
     pub health_check: Option<HealthCheck>,
+    /// `common_lb_config.update_merge_window`: changes of health within it are told to the threads as one. 1 s by default; 0 is none.
+    pub update_merge_window: Duration,
+    /// `common_lb_config.ignore_new_hosts_until_first_hc`: an endpoint that a name begins to resolve to does not count before its
+    /// first check, rather than as unhealthy.
+    pub ignore_new_hosts_until_first_hc: bool,
     /// An endpoint that names no longer resolve to goes at once, though its checks may pass.
     pub ignore_health_on_host_removal: bool,
     /// Endpoints that answer badly are left out for a while.
@@ -205,6 +210,8 @@ impl Cluster {
             localities: Vec::new(),
             per_connection_buffer_limit_bytes: 1 << 20,
             health_check: None,
+            update_merge_window: Duration::from_secs(1),
+            ignore_new_hosts_until_first_hc: false,
             ignore_health_on_host_removal: false,
             outlier_detection: None,
             http: UpstreamHttpOptions::default(),

@@ -63,6 +63,9 @@ fn new_host(
     let host = Host::new(endpoint, address, priority, locality, logical);
     if cluster.health_check.is_some() && !endpoint.health_check.disabled {
         host.flags.set(HealthFlag::FailedActiveHc);
+        if cluster.ignore_new_hosts_until_first_hc && !matches!(cluster.discovery, Discovery::Static) {
+            host.flags.set(HealthFlag::PendingActiveHc);
+        }
     }
     host
 }

@@ -3,6 +3,7 @@
 mod dns;
 mod drains;
 mod health;
+mod merge_window;
 mod workers;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
@@ -315,6 +316,7 @@ impl Main {
     fn on_update(&mut self, update: &HostUpdate) {
         if let Some(hosts) = update.apply(&self.local.worker.clusters) {
             self.health.set_hosts(update.cluster, &hosts.hosts);
+            self.health.hosts_told(update.cluster);
             self.workers.update(update.cluster, &hosts);
         }
     }
@@ -322,7 +324,7 @@ impl Main {
 
 impl Main {
     /// The health of a cluster's hosts has changed: tells all threads.
-    fn on_health(&self, update: &HealthUpdate) {
+    fn on_health(&mut self, update: &HealthUpdate) {
         let (entry, cluster) =
             (self.clusters.entries.get(update.cluster), self.local.worker.clusters.at(update.cluster));
         let (Some(entry), Some(cluster)) = (entry, cluster) else { return };
@@ -330,9 +332,23 @@ impl Main {
             && let Some(hosts) = entry.reload_healthy_hosts()
         {
             dns::show_membership(cluster, &hosts);
+            if !self.health.may_tell(update.cluster, entry.config.update_merge_window) {
+                return self.drain_failed(update);
+            }
             cluster.update(&hosts);
             self.workers.update(update.cluster, &hosts);
         }
+        if update.merged {
+            let hosts = entry.hosts();
+            cluster.update(&hosts);
+            self.workers.update(update.cluster, &hosts);
+        }
+        self.drain_failed(update);
+    }
+
+    /// Connections to hosts that have failed take no more requests. This does not wait.
+    fn drain_failed(&self, update: &HealthUpdate) {
+        let Some(cluster) = self.local.worker.clusters.at(update.cluster) else { return };
         for host in &update.failed {
             cluster.drain_host(host, std::time::Instant::now());
             self.workers.host_failed(update.cluster, host);

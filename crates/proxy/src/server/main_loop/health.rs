@@ -1,13 +1,14 @@
 //! Health of all clusters' hosts: active checks and outlier detection, and what follows for the lists of hosts.
 
 use std::sync::{Arc, Weak};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use sandgate_config::model::{HealthCheckKind, OutlierDetection};
 use sandgate_load_balancing::{HealthCheckMonitor, HealthFlag, Host};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::Shared;
+use super::merge_window::{MergeWindow, Told};
 use crate::cluster::{ClusterEntry, ClusterManager};
 use crate::event_file::EventFile;
 use crate::health::{CheckResult, Checker, CheckerParts, EventLog, Transition};
@@ -27,6 +28,8 @@ pub(super) enum Report {
     Sign(usize, Weak<Host>, Sign),
     /// An interval of outlier detection is over.
     Interval(usize),
+    /// The update of a cluster's hosts with this number has waited long enough.
+    Merged(usize, u64),
 }
 
 /// What a report means for the threads.
@@ -35,6 +38,8 @@ pub(super) struct HealthUpdate {
     pub(super) cluster: usize,
     /// Lists of hosts are to be made anew.
     pub(super) reload: bool,
+    /// Lists that waited are to be told.
+    pub(super) merged: bool,
     /// Connections to these are to be drained.
     pub(super) failed: Vec<Arc<Host>>,
 }
@@ -55,6 +60,7 @@ struct ClusterHealth {
     checker: Option<Checker>,
     detector: Option<Detector>,
     outlier: Option<Arc<OutlierDetection>>,
+    window: MergeWindow,
 }
 
 /// Where a host's own word about its health goes.
@@ -87,7 +93,13 @@ impl HealthManager {
                 let stats = OutlierDetectionStats::new(&shared.stats, stat_name);
                 Detector::new(config, &manager.runtime, stats, Arc::clone(&entry.outlier_rates), || fastrand::u64(..))
             });
-            manager.clusters.push(ClusterHealth { name: entry.config.name.clone(), checker, detector, outlier });
+            manager.clusters.push(ClusterHealth {
+                name: entry.config.name.clone(),
+                checker,
+                detector,
+                outlier,
+                window: MergeWindow::default(),
+            });
             manager.set_hosts(index, &entry.hosts().hosts);
             manager.arm(index);
         }
@@ -156,6 +168,30 @@ impl HealthManager {
         }));
     }
 
+    /// Whether a cluster's hosts may be told to the threads now. If not, a report says when.
+    pub(super) fn may_tell(&mut self, index: usize, window: Duration) -> bool {
+        let Some(cluster) = self.clusters.get_mut(index) else { return true };
+        match cluster.window.on_health(window, Instant::now()) {
+            Told::Now => true,
+            Told::WithAnother => false,
+            Told::Later(number) => {
+                let reports = self.reports.clone();
+                tokio::task::spawn_local(guarded("host update", async move {
+                    tokio::time::sleep(window).await;
+                    let _ = reports.send(Report::Merged(index, number));
+                }));
+                false
+            }
+        }
+    }
+
+    /// A cluster's hosts are told to the threads.
+    pub(super) fn hosts_told(&mut self, index: usize) {
+        if let Some(cluster) = self.clusters.get_mut(index) {
+            cluster.window.on_told(Instant::now());
+        }
+    }
+
     /// Waits until something is known of every host. The result of each is bounded by its check's timeout.
     pub(super) async fn first_round(&mut self) {
         while self.unknown > 0 {
@@ -195,6 +231,11 @@ impl HealthManager {
                 }
                 self.arm(index);
                 (index, HealthUpdate::default())
+            }
+            Report::Merged(index, number) => {
+                let cluster = self.clusters.get_mut(index);
+                let merged = cluster.is_some_and(|cluster| cluster.window.is_due(number, now));
+                (index, HealthUpdate { merged, ..HealthUpdate::default() })
             }
         };
         update.cluster = index;
