@@ -73,7 +73,7 @@ pub use self::{
     rewrite::{ClusterSpecifier, ClusterWeight, ClusterWeightTarget, HostRewrite, PathRewrite, WeightedClusters},
     route::{
         ClusterNotFoundResponseCode, DirectResponse, Domain, PathMatcher, Route, RouteAction, RouteConfiguration,
-        RouteKind, RouteMatch, RoutingPriority, TlsRequirement, VirtualHost,
+        RouteKind, RouteMatch, RoutingPriority, TlsRequirement, VirtualCluster, VirtualHost,
     },
     runtime::{
         FractionalPercent, LayeredRuntime, RuntimeDouble, RuntimeFeatureFlag, RuntimeFractionalPercent, RuntimeLayer,

@@ -5,6 +5,7 @@ mod entry;
 mod header_mutator;
 mod matcher;
 mod redirect;
+mod request_scope;
 mod rewrite;
 
 use std::collections::HashMap;
@@ -26,8 +27,10 @@ use self::header_mutator::HeaderMutator;
 use self::matcher::{RouteInput, RouteMatcher};
 use self::rewrite::Rewrite;
 use crate::router::ForwardPolicy;
+use crate::stats::StatsStore;
 
 pub(crate) use self::cluster_choice::Chance;
+pub(crate) use self::request_scope::{RequestScope, RequestScopes, VirtualCluster, VirtualClusters};
 pub(crate) use header_mutator::mutate_headers;
 
 /// A route configuration ready to be searched.
@@ -72,6 +75,9 @@ pub(crate) struct RouteEntry {
     rewrite: Option<Rc<Rewrite>>,
     /// Set before the rewrite: a weighted cluster's own.
     cluster_host_rewrite: Option<Rc<str>>,
+    /// What requests are counted by, besides the cluster.
+    virtual_clusters: Option<Rc<VirtualClusters>>,
+    scope: Option<Rc<RequestScope>>,
     /// From the most to the least specific; empty if nothing is said of any filter, as mostly.
     per_filter: Rc<[PerFilterConfig]>,
 }
@@ -94,14 +100,14 @@ pub(crate) enum Target {
 }
 
 impl RouteTable {
-    pub(crate) fn new(config: &RouteConfiguration) -> Self {
+    pub(crate) fn new(config: &RouteConfiguration, store: &StatsStore) -> Self {
         let mut table = Self {
             ignore_port: config.ignore_port_in_host_matching,
             host_header: config.vhost_header.as_ref().map(|name| name.as_bytes().into()),
             ignore_path_parameters: config.ignore_path_parameters_in_path_matching,
             ..Self::default()
         };
-        let scope = TableScope::new(config);
+        let scope = TableScope::new(config, store);
         for host in &config.virtual_hosts {
             let index = table.hosts.len();
             table.hosts.push(HostScope::new(&scope, host).compile(host));

@@ -17,6 +17,7 @@ mod timeouts;
 mod upstream_request;
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -30,7 +31,7 @@ pub(crate) use upstream_request::{UpstreamEvent, UpstreamRequest};
 
 use crate::cluster::WorkerCluster;
 use crate::hcm::{Hcm, TerminalFactory};
-use crate::route_table::{RouteEntry, Target};
+use crate::route_table::{RequestScopes, RouteEntry, Target};
 use crate::worker::Worker;
 use hash_policy::RequestHash;
 use mirror::Mirror;
@@ -78,6 +79,8 @@ pub(crate) struct Router {
     timeouts: Timeouts,
     /// When the route's timeout ends.
     deadline: Option<Instant>,
+    /// What the request is counted by besides the cluster.
+    scopes: RequestScopes,
     /// Attempts so far.
     attempts: u32,
     /// Attempts that run into their time go on beside the next one.
@@ -121,6 +124,7 @@ impl Router {
             request_complete: None,
             timeouts: Timeouts::default(),
             deadline: None,
+            scopes: RequestScopes::new(),
             attempts: 0,
             hedging: false,
             alt_response: false,
@@ -279,6 +283,7 @@ impl Router {
                 if self.refuses_headers() {
                     return;
                 }
+                self.enter_scopes(route);
                 self.forward = Some(Forward { route: Rc::clone(route), cluster: Rc::clone(&cluster) });
                 self.first_attempt(cx, route, &cluster, policy, end_stream, now);
             }
@@ -300,6 +305,16 @@ impl Router {
         self.stream.info_mut().set_response_flag(response_flag::INVALID_ENVOY_REQUEST_HEADERS);
         self.reply(400, &body, &details);
         true
+    }
+
+    /// Finds out what the request is counted by.
+    fn enter_scopes(&mut self, route: &RouteEntry) {
+        let headers = self.stream.headers(Direction::Request);
+        if let Some(cluster) = headers.as_deref().and_then(|headers| route.virtual_cluster(headers)) {
+            self.stream.info_mut().virtual_cluster_name = Some(Arc::clone(&cluster.name));
+            self.scopes.push(Rc::clone(&cluster.scope));
+        }
+        self.scopes.extend(route.scope().cloned());
     }
 
     fn reply(&mut self, status: u32, body: &str, details: &str) {

@@ -106,7 +106,7 @@ impl Distribution {
                 let middle = if right > 0.0 { left + left / (left + right) * width } else { 0.0 };
                 middle * count as f64
             })
-            .sum()
+            .fold(0.0, |sum, part| sum + part)
     }
 
     /// How many values lie in bins that begin at `bound` or below.

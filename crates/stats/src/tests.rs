@@ -227,3 +227,43 @@ fn rejected_stats_are_not_there() {
     assert_eq!(query(&store, &[("filter", "_ms|overflow")]), "");
     assert_eq!(query(&store, &[("filter", "no_filter")]), "listener.l.no_filter_chain_match: 0\n");
 }
+
+#[test]
+fn a_parser_reads_the_prometheus_text() {
+    let store = StatsStore::new();
+    store.configure(StatsSettings {
+        tags: TagProducer::new(true, false, &[TagSpecifier::Fixed("odd-name".into(), "a\"b\\\nc".into())]).unwrap(),
+        ..StatsSettings::default()
+    });
+    let cluster = ClusterStats::new(&store, "one.two:3");
+    cluster.upstream_rq_total().add(5);
+    cluster.upstream_cx_connect_ms().record(7);
+    ClusterCodeStats::new(&store, "one").count(200, false, false);
+    store.merge_histograms();
+    let text = query(&store, &[("format", "prometheus")]);
+    let scrape = prometheus_parse::Scrape::parse(text.lines().map(|line| Ok(line.to_owned()))).unwrap();
+    let value = |name: &str| scrape.samples.iter().find(|sample| sample.metric == name);
+
+    let total = value("envoy_cluster_two_3_upstream_rq_total").unwrap();
+    assert_eq!(total.value, prometheus_parse::Value::Counter(5.0));
+    assert_eq!(total.labels.get("envoy_cluster_name"), Some("one"));
+    assert!(total.labels.get("odd_name").is_some());
+    let code = value("envoy_cluster_external_upstream_rq").unwrap();
+    assert_eq!(code.labels.get("envoy_response_code"), Some("200"));
+    let prometheus_parse::Value::Histogram(buckets) =
+        &value("envoy_cluster_two_3_upstream_cx_connect_ms").unwrap().value
+    else {
+        panic!("{text}")
+    };
+    assert_eq!(buckets.len(), 20);
+    assert_eq!(
+        buckets.iter().filter(|bucket| bucket.count == 0.0).map(|bucket| bucket.less_than).collect::<Vec<_>>(),
+        [0.5, 1.0, 5.0]
+    );
+    // Nothing is lost on the way: every line that is no comment is a sample, or part of a histogram.
+    let plain =
+        text.lines().filter(|line| !line.starts_with('#') && !line.contains("_ms") && !line.contains("_per_cx"));
+    let read = scrape.samples.iter().filter(|sample| !matches!(sample.value, prometheus_parse::Value::Histogram(_)));
+    let read = read.filter(|sample| !sample.metric.contains("_ms") && !sample.metric.contains("_per_cx"));
+    assert_eq!(plain.count(), read.count());
+}

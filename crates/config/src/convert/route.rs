@@ -12,7 +12,8 @@ use super::{
 use crate::{
     model::{
         ClusterNotFoundResponseCode, DirectResponse, Domain, HedgePolicy, PathMatcher, RequestMirrorPolicy,
-        RetryPolicy, Route, RouteAction, RouteConfiguration, RouteKind, RouteMatch, TlsRequirement, VirtualHost,
+        RetryPolicy, Route, RouteAction, RouteConfiguration, RouteKind, RouteMatch, TlsRequirement, VirtualCluster,
+        VirtualHost,
     },
     proto::envoy::config::route::v3::{
         self as proto, route::Action, route_action::ClusterNotFoundResponseCode as Code, route_match::PathSpecifier,
@@ -110,10 +111,12 @@ fn virtual_host(
         mirrors: mirror::mirror_policies(context, message.request_mirror_policies, around),
     };
     let routes = context.list("routes", message.routes, |context, message| route(context, message, around, &policies));
+    let virtual_clusters = context.list("virtual_clusters", message.virtual_clusters, virtual_cluster);
     Some(VirtualHost {
         name: message.name,
         domains,
         routes,
+        virtual_clusters,
         require_tls: match TlsRequirementType::try_from(message.require_tls) {
             Ok(TlsRequirementType::ExternalOnly) => TlsRequirement::ExternalOnly,
             Ok(TlsRequirementType::All) => TlsRequirement::All,
@@ -134,6 +137,14 @@ fn virtual_host(
         per_filter: per_filter(context, message.typed_per_filter_config),
         metadata: message.metadata.map(Into::into),
     })
+}
+
+fn virtual_cluster(context: &mut Context<'_>, message: proto::VirtualCluster) -> Option<VirtualCluster> {
+    if message.headers.is_empty() {
+        context.error("virtual clusters must define 'headers'");
+    }
+    let headers = matcher::headers(context, "headers", message.headers);
+    Some(VirtualCluster { name: message.name, headers })
 }
 
 fn route(
@@ -158,6 +169,7 @@ fn route(
     };
     Some(Route {
         name: message.name,
+        stat_prefix: message.stat_prefix,
         matcher: matcher?,
         kind: kind?,
         request_headers: header_mutations(

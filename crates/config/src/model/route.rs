@@ -45,6 +45,8 @@ pub struct VirtualHost {
     pub domains: Vec<Domain>,
     /// The first that matches is taken; 404 if none does.
     pub routes: Vec<Route>,
+    /// What its requests are counted by, for those that routes forward; the first that matches.
+    pub virtual_clusters: Vec<VirtualCluster>,
     /// Who must come by TLS, or is redirected there.
     pub require_tls: TlsRequirement,
     /// Of its requests.
@@ -55,6 +57,15 @@ pub struct VirtualHost {
     pub per_filter: Vec<PerFilterConfig>,
     /// `envoy.config.core.v3.Metadata`, serialized; `None` if not set. The property `virtual_host_metadata`.
     pub metadata: Option<Bytes>,
+}
+
+/// Envoy's `envoy.config.route.v3.VirtualCluster`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VirtualCluster {
+    /// Not empty.
+    pub name: String,
+    /// Not empty; all have to match.
+    pub headers: Vec<HeaderMatcher>,
 }
 
 /// Envoy's `TlsRequirementType`.
@@ -87,6 +98,8 @@ pub enum Domain {
 pub struct Route {
     /// The property `route_name`; may be empty.
     pub name: String,
+    /// Its requests are counted under `vhost.<virtual host>.route.<stat_prefix>.`; empty: they are not.
+    pub stat_prefix: String,
     /// Which requests it takes.
     pub matcher: RouteMatch,
     /// What it does with them.
@@ -252,6 +265,7 @@ impl VirtualHost {
             name: name.into(),
             domains,
             routes: Vec::new(),
+            virtual_clusters: Vec::new(),
             require_tls: TlsRequirement::None,
             request_headers: HeaderMutations::default(),
             response_headers: HeaderMutations::default(),
@@ -269,6 +283,7 @@ impl Route {
     pub fn new(matcher: RouteMatch, kind: RouteKind) -> Self {
         Self {
             name: String::new(),
+            stat_prefix: String::new(),
             matcher,
             kind,
             request_headers: HeaderMutations::default(),

@@ -18,11 +18,13 @@ use super::header_mutator::{HeaderMutator, with_headers};
 use super::matcher::RouteMatcher;
 use super::redirect::new_url;
 use super::rewrite::{self, Rewrite};
-use super::{CompiledHost, RouteEntry, Target};
+use super::{CompiledHost, RequestScope, RouteEntry, Target, VirtualCluster, VirtualClusters};
 use crate::router::ForwardPolicy;
+use crate::stats::StatsStore;
 
 /// What all routes of a table have in common.
-pub(super) struct TableScope {
+pub(super) struct TableScope<'a> {
+    store: &'a StatsStore,
     request_headers: Rc<HeaderMutations>,
     response_headers: Rc<HeaderMutations>,
     most_specific_wins: bool,
@@ -31,7 +33,8 @@ pub(super) struct TableScope {
 
 /// What all routes of a virtual host have in common.
 pub(super) struct HostScope<'a> {
-    table: &'a TableScope,
+    table: &'a TableScope<'a>,
+    virtual_clusters: Option<Rc<VirtualClusters>>,
     name: Arc<str>,
     metadata: Bytes,
     request_headers: Rc<HeaderMutations>,
@@ -49,9 +52,10 @@ pub(crate) struct DirectReply {
 
 // === impl TableScope ===
 
-impl TableScope {
-    pub(super) fn new(config: &RouteConfiguration) -> Self {
+impl<'a> TableScope<'a> {
+    pub(super) fn new(config: &RouteConfiguration, store: &'a StatsStore) -> Self {
         Self {
+            store,
             request_headers: Rc::new(config.request_headers.clone()),
             response_headers: Rc::new(config.response_headers.clone()),
             most_specific_wins: config.most_specific_header_mutations_wins,
@@ -63,9 +67,10 @@ impl TableScope {
 // === impl HostScope ===
 
 impl<'a> HostScope<'a> {
-    pub(super) fn new(table: &'a TableScope, host: &VirtualHost) -> Self {
+    pub(super) fn new(table: &'a TableScope<'a>, host: &VirtualHost) -> Self {
         Self {
             table,
+            virtual_clusters: VirtualClusters::new(table.store, host),
             name: host.name.as_str().into(),
             metadata: host.metadata.as_deref().map(Bytes::copy_from_slice).unwrap_or_default(),
             request_headers: Rc::new(host.request_headers.clone()),
@@ -138,6 +143,8 @@ impl<'a> HostScope<'a> {
             response_headers: HeaderMutator::default(),
             rewrite: None,
             cluster_host_rewrite: None,
+            virtual_clusters: None,
+            scope: None,
             per_filter: Rc::default(),
         }
     }
@@ -166,6 +173,9 @@ impl<'a> HostScope<'a> {
             ]))),
             rewrite: rewrite_of(route).map(Rc::new),
             cluster_host_rewrite: weight.and_then(|weight| weight.host_rewrite.as_deref()).map(Rc::from),
+            virtual_clusters: self.virtual_clusters.clone(),
+            scope: (!route.stat_prefix.is_empty())
+                .then(|| RequestScope::new(self.table.store, &format!("{}.route.{}", self.name, route.stat_prefix))),
             per_filter: per_filter.into(),
             ..self.bare_entry(target)
         }
@@ -223,6 +233,16 @@ impl RouteEntry {
             cluster.clone_into(name);
         }
         entry
+    }
+
+    /// What a request with these headers belongs to, if the virtual host counts by that.
+    pub(crate) fn virtual_cluster(&self, headers: &HeaderMap) -> Option<&VirtualCluster> {
+        Some(self.virtual_clusters.as_ref()?.of(headers))
+    }
+
+    /// What the route's requests are counted by, if that is wanted.
+    pub(crate) fn scope(&self) -> Option<&Rc<RequestScope>> {
+        self.scope.as_ref()
     }
 
     /// Whether a filter is off, or on though the chain has it off; `None` if nothing is said of it.

@@ -7,6 +7,7 @@ use sandgate_filter::{ConnectionInfo, StreamOptions};
 
 use super::*;
 use crate::runtime::Runtime;
+use crate::stats::StatsStore;
 
 fn direct(status: u16, path: PathMatcher, case_sensitive: bool) -> Route {
     let matcher = RouteMatch { case_sensitive, ..RouteMatch::new(path) };
@@ -61,7 +62,7 @@ fn domains_and_paths_match_as_in_envoy() {
         ],
         ..RouteConfiguration::default()
     };
-    let table = RouteTable::new(&config);
+    let table = RouteTable::new(&config, &StatsStore::new());
     for (host, status) in [
         ("a.com", 201),
         ("A.COM", 201),
@@ -109,7 +110,7 @@ fn ports_are_ignored_if_asked_for() {
         ignore_port_in_host_matching: true,
         ..RouteConfiguration::default()
     };
-    let table = RouteTable::new(&config);
+    let table = RouteTable::new(&config, &StatsStore::new());
     for (host, status) in [("a.com:80", 201), ("a.com", 201), ("[::1]:80", 201), ("[::1]", 201), ("a.com:x", 404)] {
         assert_eq!(find(&table, host, "/"), status, "{host}");
     }

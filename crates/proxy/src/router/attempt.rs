@@ -94,6 +94,9 @@ impl Router {
         }
         if steered || policy.retry.is_some() {
             self.retry = Retry::new(policy.retry.as_ref(), policy.priority, &headers);
+            if let Some(retry) = &mut self.retry {
+                retry.count_in(&self.scopes);
+            }
         }
         if steered {
             headers::consume(&mut headers);
@@ -141,7 +144,7 @@ impl Router {
             None => cluster.config.http.max_stream_duration,
         };
         let per_try = PerTry { max_duration, ..self.timeouts.per_try };
-        let upstream = UpstreamRequest::start(cluster, pool, &self.stream, per_try, acquired, now);
+        let upstream = UpstreamRequest::start(cluster, pool, &self.stream, per_try, &self.scopes, acquired, now);
         let failed = upstream.has_failed();
         self.upstreams.push(upstream);
         if failed {

@@ -41,6 +41,7 @@ impl Router {
     /// Counts a response of the cluster. Requests are internal if a filter says so: from clients the header is removed.
     pub(super) fn charge_cluster(&self, cluster: &WorkerCluster, code: u32, canary: bool) {
         cluster.count_response(code, self.is_internal(), canary);
+        self.scopes.iter().for_each(|scope| scope.codes.count(code));
     }
 
     pub(super) fn is_internal(&self) -> bool {

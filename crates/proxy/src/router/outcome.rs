@@ -254,6 +254,7 @@ impl Router {
 
     /// The route's timeout has passed.
     pub(super) fn on_timeout(&mut self) -> RouterEvent {
+        self.scopes.iter().for_each(|scope| scope.stats.upstream_rq_timeout().inc());
         for (index, upstream) in self.upstreams.iter().enumerate() {
             upstream.cluster().stats.upstream_rq_timeout().inc();
             HostStats::inc(&upstream.host().stats.rq_timeout);
@@ -300,6 +301,7 @@ impl Router {
             if let (Some(complete), Some(upstream)) = (self.request_complete, self.upstreams.get(index)) {
                 let took = milliseconds(now.saturating_duration_since(complete));
                 upstream.cluster().codes.time(took, self.is_internal(), self.canary);
+                self.scopes.iter().for_each(|scope| scope.codes.time(took));
             }
             self.finish();
         }

@@ -16,6 +16,7 @@ use super::host_selection::HostSelection;
 use super::policy::CompiledRetryPolicy;
 use crate::cluster::{Host, LbContext, ResourceGuard, WorkerCluster};
 use crate::pool::HostPool;
+use crate::route_table::RequestScopes;
 use back_off::{BackOffState, reset_interval};
 
 /// What a request needs to be tried again. There is one while no response was passed on, and only if there is a condition
@@ -30,6 +31,8 @@ pub(crate) struct Retry {
     policy: Option<Rc<CompiledRetryPolicy>>,
     priority: RoutingPriority,
     hosts: HostSelection,
+    /// What the request is counted by besides the cluster.
+    scopes: RequestScopes,
     /// A retry is waited for or in flight: its share of the circuit breaker.
     slot: Option<ResourceGuard>,
     /// When the next attempt begins.
@@ -92,6 +95,7 @@ impl Retry {
         }
         let names = request.get(b"x-envoy-retriable-header-names").unwrap_or_default();
         Some(Box::new(Self {
+            scopes: RequestScopes::new(),
             on,
             remaining,
             status_codes,
@@ -126,6 +130,11 @@ impl Retry {
         }
     }
 
+    /// Counts in these scopes, too.
+    pub(crate) fn count_in(&mut self, scopes: &RequestScopes) {
+        self.scopes.clone_from(scopes);
+    }
+
     /// When the next attempt begins, if one is waited for.
     pub(crate) fn due(&self) -> Option<Instant> {
         self.due.map(|due| due.at)
@@ -137,6 +146,7 @@ impl Retry {
         let due = self.due.take_if(|due| due.at <= now)?;
         let stats = &cluster.stats;
         stats.upstream_rq_retry().inc();
+        self.scopes.iter().for_each(|scope| scope.stats.upstream_rq_retry().inc());
         if due.told {
             stats.upstream_rq_retry_backoff_ratelimited().inc();
         } else {
@@ -185,6 +195,7 @@ impl Retry {
         let stats = &cluster.stats;
         if self.slot.take().is_some() && !wanted {
             stats.upstream_rq_retry_success().inc();
+            self.scopes.iter().for_each(|scope| scope.stats.upstream_rq_retry_success().inc());
         }
         self.due = None;
         if !wanted {
@@ -192,11 +203,13 @@ impl Retry {
         }
         if self.remaining == 0 {
             stats.upstream_rq_retry_limit_exceeded().inc();
+            self.scopes.iter().for_each(|scope| scope.stats.upstream_rq_retry_limit_exceeded().inc());
             return RetryStatus::NoRetryLimitExceeded;
         }
         self.remaining -= 1;
         let Some(slot) = cluster.resources(self.priority).acquire_retry() else {
             stats.upstream_rq_retry_overflow().inc();
+            self.scopes.iter().for_each(|scope| scope.stats.upstream_rq_retry_overflow().inc());
             return RetryStatus::NoOverflow;
         };
         self.slot = Some(slot);

@@ -16,6 +16,7 @@ use sandgate_load_balancing::OutlierResult;
 use super::ResetReason;
 use crate::cluster::{Host, HostStats, ResourceGuard, WorkerCluster};
 use crate::pool::{Acquired, CloseSide, ConnectFailure, HostPool, PendingConnection, UpstreamConnection};
+use crate::route_table::RequestScopes;
 use response::ResponseReader;
 
 /// What an upstream request has for the router.
@@ -55,6 +56,8 @@ pub(crate) struct PerTry {
 /// there is a connection to write them to.
 pub(crate) struct UpstreamRequest {
     cluster: Rc<WorkerCluster>,
+    /// What it is counted by besides the cluster.
+    scopes: RequestScopes,
     /// Of the host it goes to.
     pool: Rc<HostPool>,
     stream: Rc<Stream>,
@@ -152,6 +155,7 @@ impl UpstreamRequest {
         now: Instant,
     ) -> Self {
         Self {
+            scopes: RequestScopes::new(),
             cluster: Rc::clone(cluster),
             pool: Rc::clone(pool),
             stream: Rc::clone(stream),
@@ -181,10 +185,12 @@ impl UpstreamRequest {
         pool: &Rc<HostPool>,
         stream: &Rc<Stream>,
         per_try: PerTry,
+        scopes: &RequestScopes,
         acquired: Acquired,
         now: Instant,
     ) -> Self {
         let mut request = Self::new(cluster, pool, stream, per_try, now);
+        request.scopes.clone_from(scopes);
         match acquired {
             Acquired::Overflow => request.overflow = true,
             Acquired::Pending(pending) => request.state = State::Pending(pending),
@@ -439,6 +445,7 @@ impl UpstreamRequest {
         }
         self.deadline = self.per_try.max_duration.map(|max| now + max);
         self.host().outlier().put_result(OutlierResult::LocalOriginConnectSuccess, None);
+        self.scopes.iter().for_each(|scope| scope.stats.upstream_rq_total().inc());
         let active = ActiveRequest::new(&self.cluster, connection.pool().host(), slot);
         self.state = State::Open(Box::new(Exchange {
             connection,

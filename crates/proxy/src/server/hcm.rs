@@ -161,7 +161,7 @@ fn assemble(parts: Parts<'_>) -> Rc<Hcm> {
     Rc::new(Hcm {
         local_replies: config.local_reply.as_ref().and_then(|config| LocalReplies::new(config, &worker.runtime)),
         access_logs: AccessLogs::new(&config.access_logs, config.access_log_options, &worker.logs, &worker.runtime),
-        routes: RouteTable::new(&config.route_config),
+        routes: RouteTable::new(&config.route_config, store),
         filters,
         terminal,
         request_options: request_options(&config),

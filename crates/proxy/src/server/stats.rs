@@ -112,6 +112,12 @@ const ZERO_COUNTERS: &[&str] = &[
     "cluster_manager.update_merge_cancelled",
     "cluster_manager.update_out_of_merge_window",
     "envoy.overload_actions.reset_high_memory_stream.count",
+    // Of log files; counted where they are written.
+    "filesystem.flushed_by_timer",
+    "filesystem.reopen_failed",
+    "filesystem.write_buffered",
+    "filesystem.write_completed",
+    "filesystem.write_failed",
     "http.async-client.no_cluster",
     "http.async-client.no_route",
     "http.async-client.passthrough_internal_redirect_bad_location",
@@ -135,6 +141,7 @@ const ZERO_COUNTERS: &[&str] = &[
 
 /// The same of gauges.
 const ZERO_GAUGES: &[&str] = &[
+    "filesystem.write_total_buffered",
     "listener_manager.total_filter_chains_draining",
     "listener_manager.total_listeners_draining",
     "listener_manager.workers_pinned",

@@ -1,83 +1,89 @@
-//! `/stats` as JSON.
+//! `/stats` as JSON, written by hand: no library prints numbers as Envoy does.
 
 use std::collections::BTreeMap;
+use std::fmt::{Display, Write as _};
 
-use serde_json::{Value, json};
-
+use super::number::Json;
 use super::{bucket_counts, quantiles};
 use crate::{Distribution, HistogramBuckets, HistogramSample, Sample, StatsSettings};
 
-/// `{"stats": […]}`: a name and a value each; the last element has all histograms, if there are any.
+type Histograms = BTreeMap<String, HistogramSample>;
+
+/// `{"stats":[…]}`: a name and a value each; the last element has all histograms, if there are any.
 pub(crate) fn render(
     samples: &BTreeMap<String, Sample>,
-    histograms: &BTreeMap<String, HistogramSample>,
+    histograms: &Histograms,
     buckets: HistogramBuckets,
     settings: &StatsSettings,
 ) -> String {
-    let mut stats: Vec<_> =
-        samples.iter().map(|(name, sample)| json!({ "name": name, "value": sample.value })).collect();
-    if !histograms.is_empty() {
+    let values =
+        samples.iter().map(|(name, sample)| format!("{{\"name\":{},\"value\":{}}}", quoted(name), sample.value));
+    let histograms = (!histograms.is_empty()).then(|| {
         let all = match buckets {
             HistogramBuckets::Default | HistogramBuckets::Summary => summaries(histograms),
             HistogramBuckets::Detailed => details(histograms),
             HistogramBuckets::Cumulative => counts(histograms, false, settings),
             HistogramBuckets::Disjoint => counts(histograms, true, settings),
         };
-        stats.push(json!({ "histograms": all }));
+        format!("{{\"histograms\":{all}}}")
+    });
+    format!("{{\"stats\":{}}}", list(values.chain(histograms)))
+}
+
+fn list(items: impl Iterator<Item = impl Display>) -> String {
+    let mut out = "[".to_owned();
+    for (index, item) in items.enumerate() {
+        let comma = if index == 0 { "" } else { "," };
+        let _ = write!(out, "{comma}{item}");
     }
-    json!({ "stats": stats }).to_string()
+    out.push(']');
+    out
 }
 
-/// A number as Envoy's JSON has it: whole ones without a fraction, and null for none.
-fn number(value: f64) -> Value {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the comparison is about that")]
-    let whole = value as u64;
-    #[expect(clippy::cast_precision_loss, clippy::float_cmp, reason = "equal means that nothing was lost")]
-    let exact = whole as f64 == value;
-    if exact { whole.into() } else { value.into() }
+fn quoted(name: &str) -> String {
+    serde_json::Value::from(name).to_string()
 }
 
-fn percents() -> Vec<Value> {
-    Distribution::QUANTILES.iter().map(|quantile| number(100.0 * quantile)).collect()
+fn percents() -> String {
+    list(Distribution::QUANTILES.iter().map(|quantile| Json(100.0 * quantile)))
 }
 
-fn pairs(sample: &HistogramSample) -> Vec<Value> {
-    quantiles(sample)
-        .map(|(_, interval, cumulative)| json!({ "cumulative": number(cumulative), "interval": number(interval) }))
-        .collect()
+fn pairs(sample: &HistogramSample) -> String {
+    list(quantiles(sample).map(|(_, interval, cumulative)| {
+        format!("{{\"cumulative\":{},\"interval\":{}}}", Json(cumulative), Json(interval))
+    }))
 }
 
-fn summaries(histograms: &BTreeMap<String, HistogramSample>) -> Value {
-    let each: Vec<_> =
-        histograms.iter().map(|(name, sample)| json!({ "name": name, "values": pairs(sample) })).collect();
-    json!({ "supported_quantiles": percents(), "computed_quantiles": each })
+fn summaries(histograms: &Histograms) -> String {
+    let each =
+        histograms.iter().map(|(name, sample)| format!("{{\"name\":{},\"values\":{}}}", quoted(name), pairs(sample)));
+    format!("{{\"supported_quantiles\":{},\"computed_quantiles\":{}}}", percents(), list(each))
 }
 
-fn details(histograms: &BTreeMap<String, HistogramSample>) -> Value {
-    let bins = |distribution: &Distribution| -> Vec<Value> {
-        let bin = |(left, width, count)| json!({ "lower_bound": number(left), "width": number(width), "count": count });
-        distribution.iter().map(bin).collect()
+fn details(histograms: &Histograms) -> String {
+    let bins = |distribution: &Distribution| {
+        list(distribution.iter().map(|(left, width, count)| {
+            format!("{{\"lower_bound\":{},\"width\":{},\"count\":{count}}}", Json(left), Json(width))
+        }))
     };
     let each = histograms.iter().map(|(name, sample)| {
-        json!({
-            "name": name,
-            "totals": bins(&sample.cumulative),
-            "intervals": bins(&sample.interval),
-            "percentiles": pairs(sample),
-        })
+        format!(
+            "{{\"name\":{},\"totals\":{},\"intervals\":{},\"percentiles\":{}}}",
+            quoted(name),
+            bins(&sample.cumulative),
+            bins(&sample.interval),
+            pairs(sample)
+        )
     });
-    json!({ "supported_percentiles": percents(), "details": each.collect::<Vec<_>>() })
+    format!("{{\"supported_percentiles\":{},\"details\":{}}}", percents(), list(each))
 }
 
-fn counts(histograms: &BTreeMap<String, HistogramSample>, disjoint: bool, settings: &StatsSettings) -> Value {
-    let each = histograms.iter().map(|(name, sample)| {
-        let buckets: Vec<_> = bucket_counts(sample, settings.buckets(name), disjoint)
-            .into_iter()
-            .map(|(bound, interval, cumulative)| {
-                json!({ "upper_bound": number(bound), "interval": interval, "cumulative": cumulative })
-            })
-            .collect();
-        json!({ "name": name, "buckets": buckets })
-    });
-    each.collect()
+fn counts(histograms: &Histograms, disjoint: bool, settings: &StatsSettings) -> String {
+    list(histograms.iter().map(|(name, sample)| {
+        let buckets = bucket_counts(sample, settings.buckets(name), disjoint).into_iter();
+        let buckets = buckets.map(|(bound, interval, cumulative)| {
+            format!("{{\"upper_bound\":{},\"interval\":{interval},\"cumulative\":{cumulative}}}", Json(bound))
+        });
+        format!("{{\"name\":{},\"buckets\":{}}}", quoted(name), list(buckets))
+    }))
 }

@@ -5,6 +5,9 @@ use std::fmt::{self, Display, Formatter};
 /// The shortest text that reads as the same number (`{}` of C++'s fmt).
 pub(crate) struct Shortest(pub(crate) f64);
 
+/// The shortest text there is, with an exponent if that is shorter (C++'s `std::to_chars`); null for no number.
+pub(crate) struct Json(pub(crate) f64);
+
 /// As C's `%.<digits>g`.
 pub(crate) struct General {
     pub(crate) value: f64,
@@ -25,6 +28,20 @@ impl Display for Shortest {
         } else {
             self.0.fmt(f)
         }
+    }
+}
+
+impl Display for Json {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        if !self.0.is_finite() {
+            return f.write_str("null");
+        }
+        let plain = self.0.to_string();
+        let scientific = format!("{:e}", self.0);
+        let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+        let (sign, exponent) = exponent.strip_prefix('-').map_or(('+', exponent), |exponent| ('-', exponent));
+        let scientific = format!("{digits}e{sign}{exponent:0>2}");
+        f.write_str(if scientific.len() < plain.len() { &scientific } else { &plain })
     }
 }
 
@@ -70,6 +87,12 @@ mod tests {
         assert_eq!(general(215.470_987_397_867_33, 32), "215.47098739786733290202391799539");
         assert_eq!(general(3_600_000.0, 32), "3600000");
         assert_eq!(general(f64::NAN, 32), "nan");
+        let json = |value| Json(value).to_string();
+        assert_eq!(
+            [10_000.0, 1e5, 3e5, 1.8e6, 0.1, 1e-5].map(json),
+            ["10000", "1e+05", "3e+05", "1800000", "0.1", "1e-05"]
+        );
+        assert_eq!([0.0, 43.2, f64::NAN].map(json), ["0", "43.2", "null"]);
         let shortest = |value| Shortest(value).to_string();
         assert_eq!(
             [0.0, 0.1, 43.2, 1e15, 1e16, 1.5e20].map(shortest),
