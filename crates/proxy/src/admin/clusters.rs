@@ -1,6 +1,7 @@
 //! `/clusters`.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use regex::Regex;
 use sandgate_config::model::{HealthStatus, Thresholds};
@@ -50,9 +51,16 @@ fn text(entry: &ClusterEntry, out: &mut String) {
         }
     }
     let _ = writeln!(out, "{name}::added_via_api::false");
-    for host in &entry.hosts().hosts {
-        host_text(name, host, out);
+    for host in hosts(entry) {
+        host_text(name, &host, out);
     }
+}
+
+/// By priority, and in the order of the configuration.
+fn hosts(entry: &ClusterEntry) -> Vec<Arc<Host>> {
+    let mut hosts = entry.hosts().hosts.clone();
+    hosts.sort_by_key(|host| host.priority);
+    hosts
 }
 
 /// With a budget, what may be retried however little there is to do.
@@ -103,7 +111,7 @@ fn status(entry: &ClusterEntry) -> Value {
             status.insert(name, json!({ "value": threshold }));
         }
     }
-    let hosts: Vec<_> = entry.hosts().hosts.iter().map(|host| host_status(host)).collect();
+    let hosts: Vec<_> = hosts(entry).iter().map(|host| host_status(host)).collect();
     if !hosts.is_empty() {
         status.insert("host_statuses".to_owned(), json!(hosts));
     }
@@ -172,18 +180,19 @@ fn health(host: &Host) -> Value {
     ];
     let set =
         flags.into_iter().filter(|(flag, _)| host.flags.has(*flag)).map(|(_, name)| (name.to_owned(), json!(true)));
-    let status = match host.configured_health {
-        HealthStatus::Unknown | HealthStatus::Healthy => "HEALTHY",
-        other => name(other),
+    let status = match () {
+        () if host.flags.has(HealthFlag::FailedEdsHealth) => "UNHEALTHY",
+        () if host.flags.has(HealthFlag::DegradedEdsHealth) => "DEGRADED",
+        () if host.flags.has(HealthFlag::EdsStatusDraining) => "DRAINING",
+        () => "HEALTHY",
     };
     Value::Object(set.chain([("eds_health_status".to_owned(), json!(status))]).collect())
 }
 
-/// Envoy's name of a status.
+/// Envoy's name of a status that is known by now.
 pub(super) fn name(status: HealthStatus) -> &'static str {
     match status {
-        HealthStatus::Unknown => "UNKNOWN",
-        HealthStatus::Healthy => "HEALTHY",
+        HealthStatus::Unknown | HealthStatus::Healthy => "HEALTHY",
         HealthStatus::Unhealthy => "UNHEALTHY",
         HealthStatus::Draining => "DRAINING",
         HealthStatus::Timeout => "TIMEOUT",

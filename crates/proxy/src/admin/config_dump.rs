@@ -52,11 +52,17 @@ fn one(sections: &[Section], resource: &str, mask: Option<&str>) -> Result<Vec<V
         let body = format!("{resource} is not a repeated field. Use ?mask={resource} to get only this field");
         return Err((400, body));
     };
+    // A packed message cannot be kept as a whole (observed in Envoy 1.40).
+    let fits = |mask: &str| !mask.split(',').any(|path| path == list.resource);
     let items = list.items.iter().map(|item| match mask {
         None => Ok(typed(&format!("{}.{}", section.name, list.element), item)),
         Some(mask) => mask::apply(mask, item, |field| item.get(field).is_some() || field == "last_updated")
+            .filter(|_| fits(mask))
             .map(|item| typed(&format!("{}.{}", section.name, list.element), &item))
-            .ok_or_else(|| (400, format!("FieldMask {mask} could not be successfully used."))),
+            .ok_or_else(|| {
+                let paths: String = mask.split(',').map(|path| format!("paths: \"{path}\"\n")).collect();
+                (400, format!("FieldMask goo.gle/debugonly  \n{paths} could not be successfully used."))
+            }),
     });
     items.collect()
 }

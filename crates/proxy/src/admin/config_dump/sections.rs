@@ -25,7 +25,7 @@ pub(super) struct List {
     /// The type of its elements, in the section's.
     pub(super) element: &'static str,
     /// The field of an element that holds the resource.
-    resource: &'static str,
+    pub(super) resource: &'static str,
     /// The field of the resource that names it.
     key: &'static str,
     pub(super) items: Vec<Value>,

@@ -79,7 +79,9 @@ fn one_list_can_be_asked_for() {
     assert_eq!(get("?resource=nope"), (404, json!("nope not found in config dump")));
     let wanted = "bootstrap is not a repeated field. Use ?mask=bootstrap to get only this field";
     assert_eq!(get("?resource=bootstrap"), (400, json!(wanted)));
-    assert_eq!(get("?resource=static_clusters&mask=zz").0, 400);
+    let wanted = "FieldMask goo.gle/debugonly  \npaths: \"zz\"\n could not be successfully used.";
+    assert_eq!(get("?resource=static_clusters&mask=zz"), (400, json!(wanted)));
+    assert_eq!(get("?resource=static_clusters&mask=cluster").0, 400);
     assert_eq!(get("?name_regex=%5B").0, 400);
 }
 
