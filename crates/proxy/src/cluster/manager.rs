@@ -10,6 +10,7 @@ use sandgate_config::model::Cluster;
 use super::{PriorityResources, PrioritySet, WorkerCluster};
 use crate::outlier::ClusterRates;
 use crate::pool::Sweeper;
+use crate::runtime::Runtime;
 use crate::stats::StatsStore;
 
 /// The clusters of a configuration, shared by all threads.
@@ -83,12 +84,17 @@ impl ClusterEntry {
 }
 
 impl ClusterManager {
-    pub(crate) fn new(table: &ClusterTable, sweeper: &Rc<Sweeper>, store: &StatsStore) -> Rc<Self> {
+    pub(crate) fn new(
+        table: &ClusterTable,
+        sweeper: &Rc<Sweeper>,
+        store: &StatsStore,
+        runtime: &Arc<Runtime>,
+    ) -> Rc<Self> {
         let clusters: Vec<_> = table
             .entries
             .iter()
             .map(|entry| {
-                let cluster = WorkerCluster::new(&entry.config, &entry.resources, sweeper, store);
+                let cluster = WorkerCluster::new(&entry.config, &entry.resources, sweeper, store, runtime);
                 cluster.update(&entry.hosts());
                 cluster
             })

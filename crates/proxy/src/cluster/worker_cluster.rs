@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use sandgate_config::model::{Cluster, LbPolicy, RoutingPriority};
+use sandgate_config::model::{Cluster, LbPolicy, LoadBalancing, RoutingPriority};
 use sandgate_http::h1::ResponseOptions;
 
 use sandgate_load_balancing::{Choice, LoadBalancer, RuntimeValues};
 
 use super::{Host, LbContext, PriorityResources, PrioritySet, Resources};
 use crate::pool::{HostPool, Sweeper};
+use crate::runtime::Runtime;
 use crate::stats::{ClusterCodeStats, ClusterStats, Http1CodecStats, StatsStore, TransportSocketMatchStats};
 
 /// A cluster's hosts with this worker's connections to them, its turns, and its stats.
@@ -35,6 +36,7 @@ pub(crate) struct WorkerCluster {
     balancer: RefCell<LoadBalancer>,
     host_count: Cell<usize>,
     sweeper: Rc<Sweeper>,
+    runtime: Arc<Runtime>,
 }
 
 /// The pools of one host; requests of high priority have connections of their own.
@@ -55,12 +57,13 @@ impl WorkerCluster {
         resources: &Arc<PriorityResources>,
         sweeper: &Rc<Sweeper>,
         store: &StatsStore,
+        runtime: &Arc<Runtime>,
     ) -> Rc<Self> {
         let stat_name = config.stat_name();
         let http = &config.http;
         let balancing = &config.load_balancing;
-        let runtime = RuntimeValues::of(balancing);
-        let balancer = LoadBalancer::new(balancing, &Arc::default(), runtime, fastrand::Rng::new(), Instant::now());
+        let values = runtime_values(balancing, runtime);
+        let balancer = LoadBalancer::new(balancing, &Arc::default(), values, fastrand::Rng::new(), Instant::now());
         Rc::new(Self {
             name: config.name.as_str().into(),
             alt_name: (!config.alt_stat_name.is_empty()).then(|| config.alt_stat_name.as_str().into()),
@@ -81,6 +84,7 @@ impl WorkerCluster {
             balancer: RefCell::new(balancer),
             host_count: Cell::new(0),
             sweeper: Rc::clone(sweeper),
+            runtime: Arc::clone(runtime),
         })
     }
 
@@ -146,8 +150,8 @@ impl WorkerCluster {
             });
         let pools: Vec<_> = pools.collect();
         old.iter().flat_map(Pools::iter).for_each(|pool| pool.retire());
-        let runtime = RuntimeValues::of(&self.config.load_balancing);
-        self.balancer.borrow_mut().update(set, runtime, Instant::now());
+        let values = runtime_values(&self.config.load_balancing, &self.runtime);
+        self.balancer.borrow_mut().update(set, values, Instant::now());
         self.host_count.set(set.hosts.len());
         *self.pools.borrow_mut() = pools;
     }
@@ -174,5 +178,20 @@ impl WorkerCluster {
     /// Counts a response that was not passed on: the request is tried again.
     pub(crate) fn count_retried(&self, code: u32) {
         self.codes.count_retried(code);
+    }
+}
+
+/// What load balancing reads of the runtime. Envoy, too, reads it when hosts change.
+fn runtime_values(config: &LoadBalancing, runtime: &Runtime) -> RuntimeValues {
+    let (bias, slow_start) = match &config.policy {
+        LbPolicy::RoundRobin(slow_start) => (None, slow_start.as_ref()),
+        LbPolicy::LeastRequest(least) => (Some(&least.active_request_bias), least.slow_start.as_ref()),
+        LbPolicy::Random | LbPolicy::RingHash(_) | LbPolicy::Maglev(_) => (None, None),
+    };
+    let threshold = runtime.integer("upstream.healthy_panic_threshold", config.panic_threshold.into());
+    RuntimeValues {
+        panic_threshold: u32::try_from(threshold.min(100)).unwrap_or(100),
+        active_request_bias: bias.map_or(0.0, |bias| runtime.double(bias)),
+        aggression: slow_start.map_or(1.0, |slow_start| runtime.double(&slow_start.aggression)),
     }
 }

@@ -32,8 +32,9 @@ fn fixture(connections: u32, pending: u32) -> Fixture {
         ..Cluster::new("c")
     };
     let store = StatsStore::new();
+    let runtime = Arc::new(crate::runtime::Runtime::new(&sandgate_config::model::LayeredRuntime::default()));
     let resources = PriorityResources::new(&config.circuit_breakers);
-    let cluster = WorkerCluster::new(&Arc::new(config), &resources, &Rc::default(), &store);
+    let cluster = WorkerCluster::new(&Arc::new(config), &resources, &Rc::default(), &store, &runtime);
     let endpoint = Endpoint::new(EndpointAddress::Ip(listener.local_addr().unwrap()));
     let host = Host::new(&endpoint, listener.local_addr().unwrap(), 0, &Arc::default(), false);
     cluster.update(&Arc::new(PrioritySet::new(vec![host], Vec::new())));

@@ -51,7 +51,7 @@ impl LocalWorker {
         host: Rc<sandgate_host::WorkerHost>,
     ) -> Self {
         let sweeper = Rc::new(Sweeper::default());
-        let clusters = ClusterManager::new(&shared.clusters, &sweeper, &shared.stats);
+        let clusters = ClusterManager::new(&shared.clusters, &sweeper, &shared.stats, &shared.runtime);
         let logs = LogBuffers::new(&shared.logs, &shared.stats);
         if logs.is_used() {
             let flushing = LogBuffers::keep_flushing(Rc::downgrade(&logs));
