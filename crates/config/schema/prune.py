@@ -25,7 +25,8 @@ filters/listener/proxy_protocol/v3/proxy_protocol filters/listener/tls_inspector
 filters/network/http_connection_manager/v3/http_connection_manager filters/network/tcp_proxy/v3/tcp_proxy
 filters/network/wasm/v3/wasm
 health_check/event_sinks/file/v3/file
-http/header_formatters/preserve_case/v3/preserve_case http/original_ip_detection/xff/v3/xff
+http/header_formatters/preserve_case/v3/preserve_case http/early_header_mutation/header_mutation/v3/header_mutation
+http/original_ip_detection/custom_header/v3/custom_header http/original_ip_detection/xff/v3/xff
 load_balancing_policies/least_request/v3/least_request load_balancing_policies/maglev/v3/maglev
 load_balancing_policies/random/v3/random load_balancing_policies/ring_hash/v3/ring_hash
 load_balancing_policies/round_robin/v3/round_robin load_balancing_policies/wrr_locality/v3/wrr_locality

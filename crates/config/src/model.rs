@@ -64,7 +64,7 @@ pub use self::{
     redirect::{RedirectAction, RedirectPath},
     regex::{Regex, RegexError, RegexRewrite, SubstitutionFlaw},
     request_options::{
-        CidrRange, EscapedSlashesAction, ForwardClientCert, OriginalIpDetection, PathOptions, StripPort,
+        CidrRange, EscapedSlashesAction, ForwardClientCert, HeaderMutation, OriginalIpDetection, PathOptions, StripPort,
     },
     retry::{
         BackOff, HedgePolicy, RateLimitedBackOff, ResetHeader, ResetHeaderFormat, RetryHostPredicate, RetryOn,

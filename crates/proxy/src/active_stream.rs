@@ -1,31 +1,32 @@
 //! One request and its response between a downstream codec and the filter chain: the part of the connection manager that
 //! is the same for every HTTP version.
 
+mod refusal;
+mod route;
 mod timers;
+mod unread;
 
 use std::cell::Ref;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Instant, SystemTime};
 
 use sandgate_filter::{
-    ByteMeter, ConnectionInfo, EncodeEvent, FilterManager, LocalReplyHeaders, LocalReplyRewriter, Stream,
-    StreamOptions, response_flag,
+    ByteMeter, ConnectionInfo, EncodeEvent, FilterManager, LocalReplyRewriter, Stream, StreamOptions, response_flag,
 };
 use sandgate_formatter::AccessLogType;
 use sandgate_http::{BodyBuffer, Direction, HeaderMap, LocalReply};
 
 use crate::hcm::Hcm;
 use crate::request_headers::{self, RequestContext};
-use crate::request_path::{self, PathOutcome};
 use crate::response_headers;
-use crate::route_table::{Chance, RouteEntry, Target};
+use crate::route_table::{Chance, RouteEntry};
 use crate::router::RouterEvent;
 use crate::terminal::Terminal;
 use crate::worker::Worker;
 
 pub(crate) use timers::{StreamTimeout, StreamTimers};
+pub(crate) use unread::log_unread;
 
 /// When a request began.
 #[derive(Clone, Copy, Debug)]
@@ -99,9 +100,14 @@ impl ActiveStream {
         kind: RequestKind,
         now: Instant,
     ) -> Self {
-        let refusal = refusal(&mut headers, hcm);
+        let mut refusal = refusal::refusal(&mut headers, hcm);
         let mut connection = Rc::clone(connection);
         if refusal.is_none() {
+            if !hcm.config.early_header_mutations.is_empty() {
+                let clocks = (start.time, start.instant);
+                let mutations = &hcm.config.early_header_mutations;
+                request_headers::early::mutate(&mut headers, mutations, &connection, kind.protocol, clocks);
+            }
             let context = RequestContext {
                 config: &hcm.config,
                 peer: connection.remote_address,
@@ -110,10 +116,16 @@ impl ActiveStream {
                 user_agent: hcm.user_agent.as_deref(),
                 upgrade: kind.upgrade,
             };
-            let client = request_headers::mutate(&mut headers, &context);
-            if client != connection.remote_address {
-                let seen = ConnectionInfo { remote_address: client, ..ConnectionInfo::clone(&connection) };
-                connection = Rc::new(seen);
+            match request_headers::mutate(&mut headers, &context) {
+                Ok(client) if client != connection.remote_address => {
+                    let seen = ConnectionInfo { remote_address: client, ..ConnectionInfo::clone(&connection) };
+                    connection = Rc::new(seen);
+                }
+                Ok(_) => {}
+                Err(failed) => {
+                    hcm.stats.downstream_rq_rejected_via_ip_detection().inc();
+                    refusal = Some(reply(failed.0.into(), "", "rejecting_because_detection_failed"));
+                }
             }
         }
         let timers = StreamTimers::new(&hcm.config, start.instant, now);
@@ -416,102 +428,6 @@ impl ActiveStream {
         self.hcm.access_logs.log(&self.stream, AccessLogType::DownstreamEnd, now);
         self.manager.destroy();
         self.terminal.abort();
-    }
-
-    fn refresh_route(&mut self) {
-        if self.stream.take_route_cleared() {
-            self.choose_route();
-        }
-    }
-
-    fn choose_route(&mut self) {
-        self.route = match self.stream.headers(Direction::Request) {
-            Some(headers) => {
-                let chance = Chance { random: self.random, runtime: &self.worker.runtime };
-                self.hcm.routes.find(&headers, &self.stream, chance)
-            }
-            None => None,
-        };
-        self.note_route();
-    }
-
-    /// Tells the stream which route it has.
-    fn note_route(&mut self) {
-        let replies = self.route.as_ref().filter(|route| route.changes_local_replies());
-        self.stream.set_local_reply_headers(replies.map(|route| Rc::clone(route) as Rc<dyn LocalReplyHeaders>));
-        let mut info = self.stream.info_mut();
-        match &self.route {
-            Some(route) => {
-                info.route_name = Some(Arc::clone(&route.name));
-                info.virtual_host_name = Some(Arc::clone(&route.virtual_host));
-                info.route_metadata = route.metadata.clone();
-                info.virtual_host_metadata = route.virtual_host_metadata.clone();
-                if let Target::Cluster { name, idle_timeout, policy, .. } = &route.target {
-                    if let Some(max) = policy.max_stream_duration(&self.stream) {
-                        self.timers.set_max_duration(max);
-                    }
-                    info.cluster_name = self.worker.clusters.get(name).map(|cluster| Arc::clone(&cluster.name));
-                    if let Some(timeout) = idle_timeout {
-                        self.timers.set_idle_timeout(*timeout);
-                    }
-                }
-            }
-            None => (info.route_name, info.virtual_host_name, info.cluster_name) = (None, None, None),
-        }
-    }
-}
-
-/// Logs a request of which not even the head came whole.
-pub(crate) fn log_unread(
-    hcm: &Hcm,
-    connection: &Rc<ConnectionInfo>,
-    start: RequestStart,
-    bytes: ByteMeter,
-    client_left: bool,
-    now: Instant,
-) {
-    if hcm.access_logs.is_empty() {
-        return;
-    }
-    let options =
-        StreamOptions { buffer_limit: 0, protocol: Some("HTTP/1.1"), start_time: start.time, start: start.instant };
-    let stream = Stream::new(Rc::clone(connection), &options);
-    {
-        let mut info = stream.info_mut();
-        info.bytes = bytes;
-        info.end = Some(now);
-        if client_left {
-            info.set_response_flag(response_flag::DOWNSTREAM_CONNECTION_TERMINATION);
-            info.response_code_details = Some("downstream_remote_disconnect".to_owned());
-        }
-    }
-    hcm.access_logs.log(&stream, AccessLogType::DownstreamEnd, now);
-}
-
-/// A reply to requests that no filter gets to see.
-fn refusal(headers: &mut HeaderMap, hcm: &Hcm) -> Option<LocalReply> {
-    if !headers.contains(b":authority") {
-        return Some(reply(400, "", "missing_host_header"));
-    }
-    let path = headers.get(b":path")?;
-    if !path.starts_with(b"/") {
-        hcm.stats.downstream_rq_non_relative_path().inc();
-        return Some(reply(404, "", "absolute_path_rejected"));
-    }
-    if path.contains(&b'#') {
-        return Some(reply(400, "", "path_normalization_failed"));
-    }
-    match request_path::normalize(headers, &hcm.config.path) {
-        PathOutcome::Continue => None,
-        PathOutcome::Reject => Some(reply(400, "", "path_normalization_failed")),
-        PathOutcome::Redirect => {
-            hcm.stats.downstream_rq_redirected_with_normalized_path().inc();
-            let path = headers.get(b":path").unwrap_or_default().to_vec();
-            Some(LocalReply {
-                headers: vec![(b"location".to_vec(), path)],
-                ..reply(307, "", "path_normalization_failed")
-            })
-        }
     }
 }
 

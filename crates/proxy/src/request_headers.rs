@@ -1,6 +1,7 @@
 //! What the connection manager does to request headers before any filter sees them: Envoy's
 //! `ConnectionManagerUtility::mutateRequestHeaders`, order included.
 
+pub(crate) mod early;
 mod forwarded;
 mod host;
 mod referer;
@@ -55,8 +56,15 @@ const EDGE_MAY_NOT_SET: &[&[u8]] = &[
     b"x-envoy-original-path",
 ];
 
+/// Nobody can say where the request comes from: it is answered with this status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct DetectionFailed(pub(crate) u16);
+
 /// Changes `headers` as Envoy does; returns the client's address as far as it is known and trusted.
-pub(crate) fn mutate(headers: &mut HeaderMap, context: &RequestContext<'_>) -> Option<SocketAddr> {
+pub(crate) fn mutate(
+    headers: &mut HeaderMap,
+    context: &RequestContext<'_>,
+) -> Result<Option<SocketAddr>, DetectionFailed> {
     let config = context.config;
     let edge = config.use_remote_address;
     let present = Present::scan(headers);
@@ -69,7 +77,7 @@ pub(crate) fn mutate(headers: &mut HeaderMap, context: &RequestContext<'_>) -> O
     if present.referer && headers.get(b"referer").is_some_and(|value| !referer::is_valid(value)) {
         headers.remove(b"referer");
     }
-    let client = if edge { forwarded::append(headers, context) } else { forwarded::detect(headers, context) };
+    let client = if edge { forwarded::append(headers, context) } else { forwarded::detect(headers, context)? };
     if !headers.contains(b"x-forwarded-proto") {
         headers.set(b"x-forwarded-proto", b"http");
     }
@@ -117,7 +125,7 @@ pub(crate) fn mutate(headers: &mut HeaderMap, context: &RequestContext<'_>) -> O
             headers.set(b"x-request-id", request_id().as_bytes());
         }
     }
-    client
+    Ok(client)
 }
 
 fn tell_user_agent(headers: &mut HeaderMap, agent: &UserAgent) {

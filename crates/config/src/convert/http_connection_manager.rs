@@ -56,6 +56,8 @@ pub(super) fn http_connection_manager(
     }
     let original_ip_detection =
         context.list("original_ip_detection_extensions", detection, request_options::original_ip_detection);
+    let early = std::mem::take(&mut message.early_header_mutation_extensions);
+    let early = context.list("early_header_mutation_extensions", early, request_options::early_header_mutation);
     let http_filters = http_filters(context, message.http_filters);
     let route_config = context.required("route_config", message.route_specifier)?;
     let RouteSpecifier::RouteConfig(route_config) = route_config;
@@ -109,6 +111,7 @@ pub(super) fn http_connection_manager(
         }),
         forward_client_cert,
         original_ip_detection,
+        early_header_mutations: early.into_iter().flatten().collect(),
         http1: protocol::http1(message.http_protocol_options.unwrap_or_default()),
         access_logs,
         access_log_options,

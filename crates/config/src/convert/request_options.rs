@@ -2,11 +2,18 @@
 
 use std::net::IpAddr;
 
-use super::{Context, type_name};
+use super::{Context, header_mutations::header_value_option, matcher, type_name};
 use crate::{
-    model::{CidrRange, EscapedSlashesAction, ForwardClientCert, OriginalIpDetection, PathOptions, StripPort},
+    model::{
+        CidrRange, EscapedSlashesAction, ForwardClientCert, HeaderMutation, OriginalIpDetection, PathOptions, StripPort,
+    },
     proto::envoy::{
-        config::core::v3::{CidrRange as CidrMessage, TypedExtensionConfig},
+        config::{
+            common::mutation_rules::v3::{
+                HeaderMutation as MutationMessage, header_mutation::Action as MutationAction,
+            },
+            core::v3::{CidrRange as CidrMessage, TypedExtensionConfig},
+        },
         extensions::{
             filters::network::http_connection_manager::v3::{
                 HttpConnectionManager,
@@ -14,11 +21,16 @@ use crate::{
                     ForwardClientCertDetails, PathWithEscapedSlashesAction as Action, StripPortMode,
                 },
             },
-            http::original_ip_detection::xff::v3::XffConfig,
+            http::{
+                early_header_mutation::header_mutation::v3::HeaderMutation as EarlyMutation,
+                original_ip_detection::{custom_header::v3::CustomHeaderConfig, xff::v3::XffConfig},
+            },
         },
     },
 };
 
+const CUSTOM_HEADER: &str = "envoy.extensions.http.original_ip_detection.custom_header.v3.CustomHeaderConfig";
+const EARLY_MUTATION: &str = "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation";
 const XFF: &str = "envoy.extensions.http.original_ip_detection.xff.v3.XffConfig";
 
 /// Converts what concerns paths.
@@ -84,9 +96,53 @@ pub(super) fn original_ip_detection(
                 skip_append: xff.skip_xff_append.unwrap_or(true),
             })
         }
+        Some((CUSTOM_HEADER, config)) => {
+            let custom: CustomHeaderConfig = context.field("typed_config", |context| context.unpack(config))?;
+            // Other codes are no errors, and stand for 403 (observed in Envoy 1.40).
+            let reject_status = custom
+                .reject_with_status
+                .map(|status| u16::try_from(status.code).ok().filter(|code| (400..=511).contains(code)).unwrap_or(403));
+            Some(OriginalIpDetection::CustomHeader {
+                name: custom.header_name.to_ascii_lowercase(),
+                trusted: custom.allow_extension_to_set_address_as_trusted,
+                reject_status,
+            })
+        }
         _ => {
             context.unknown_extension("original IP detection extension", &message.name, config);
             None
         }
     }
+}
+
+/// Converts changes of headers before the route is chosen.
+pub(super) fn early_header_mutation(
+    context: &mut Context<'_>,
+    message: TypedExtensionConfig,
+) -> Option<Vec<HeaderMutation>> {
+    let config = message.typed_config.as_ref();
+    match config.map(|config| (type_name(config), config)) {
+        Some((EARLY_MUTATION, config)) => context.field("typed_config", |context| {
+            let message: EarlyMutation = context.unpack(config)?;
+            Some(context.list("mutations", message.mutations, header_mutation))
+        }),
+        _ => {
+            context.unknown_extension("early header mutation extension", &message.name, config);
+            None
+        }
+    }
+}
+
+fn header_mutation(context: &mut Context<'_>, message: MutationMessage) -> Option<HeaderMutation> {
+    Some(match context.required("an action", message.action)? {
+        MutationAction::Remove(name) => HeaderMutation::Remove(name.to_ascii_lowercase()),
+        MutationAction::RemoveOnMatch(action) => {
+            let matcher = context.required("key_matcher", action.key_matcher)?;
+            let matcher = context.field("remove_on_match.key_matcher", |context| matcher::string(context, matcher))?;
+            HeaderMutation::RemoveOnMatch(matcher)
+        }
+        MutationAction::Append(option) => {
+            HeaderMutation::Append(context.field("append", |context| header_value_option(context, option))?)
+        }
+    })
 }

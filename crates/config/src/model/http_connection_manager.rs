@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    AccessLog, AccessLogOptions, CidrRange, ForwardClientCert, LocalReplyConfig, Origin, OriginalIpDetection,
-    PathOptions, RouteConfiguration, StripPort, WasmPlugin,
+    AccessLog, AccessLogOptions, CidrRange, ForwardClientCert, HeaderMutation, LocalReplyConfig, Origin,
+    OriginalIpDetection, PathOptions, RouteConfiguration, StripPort, WasmPlugin,
 };
 
 /// Envoy's `envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager`.
@@ -88,6 +88,8 @@ pub struct HttpConnectionManager {
     /// Where the client's address comes from: the first that finds one. Empty: from `x-forwarded-for` and the socket, as
     /// `use_remote_address` and `xff_num_trusted_hops` say.
     pub original_ip_detection: Vec<OriginalIpDetection>,
+    /// Made before all else that changes headers.
+    pub early_header_mutations: Vec<HeaderMutation>,
     /// HTTP/1 to clients.
     pub http1: Http1Options,
     /// What is written of requests.
@@ -228,6 +230,7 @@ impl HttpConnectionManager {
             scheme_to_overwrite: None,
             forward_client_cert: ForwardClientCert::Sanitize,
             original_ip_detection: Vec::new(),
+            early_header_mutations: Vec::new(),
             http1: Http1Options::default(),
             access_logs: Vec::new(),
             access_log_options: AccessLogOptions::default(),

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use super::{HeaderValueOption, StringMatcher};
+
 /// How paths are brought into one form.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PathOptions {
@@ -68,6 +70,26 @@ pub enum OriginalIpDetection {
         /// Do not append to `x-forwarded-for`. True by default.
         skip_append: bool,
     },
+    /// `envoy.http.original_ip_detection.custom_header`.
+    CustomHeader {
+        /// It holds the address, with or without a port. In lower case.
+        name: String,
+        /// The address says whether the request is internal. False by default.
+        trusted: bool,
+        /// The answer if there is no address in it; `None` goes on without. From 400 to 511.
+        reject_status: Option<u16>,
+    },
+}
+
+/// One of the changes that `envoy.http.early_header_mutation.header_mutation` makes, in order, before the route is chosen.
+#[derive(Clone, Debug, PartialEq)]
+pub enum HeaderMutation {
+    /// Remove all of the name, in lower case.
+    Remove(String),
+    /// Remove those whose name matches.
+    RemoveOnMatch(StringMatcher),
+    /// Add or set.
+    Append(HeaderValueOption),
 }
 
 // === impl CidrRange ===

@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use sandgate_config::model::{HttpConnectionManager, OriginalIpDetection};
 use sandgate_http::HeaderMap;
 
-use super::RequestContext;
+use super::{DetectionFailed, RequestContext};
 
 /// Who asks, as far as that is known.
 pub(super) struct Client {
@@ -56,25 +56,36 @@ pub(super) fn tell_port(headers: &mut HeaderMap, context: &RequestContext<'_>) {
 }
 
 /// Without `use_remote_address`: the client that `x-forwarded-for` names, if it does.
-pub(super) fn detect(headers: &mut HeaderMap, context: &RequestContext<'_>) -> Client {
+pub(super) fn detect(headers: &mut HeaderMap, context: &RequestContext<'_>) -> Result<Client, DetectionFailed> {
     let found = |headers: &HeaderMap, hops| {
         let alone = headers.get(b"x-forwarded-for").is_some_and(|value| !value.contains(&b','));
         Client { address: last_address(headers, hops), direct: alone && hops == 0 }
     };
     if context.config.original_ip_detection.is_empty() {
-        return found(headers, context.config.xff_num_trusted_hops);
+        return Ok(found(headers, context.config.xff_num_trusted_hops));
     }
     for detection in &context.config.original_ip_detection {
-        let OriginalIpDetection::Xff { trusted_hops, skip_append } = detection;
-        let client = found(headers, *trusted_hops);
-        if !skip_append {
-            append_peer(headers, context);
-        }
+        let client = match detection {
+            OriginalIpDetection::Xff { trusted_hops, skip_append } => {
+                let client = found(headers, *trusted_hops);
+                if !skip_append {
+                    append_peer(headers, context);
+                }
+                client
+            }
+            OriginalIpDetection::CustomHeader { name, trusted, reject_status } => {
+                let address = headers.get(name.as_bytes()).and_then(address);
+                if let (None, Some(status)) = (address, reject_status) {
+                    return Err(DetectionFailed(*status));
+                }
+                Client { address, direct: *trusted }
+            }
+        };
         if client.address.is_some() {
-            return client;
+            return Ok(client);
         }
     }
-    Client { address: None, direct: false }
+    Ok(Client { address: None, direct: false })
 }
 
 fn append_peer(headers: &mut HeaderMap, context: &RequestContext<'_>) {
@@ -100,6 +111,10 @@ fn last_address(headers: &HeaderMap, skip: u32) -> Option<SocketAddr> {
         Some(comma) if comma + 1 < rest.len() => rest.get(comma + 1..)?,
         _ => rest,
     };
-    let ip: IpAddr = std::str::from_utf8(last.trim_ascii()).ok()?.parse().ok()?;
+    address(last.trim_ascii())
+}
+
+fn address(text: &[u8]) -> Option<SocketAddr> {
+    let ip: IpAddr = std::str::from_utf8(text).ok()?.parse().ok()?;
     Some(SocketAddr::new(ip, 0))
 }

@@ -25,7 +25,7 @@ fn mutated(config: &HttpConnectionManager, lines: &[(&str, &str)]) -> (Vec<Strin
         user_agent: None,
         upgrade: false,
     };
-    let client = mutate(&mut headers, &context);
+    let client = mutate(&mut headers, &context).unwrap();
     let line = |(name, value): (&[u8], &[u8])| {
         let (name, value) = (String::from_utf8_lossy(name), String::from_utf8_lossy(value));
         let made = uuid::Uuid::try_parse(&value).is_ok_and(|id| id.get_version_num() == 4);
