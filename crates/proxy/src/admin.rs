@@ -20,6 +20,7 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use sandgate_host::Host;
+use sandgate_matcher::StringMatcher;
 
 use crate::cluster::ClusterTable;
 use crate::drain::DrainDirection;
@@ -51,6 +52,8 @@ pub struct AdminContext {
     pub node_id: String,
     /// The node's cluster.
     pub node_cluster: String,
+    /// Which paths are answered; all of them if this is empty.
+    pub(crate) allow_paths: Vec<StringMatcher>,
     /// The bootstrap, serialized.
     pub bootstrap: Bytes,
     /// What `/clusters` shows.
@@ -117,6 +120,7 @@ impl AdminContext {
             command_line: serde_json::Value::Null,
             node_id: String::new(),
             node_cluster: String::new(),
+            allow_paths: Vec::new(),
             bootstrap: Bytes::new(),
             clusters: None,
             started: SystemTime::now(),
@@ -180,6 +184,10 @@ impl AdminResponse {
 #[must_use]
 pub fn respond(context: &AdminContext, request: AdminRequest<'_>) -> AdminResponse {
     let target = String::from_utf8_lossy(request.path);
+    if !context.allow_paths.is_empty() && !context.allow_paths.iter().any(|allowed| allowed.matches(request.path)) {
+        log::info!(target: "admin", "Request to admin interface path {target} is not allowed");
+        return AdminResponse::new(403, TEXT, format!("request to path {target} not allowed"));
+    }
     let (path, query) = target.split_once('?').unwrap_or((&target, ""));
     let Some(page) = pages::find(path) else {
         return AdminResponse::new(404, TEXT, format!("invalid path. {}", help::text()));

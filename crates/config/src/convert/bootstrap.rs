@@ -95,7 +95,8 @@ fn make_admin(context: &mut Context<'_>, admin: proto::Admin) -> Option<Admin> {
         access_logs.extend(context.field("access_log_path", |context| access_log::default_file(context, path)));
     }
     let (address, _) = context.field("address", |context| address::bind_address(context, address))?;
-    Some(Admin { address, access_logs, origin })
+    let allow_paths = context.list("allow_paths", admin.allow_paths, super::matcher::string);
+    Some(Admin { address, allow_paths, access_logs, origin })
 }
 
 fn check_clusters(context: &mut Context<'_>, clusters: &[Cluster]) {

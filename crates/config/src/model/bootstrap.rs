@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
 
-use super::{AccessLog, Cluster, LayeredRuntime, Listener, Origin, StatsConfig, StatsSink};
+use super::{AccessLog, Cluster, LayeredRuntime, Listener, Origin, StatsConfig, StatsSink, StringMatcher};
 
 /// Envoy's `envoy.config.bootstrap.v3.Bootstrap`.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -51,6 +51,8 @@ pub struct Node {
 pub struct Admin {
     /// Where it listens; port 0 lets the system choose.
     pub address: SocketAddr,
+    /// Which paths, with their query strings, are answered; all of them if there are none.
+    pub allow_paths: Vec<StringMatcher>,
     /// What is written of requests to it (`access_log` and `access_log_path`).
     pub access_logs: Vec<AccessLog>,
     /// Where it stands.

@@ -124,6 +124,20 @@ fn runtime_values_are_set_and_shown() {
     assert_eq!(json["layers"][0], "");
 }
 
+#[test]
+fn paths_may_be_forbidden() {
+    let mut context = context();
+    let exact = |text: &str| sandgate_config::model::StringMatcher {
+        pattern: sandgate_config::model::StringPattern::Exact(text.to_owned()),
+        ignore_case: false,
+    };
+    context.allow_paths = vec![StringMatcher::new(&exact("/help")), StringMatcher::new(&exact("/certs?a"))];
+    assert_eq!([get(&context, "/help").status, get(&context, "/certs?a").status], [200, 200]);
+    let refused = get(&context, "/help?x");
+    assert_eq!((refused.status, &*refused.body), (403, "request to path /help?x not allowed"));
+    assert_eq!([get(&context, "/nope").status, get(&context, "/").status], [403, 403]);
+}
+
 /// Two loggers.
 #[derive(Default)]
 struct Loggers(Mutex<[String; 2]>);

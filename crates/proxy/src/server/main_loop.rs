@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use sandgate_config::model::{AccessLog, Bootstrap};
 use sandgate_host::{Environment, Host, PluginHandle, WorkerHost};
+use sandgate_matcher::StringMatcher;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::task::LocalSet;
 
@@ -185,6 +186,8 @@ impl Main {
         let act = to_main.clone();
         // A main loop that is gone does nothing any more.
         context.act = Box::new(move |action| drop(act.send(MainCommand::Admin(action))));
+        let allowed = shared.bootstrap.admin.iter().flat_map(|admin| &admin.allow_paths);
+        context.allow_paths = allowed.map(StringMatcher::new).collect();
         context.clusters = Some(Arc::clone(&shared.clusters));
         context.bootstrap = shared.bootstrap.serialized.clone();
         context.host = Some(Arc::clone(&options.host));

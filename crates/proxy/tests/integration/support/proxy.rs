@@ -86,7 +86,12 @@ impl Proxy {
 pub(crate) fn bootstrap(hcm: HttpConnectionManager, clusters: Vec<Cluster>) -> Bootstrap {
     let chain = FilterChain { name: String::new(), filter_name: "hcm".into(), http_connection_manager: hcm };
     Bootstrap {
-        admin: Some(Admin { address: ([127, 0, 0, 1], 0).into(), access_logs: Vec::new(), origin: Origin::default() }),
+        admin: Some(Admin {
+            address: ([127, 0, 0, 1], 0).into(),
+            allow_paths: Vec::new(),
+            access_logs: Vec::new(),
+            origin: Origin::default(),
+        }),
         listeners: vec![listener(chain)],
         clusters,
         ..Bootstrap::default()
