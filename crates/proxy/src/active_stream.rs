@@ -383,8 +383,13 @@ impl ActiveStream {
         if let Some(mut headers) = self.stream.headers_mut(Direction::Response) {
             response_headers::mutate(&mut headers, config, request_id, &self.worker.date, SystemTime::now());
         }
-        let code = self.stream.info().response_code;
-        self.hcm.count_response(code.unwrap_or_default());
+        let info = self.stream.info();
+        self.hcm.count_response(info.response_code.unwrap_or_default());
+        match (info.response_code, info.response_code_details.as_deref()) {
+            (Some(413), Some("request_payload_too_large")) => self.hcm.stats.downstream_rq_too_large().inc(),
+            (Some(500), Some("response_payload_too_large")) => self.hcm.stats.rs_too_large().inc(),
+            _ => {}
+        }
     }
 
     /// When [`ActiveStream::on_timers`] has something to do at the latest, or [`ActiveStream::poll`] of itself.
