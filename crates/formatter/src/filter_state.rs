@@ -1,5 +1,8 @@
 //! `%FILTER_STATE(key:PLAIN)%`.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use crate::format::Rendered;
 use crate::operator::text;
 use crate::{FormatContext, FormatError};
@@ -45,6 +48,12 @@ impl FilterState {
     pub(crate) fn render(&self, context: &FormatContext<'_>, out: &mut Vec<u8>) -> Rendered {
         match (context.info.filter_state(self.key.as_bytes()), self.style) {
             (Some(value), Style::Plain) => text(out, value),
+            (Some(value), Style::Typed) => {
+                out.extend_from_slice(b"{\"@type\":\"type.googleapis.com/google.protobuf.BytesValue\",\"value\":\"");
+                out.extend_from_slice(STANDARD.encode(value).as_bytes());
+                out.extend_from_slice(b"\"}");
+                Rendered::Json
+            }
             _ => Rendered::Absent,
         }
     }

@@ -102,3 +102,6 @@ impl AccessLogs {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,5 +3,6 @@
 
 mod errors;
 mod json;
+mod state;
 mod support;
 mod text;
