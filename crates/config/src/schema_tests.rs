@@ -57,10 +57,12 @@ fn what_could_open_a_door_is_never_let_pass() {
 #[test]
 fn a_value_may_be_harmless_where_others_are_not() {
     let schema = Schema::get().unwrap();
-    let standing = |value| schema.standing("envoy.config.bootstrap.v3.Admin", "access_log_path", value);
-    assert!(matches!(standing("/dev/null"), Standing::Harmless(_)));
-    assert!(matches!(standing("/tmp/admin.log"), Standing::Lost(_)));
-    assert!(harmless_fields().any(|field| field.field == "access_log_path" && field.value == Some("/dev/null")));
+    let manager = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
+    let standing = |value| schema.standing(manager, "stream_error_on_invalid_http_message", value);
+    assert!(matches!(standing("false"), Standing::Harmless(_)));
+    assert!(matches!(standing("true"), Standing::Lost(_)));
+    let field = "stream_error_on_invalid_http_message";
+    assert!(harmless_fields().any(|harmless| harmless.field == field && harmless.value == Some("false")));
 }
 
 /// The rules that `check` knows. If the schema has others, they would not be enforced.

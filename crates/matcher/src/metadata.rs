@@ -57,6 +57,7 @@ mod tests {
         assert!(!matcher(&["a"], flag.clone(), false).matches(METADATA));
         assert!(matcher(&["a", "c"], flag, true).matches(METADATA));
         assert!(matcher(&["a"], model::ValueMatcher::Present(true), false).matches(METADATA));
-        assert!(matcher(&["a"], model::ValueMatcher::Present(false), false).matches(b""));
+        assert!(!matcher(&["a"], model::ValueMatcher::Present(false), false).matches(b""));
+        assert!(matcher(&["a"], model::ValueMatcher::Present(true), true).matches(b""));
     }
 }

@@ -108,7 +108,7 @@ pub enum ValueMatcher {
     String(StringMatcher),
     /// This.
     Bool(bool),
-    /// There is something, or there is nothing.
+    /// There is something. False never matches.
     Present(bool),
     /// A list, one of whose elements matches.
     ListOneOf(Box<ValueMatcher>),

@@ -82,3 +82,48 @@ pub(crate) fn mutate_headers(
         headers.add(name.as_bytes(), values.get(start..end).unwrap_or_default());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
+
+    use std::time::{Instant, SystemTime};
+
+    use sandgate_config::model::HeaderValueOption;
+    use sandgate_filter::{ConnectionInfo, StreamInfo};
+    use sandgate_formatter::Format;
+
+    use super::*;
+
+    fn option(name: &str, value: &str, action: HeaderAppendAction) -> HeaderValueOption {
+        let value = Format::parse(value).unwrap().omitting_empty_values();
+        HeaderValueOption { name: name.into(), value, action, keep_empty_value: false }
+    }
+
+    #[test]
+    fn values_are_made_before_anything_is_set() {
+        use HeaderAppendAction::{AddIfAbsent, AppendIfExistsOrAdd, OverwriteIfExists, OverwriteIfExistsOrAdd};
+        let level = HeaderMutations {
+            remove: vec!["gone".into()],
+            add: vec![
+                option("added", "%REQ(over)%", AppendIfExistsOrAdd),
+                option("over", "new", OverwriteIfExistsOrAdd),
+                option("gone", "%REQ(gone)%", AppendIfExistsOrAdd),
+                option("over", "absent", AddIfAbsent),
+                option("none", "never", OverwriteIfExists),
+            ],
+        };
+        let mut headers = HeaderMap::new();
+        for (name, value) in [("gone", "1"), ("over", "old"), ("kept", "2")] {
+            headers.append(name.as_bytes(), value.as_bytes());
+        }
+        let now = Instant::now();
+        let info = StreamInfo::new(None, SystemTime::UNIX_EPOCH, now);
+        let connection = ConnectionInfo::default();
+        let mutator = HeaderMutator::new([&Rc::new(level), &Rc::new(HeaderMutations::default())]);
+        mutator.evaluate(&mut headers, FormatContext::new(&info, &connection, now), Direction::Request);
+        let line = |(n, v): (&[u8], &[u8])| format!("{}: {}", String::from_utf8_lossy(n), String::from_utf8_lossy(v));
+        assert_eq!(headers.iter().map(line).collect::<Vec<_>>(), ["kept: 2", "over: new", "added: old"]);
+        assert!(HeaderMutator::new([&Rc::new(HeaderMutations::default())]).is_empty());
+    }
+}
