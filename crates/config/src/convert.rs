@@ -20,6 +20,7 @@ mod cluster;
 mod hash_policy;
 mod header_mutations;
 mod health_check;
+mod health_check_filter;
 mod http_connection_manager;
 mod http_filters;
 mod listener;

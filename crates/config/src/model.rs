@@ -43,7 +43,9 @@ pub use self::{
     },
     hash_policy::{HashCookie, HashPolicy, HashSpecifier},
     header_mutations::{HeaderAppendAction, HeaderMutations, HeaderValueOption},
-    health_check::{EndpointHealthCheck, HealthCheck, HealthCheckKind, HttpHealthCheck, TcpHealthCheck},
+    health_check::{
+        EndpointHealthCheck, HealthCheck, HealthCheckFilter, HealthCheckKind, HttpHealthCheck, TcpHealthCheck,
+    },
     http_connection_manager::{
         CodecType, HeadersWithUnderscoresAction, Http1Options, HttpConnectionManager, HttpFilter, HttpFilterKind,
         Router, ServerHeaderTransformation,

@@ -12,6 +12,7 @@ mod drain;
 mod event_file;
 mod hcm;
 mod health;
+mod health_check_filter;
 pub mod lifecycle;
 mod listener;
 mod local_reply;

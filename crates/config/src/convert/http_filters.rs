@@ -1,15 +1,18 @@
 //! The chain of HTTP filters.
 
-use super::{Context, type_name, wasm::wasm_plugin};
+use super::{Context, health_check_filter::health_check_filter, type_name, wasm::wasm_plugin};
 use crate::{
     model::{HttpFilter, HttpFilterKind, Router},
     proto::envoy::extensions::filters::{
-        http::{router::v3::Router as RouterMessage, wasm::v3::Wasm},
+        http::{
+            health_check::v3::HealthCheck as HealthCheckMessage, router::v3::Router as RouterMessage, wasm::v3::Wasm,
+        },
         network::http_connection_manager::v3::{HttpFilter as Message, http_filter::ConfigType},
     },
 };
 
 const ROUTER: &str = "envoy.extensions.filters.http.router.v3.Router";
+const HEALTH_CHECK: &str = "envoy.extensions.filters.http.health_check.v3.HealthCheck";
 const WASM: &str = "envoy.extensions.filters.http.wasm.v3.Wasm";
 
 /// Converts the filters and checks that the router is the last one, and only the last.
@@ -56,6 +59,17 @@ fn http_filter(context: &mut Context<'_>, message: Message, last: bool) -> Optio
                 context.error(format!("non-terminal filter named {name} is the last filter in a http filter chain"));
             }
             HttpFilterKind::Wasm(Box::new(plugin?))
+        }
+        Some((HEALTH_CHECK, config)) => {
+            let filter = context.field("typed_config", |context| {
+                let filter: HealthCheckMessage = context.unpack(config)?;
+                Some(health_check_filter(context, filter))
+            });
+            if last {
+                let name = &message.name;
+                context.error(format!("non-terminal filter named {name} is the last filter in a http filter chain"));
+            }
+            HttpFilterKind::HealthCheck(filter?)
         }
         // The author says that the filter may be left out where it does not exist; but Envoy has it, so the user must agree.
         Some((name, _)) if message.is_optional => {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Origin, StringMatcher};
+use super::{HeaderMatcher, Origin, StringMatcher};
 
 /// Envoy's `envoy.config.core.v3.HealthCheck`.
 #[derive(Clone, Debug, PartialEq)]
@@ -100,6 +100,19 @@ pub struct EndpointHealthCheck {
     pub hostname: String,
     /// Do not check this endpoint: it counts as healthy.
     pub disabled: bool,
+}
+
+/// Envoy's `envoy.extensions.filters.http.health_check.v3.HealthCheck`: an HTTP filter that answers health checks.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct HealthCheckFilter {
+    /// Checks go to the service behind, unless this process fails its health checks or a cached answer serves.
+    pub pass_through_mode: bool,
+    /// For how long an answer of the service behind serves.
+    pub cache_time: Option<Duration>,
+    /// By cluster: percent of its hosts that must be healthy or degraded, for an answer of 200. Empty with `pass_through_mode`.
+    pub cluster_min_healthy_percentages: Vec<(String, u64)>,
+    /// What a request must be like to be a check.
+    pub headers: Vec<HeaderMatcher>,
 }
 
 // === impl HttpHealthCheck ===

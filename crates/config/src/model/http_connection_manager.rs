@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    AccessLog, AccessLogOptions, CidrRange, ForwardClientCert, HeaderMutation, LocalReplyConfig, Origin,
-    OriginalIpDetection, PathOptions, RouteConfiguration, StripPort, WasmPlugin,
+    AccessLog, AccessLogOptions, CidrRange, ForwardClientCert, HeaderMutation, HealthCheckFilter, LocalReplyConfig,
+    Origin, OriginalIpDetection, PathOptions, RouteConfiguration, StripPort, WasmPlugin,
 };
 
 /// Envoy's `envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager`.
@@ -169,6 +169,8 @@ pub struct HttpFilter {
 pub enum HttpFilterKind {
     /// `envoy.filters.http.wasm`.
     Wasm(Box<WasmPlugin>),
+    /// `envoy.filters.http.health_check`.
+    HealthCheck(HealthCheckFilter),
     /// `envoy.filters.http.router`.
     Router(Router),
 }

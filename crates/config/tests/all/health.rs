@@ -176,3 +176,21 @@ fn outlier_detection() {
     assert_eq!((long.max_ejection_time, long.consecutive_5xx), (Duration::from_secs(400), 0));
     assert!(long.always_eject_one_host && long.successful_active_health_check_uneject_host);
 }
+
+#[test]
+fn the_filter_that_answers_checks() {
+    let filter = |fields: &str| {
+        let name = "envoy.extensions.filters.http.health_check.v3.HealthCheck";
+        config(
+            Slot::Filters,
+            &format!("- name: h\n  typed_config: {{\"@type\": type.googleapis.com/{name}, {fields}}}"),
+        )
+    };
+    each(&[
+        (filter(""), Some("pass_through_mode: value is required")),
+        (filter("pass_through_mode: true, cache_time: 1s"), OK),
+        (filter("pass_through_mode: false, cache_time: 1s"), Some("cache_time_ms must not be set")),
+        (filter("pass_through_mode: false, cluster_min_healthy_percentages: {zz: {value: 10}}"), OK),
+        (filter("pass_through_mode: false, cluster_min_healthy_percentages: {c: {value: 101}}"), Some("100")),
+    ]);
+}

@@ -15,6 +15,7 @@ use crate::access_log::AccessLogs;
 use crate::admin::AdminContext;
 use crate::drain::ListenerDrain;
 use crate::hcm::{FilterEntry, FilterFactory, Hcm, TerminalFactory, UserAgent, request_options};
+use crate::health_check_filter::HealthCheckFilters;
 use crate::local_reply::LocalReplies;
 use crate::route_table::RouteTable;
 use crate::stats::{
@@ -27,20 +28,22 @@ use crate::worker::Worker;
 /// The connection manager of every listener, in the order of the configuration.
 pub(super) fn build(
     bootstrap: &Bootstrap,
-    plugins: &Plugins,
+    (plugins, checks): (&Plugins, &HealthCheckFilters),
     local: &LocalWorker,
     store: &StatsStore,
     thread: &str,
 ) -> Result<Vec<Rc<Hcm>>, StartError> {
     let listeners = bootstrap.listeners.iter().enumerate();
-    listeners.map(|(index, listener)| build_one(index, listener, bootstrap, plugins, local, (store, thread))).collect()
+    listeners
+        .map(|(index, listener)| build_one(index, listener, bootstrap, (plugins, checks), local, (store, thread)))
+        .collect()
 }
 
 fn build_one(
     index: usize,
     listener: &model::Listener,
     bootstrap: &Bootstrap,
-    plugins: &Plugins,
+    (plugins, checks): (&Plugins, &HealthCheckFilters),
     local: &LocalWorker,
     (store, thread): (&StatsStore, &str),
 ) -> Result<Rc<Hcm>, StartError> {
@@ -56,6 +59,10 @@ fn build_one(
     for (filter_index, filter) in config.http_filters.iter().enumerate() {
         match &filter.kind {
             HttpFilterKind::Router(config) => router = config.clone(),
+            HttpFilterKind::HealthCheck(config) => {
+                let make = checks.factory((index, filter_index), &filter.name, config);
+                filters.push(FilterEntry { name: filter.name.as_str().into(), disabled: filter.disabled, make });
+            }
             HttpFilterKind::Wasm(wasm) => {
                 let Some(plugin) = plugins.get(index, 0, filter_index) else { continue };
                 let handle = local.host.plugin_handle(plugin).map_err(|source| StartError::Plugin {

@@ -27,6 +27,7 @@ use crate::access_log::LogFiles;
 use crate::admin::{AdminAction, AdminContext};
 use crate::cluster::{ClusterTable, add_breaker_stats, add_hash_stats};
 use crate::drain::{DrainDirection, DrainManager};
+use crate::health_check_filter::HealthCheckFilters;
 use crate::lifecycle::{Lifecycle, ServerState};
 use crate::listener::{BoundListener, ListenerSpec};
 use crate::runtime::Runtime;
@@ -59,6 +60,7 @@ pub(super) enum MainCommand {
 pub(super) struct Shared {
     pub(super) bootstrap: Bootstrap,
     pub(super) plugins: Plugins,
+    pub(super) checks: HealthCheckFilters,
     pub(super) clusters: Arc<ClusterTable>,
     pub(super) host: Arc<Host>,
     pub(super) stats: Arc<StatsStore>,
@@ -150,6 +152,7 @@ impl Main {
         let local_host = WorkerHost::new(Arc::clone(&options.host), Rc::clone(&env));
         let (plugins, handles) = Plugins::load(&bootstrap.listeners, &options.host, &env, &local_host)?;
         let shared = Arc::new(Shared {
+            checks: HealthCheckFilters::new(&clusters, &lifecycle, &bootstrap.node.cluster),
             clusters,
             runtime: Arc::new(Runtime::new(&bootstrap.layered_runtime)),
             drain: Arc::new(DrainManager::new(options.drain, Arc::clone(&lifecycle))),

@@ -156,13 +156,14 @@ async fn serve(
     let worker_host = sandgate_host::WorkerHost::new(Arc::clone(&shared.host), env);
     let local = LocalWorker::new(shared, &environment, worker_host);
     *host.borrow_mut() = Some(Rc::clone(&local.host));
-    let hcms = match super::hcm::build(&shared.bootstrap, &shared.plugins, &local, &shared.stats, thread) {
-        Ok(hcms) => hcms,
-        Err(error) => {
-            let _ = ready.send(Err(error));
-            return;
-        }
-    };
+    let hcms =
+        match super::hcm::build(&shared.bootstrap, (&shared.plugins, &shared.checks), &local, &shared.stats, thread) {
+            Ok(hcms) => hcms,
+            Err(error) => {
+                let _ = ready.send(Err(error));
+                return;
+            }
+        };
     if ready.send(Ok(())).is_err() {
         return;
     }
