@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use sandgate_config::model::{ConsistentHashing, LbPolicy, LoadBalancing};
+use sandgate_config::model::{LbPolicy, LoadBalancing};
 
 use crate::maglev::MaglevTable;
 use crate::priority_load::PriorityState;
@@ -49,11 +49,7 @@ pub(crate) type Weights = Vec<(usize, f64)>;
 
 impl HashTables {
     pub(crate) fn new(set: &PrioritySet, config: &LoadBalancing, state: &PriorityState) -> Self {
-        let hashing = match &config.policy {
-            LbPolicy::RingHash(ring) => ring.hashing.clone(),
-            LbPolicy::Maglev(maglev) => maglev.hashing.clone(),
-            _ => ConsistentHashing::default(),
-        };
+        let hashing = config.policy.hashing().cloned().unwrap_or_default();
         let key = |index: usize| set.hosts.get(index).map(|host| hash_key(host, hashing.use_hostname_for_hashing));
         let priority = |(index, hosts): (usize, &HostSet)| {
             let panic = state.panic.get(index).copied().unwrap_or(false);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Context, type_name};
+use super::{Context, hash_policy, type_name};
 use crate::{
     model::{
         self, ConsistentHashing, Discovery, HashFunction, LbPolicy, LeastRequest, LoadBalancing, Maglev, RingHash,
@@ -164,7 +164,7 @@ fn typed(
                         },
                         minimum_ring_size: config.minimum_ring_size.unwrap_or(1024),
                         maximum_ring_size: config.maximum_ring_size.unwrap_or(8 << 20),
-                        hashing: typed_consistent(config.consistent_hashing_lb_config.as_ref(), legacy),
+                        hashing: typed_consistent(context, config.consistent_hashing_lb_config.as_ref(), legacy),
                     };
                     LbPolicy::RingHash(checked_ring(context, ring, None)?)
                 }
@@ -173,7 +173,7 @@ fn typed(
                     balancing.locality_weighted = config.locality_weighted_lb_config.is_some();
                     let maglev = Maglev {
                         table_size: config.table_size.unwrap_or(65537),
-                        hashing: typed_consistent(config.consistent_hashing_lb_config.as_ref(), (false, None)),
+                        hashing: typed_consistent(context, config.consistent_hashing_lb_config.as_ref(), (false, None)),
                     };
                     LbPolicy::Maglev(checked_maglev(context, maglev, None)?)
                 }
@@ -243,16 +243,22 @@ fn consistent(common: &legacy::CommonLbConfig) -> ConsistentHashing {
     ConsistentHashing {
         use_hostname_for_hashing: config.use_hostname_for_hashing,
         hash_balance_factor: config.hash_balance_factor.unwrap_or(0),
+        hash_policies: Vec::new(),
     }
 }
 
 fn typed_consistent(
+    context: &mut Context<'_>,
     config: Option<&common::ConsistentHashingLbConfig>,
     legacy: (bool, Option<u32>),
 ) -> ConsistentHashing {
     let (use_hostname_for_hashing, factor) =
         config.map_or(legacy, |config| (config.use_hostname_for_hashing, config.hash_balance_factor));
-    ConsistentHashing { use_hostname_for_hashing, hash_balance_factor: factor.unwrap_or(0) }
+    let policies = config.map(|config| config.hash_policy.clone()).unwrap_or_default();
+    let hash_policies = context.field("consistent_hashing_lb_config", |context| {
+        context.list("hash_policy", policies, hash_policy::hash_policy)
+    });
+    ConsistentHashing { use_hostname_for_hashing, hash_balance_factor: factor.unwrap_or(0), hash_policies }
 }
 
 fn checked_hashing(context: &mut Context<'_>, hashing: &ConsistentHashing, discovery: Option<&Discovery>) {

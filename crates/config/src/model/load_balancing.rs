@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::RuntimeDouble;
+use super::{HashPolicy, RuntimeDouble};
 
 /// Everything about the choice of an endpoint, from whichever of Envoy's places it was written in.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,7 +62,7 @@ pub struct SlowStart {
 }
 
 /// Envoy's `RingHash`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct RingHash {
     /// How a hash is taken of an endpoint.
     pub hash_function: HashFunction,
@@ -85,7 +85,7 @@ pub enum HashFunction {
 }
 
 /// Envoy's `Maglev`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Maglev {
     /// A prime, 65537 by default.
     pub table_size: u64,
@@ -94,12 +94,14 @@ pub struct Maglev {
 }
 
 /// Envoy's `ConsistentHashingLbConfig`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ConsistentHashing {
     /// An endpoint's host name stands for it, not its address.
     pub use_hostname_for_hashing: bool,
     /// An endpoint takes at most so many percent of its share of the requests in flight; 0: no bound.
     pub hash_balance_factor: u32,
+    /// What the hash is made of; if there are any, those of routes do not count.
+    pub hash_policies: Vec<HashPolicy>,
 }
 
 // === impl LoadBalancing ===
@@ -122,6 +124,18 @@ impl Default for LoadBalancing {
 impl Default for LbPolicy {
     fn default() -> Self {
         Self::RoundRobin(None)
+    }
+}
+
+impl LbPolicy {
+    /// What is common to the policies that go by a hash; nothing of others.
+    #[must_use]
+    pub fn hashing(&self) -> Option<&ConsistentHashing> {
+        match self {
+            Self::RingHash(ring) => Some(&ring.hashing),
+            Self::Maglev(maglev) => Some(&maglev.hashing),
+            Self::RoundRobin(_) | Self::LeastRequest(_) | Self::Random => None,
+        }
     }
 }
 

@@ -82,13 +82,17 @@ fn values() {
         (ring.hash_function, ring.minimum_ring_size, ring.maximum_ring_size),
         (HashFunction::MurmurHash2, 1024, 8 << 20)
     );
-    assert_eq!(ring.hashing, ConsistentHashing { use_hostname_for_hashing: false, hash_balance_factor: 150 });
+    assert_eq!(
+        ring.hashing,
+        ConsistentHashing { use_hostname_for_hashing: false, hash_balance_factor: 150, ..ConsistentHashing::default() }
+    );
     // The typed policy goes before everything else.
     let text = format!(
         "lb_policy: RANDOM\ncommon_lb_config: {{locality_weighted_lb_config: {{}}}}\n{}",
         typed("maglev.v3.Maglev", ", table_size: 7, consistent_hashing_lb_config: {use_hostname_for_hashing: true}")
     );
-    let hashing = ConsistentHashing { use_hostname_for_hashing: true, hash_balance_factor: 0 };
+    let hashing =
+        ConsistentHashing { use_hostname_for_hashing: true, hash_balance_factor: 0, ..ConsistentHashing::default() };
     assert_eq!(
         balancing(&text),
         LoadBalancing { policy: LbPolicy::Maglev(Maglev { table_size: 7, hashing }), ..LoadBalancing::default() }

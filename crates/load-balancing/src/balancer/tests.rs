@@ -143,8 +143,7 @@ fn hashing_sticks_to_a_host_and_leaves_the_rest_where_it_is() {
 
 #[test]
 fn bounded_load_goes_elsewhere_always_to_the_same_host() {
-    let hashing =
-        sandgate_config::model::ConsistentHashing { use_hostname_for_hashing: false, hash_balance_factor: 125 };
+    let hashing = sandgate_config::model::ConsistentHashing { hash_balance_factor: 125, ..Default::default() };
     let policy = LbPolicy::Maglev(Maglev { hashing, ..Maglev::default() });
     let mut balancer = balancer(policy, (1..=5).map(|port| host(port, 1)).collect());
     let mut choose =

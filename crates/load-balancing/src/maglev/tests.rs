@@ -10,7 +10,8 @@ use crate::{HashTables, Host, PrioritySet};
 fn table(hosts: Vec<std::sync::Arc<Host>>, table_size: u64, names: bool, by_locality: bool) -> String {
     let weights = vec![(0, hosts[0].locality.clone(), 1), (0, hosts[hosts.len() - 1].locality.clone(), 2)];
     let set = PrioritySet::new(hosts, if by_locality { weights } else { Vec::new() });
-    let hashing = ConsistentHashing { use_hostname_for_hashing: names, hash_balance_factor: 0 };
+    let hashing =
+        ConsistentHashing { use_hostname_for_hashing: names, hash_balance_factor: 0, ..ConsistentHashing::default() };
     let config = LoadBalancing {
         policy: LbPolicy::Maglev(Maglev { table_size, hashing }),
         locality_weighted: by_locality,

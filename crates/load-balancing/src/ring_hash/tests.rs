@@ -43,7 +43,11 @@ fn rings_are_envoys() {
     let small = RingHash {
         minimum_ring_size: 4,
         maximum_ring_size: 7,
-        hashing: ConsistentHashing { use_hostname_for_hashing: true, hash_balance_factor: 0 },
+        hashing: ConsistentHashing {
+            use_hostname_for_hashing: true,
+            hash_balance_factor: 0,
+            ..ConsistentHashing::default()
+        },
         ..RingHash::default()
     };
     let small = ring(&named, &small);

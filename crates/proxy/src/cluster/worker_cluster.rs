@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use sandgate_config::model::{Cluster, LbPolicy, LoadBalancing, RoutingPriority};
+use sandgate_config::model::{Cluster, HashPolicy, LbPolicy, LoadBalancing, RoutingPriority};
 use sandgate_http::h1::ResponseOptions;
 
 use sandgate_load_balancing::{Choice, LoadBalancer, RuntimeValues};
@@ -98,9 +98,13 @@ impl WorkerCluster {
         self.host_count.get()
     }
 
-    /// Whether load balancing looks at a request's hash.
-    pub(crate) fn balances_by_hash(&self) -> bool {
-        matches!(self.config.load_balancing.policy, LbPolicy::RingHash(_) | LbPolicy::Maglev(_))
+    /// What the hash of a request is made of, if load balancing looks at it: the cluster's own policies, else the route's.
+    pub(crate) fn hash_policies<'a>(&'a self, of_route: &'a [HashPolicy]) -> &'a [HashPolicy] {
+        match self.config.load_balancing.policy.hashing() {
+            Some(hashing) if !hashing.hash_policies.is_empty() => &hashing.hash_policies,
+            Some(_) => of_route,
+            None => &[],
+        }
     }
 
     /// What requests of a priority use, over all workers.

@@ -38,8 +38,9 @@ impl Router {
             info.upstream.cluster_metadata = cluster.metadata.clone();
             info.upstream.cluster_endpoints = Some(cluster.host_count() as u64);
         }
-        if cluster.balances_by_hash() && !policy.hash.is_empty() {
-            self.hash = request_hash(&policy.hash, &self.stream);
+        let hash_policies = cluster.hash_policies(&policy.hash);
+        if !hash_policies.is_empty() {
+            self.hash = request_hash(hash_policies, &self.stream);
         }
         let Some(pool) = self.choose(cluster, policy.priority, now) else { return self.no_healthy_upstream(cluster) };
         self.steer(route, policy, now);
