@@ -2,6 +2,7 @@
 
 mod connect;
 mod connection;
+mod opening;
 mod pending;
 mod sweeper;
 
@@ -27,8 +28,12 @@ pub(crate) struct HostPool {
     cluster: Weak<WorkerCluster>,
     host: Arc<Host>,
     idle: RefCell<Vec<Idle>>,
-    /// Requests that may not open a connection now.
+    /// Requests without a connection, in order; some may have been given up.
     waiters: RefCell<VecDeque<Weak<Waiter>>>,
+    /// How many there are.
+    waiting: Cell<usize>,
+    /// Connections that are being opened.
+    opening: Cell<usize>,
     priority: RoutingPriority,
     /// Open and opening connections.
     connections: Cell<usize>,
@@ -63,6 +68,8 @@ impl HostPool {
             host,
             idle: RefCell::default(),
             waiters: RefCell::default(),
+            waiting: Cell::new(0),
+            opening: Cell::new(0),
             priority,
             connections: Cell::new(0),
             slot: RefCell::default(),
@@ -105,7 +112,7 @@ impl HostPool {
     }
 
     /// A connection for a request whose task is `cx`'s.
-    pub(crate) fn acquire(self: &Rc<Self>, cx: &mut Context<'_>, now: Instant) -> Acquired {
+    pub(crate) fn acquire(self: &Rc<Self>, cx: &mut Context<'_>) -> Acquired {
         let Some(cluster) = self.cluster.upgrade() else { return Acquired::Overflow };
         while let Some(idle) = self.pop_idle() {
             let mut connection = idle.connection;
@@ -124,12 +131,11 @@ impl HostPool {
         };
         stats.upstream_rq_pending_total().inc();
         stats.upstream_rq_pending_active().inc();
-        if let Some(slot) = self.connection_slot(&cluster) {
-            return Acquired::Pending(PendingConnection::connect(self, &cluster, slot, pending, now));
-        }
-        let waiter = Waiter::new();
+        let waiter = Rc::<Waiter>::default();
         self.waiters.borrow_mut().push_back(Rc::downgrade(&waiter));
-        Acquired::Pending(PendingConnection::wait(self, &cluster, waiter, pending))
+        self.waiting.set(self.waiting.get() + 1);
+        self.open_more(&cluster);
+        Acquired::Pending(PendingConnection::new(self, &cluster, waiter, pending))
     }
 
     /// The right to open a connection. A host without any gets one whatever the limit, since nothing else could ever
@@ -164,7 +170,7 @@ impl HostPool {
             return;
         }
         if let Some(waiter) = self.next_waiter() {
-            waiter.give(connection);
+            waiter.give(Ok(connection));
             return;
         }
         let sweeper = cluster.sweeper();
@@ -183,7 +189,14 @@ impl HostPool {
 
     fn next_waiter(&self) -> Option<Rc<Waiter>> {
         let mut waiters = self.waiters.borrow_mut();
-        std::iter::from_fn(|| waiters.pop_front()).find_map(|waiter| waiter.upgrade())
+        let waiter = std::iter::from_fn(|| waiters.pop_front()).find_map(|waiter| waiter.upgrade())?;
+        self.waiter_gone();
+        Some(waiter)
+    }
+
+    /// One request less waits.
+    fn waiter_gone(&self) {
+        self.waiting.set(self.waiting.get().saturating_sub(1));
     }
 
     /// A pool without connections is none.
@@ -197,7 +210,13 @@ impl HostPool {
     fn connection_gone(&self) {
         self.connections.set(self.connections.get().saturating_sub(1));
         self.end_if_unused();
-        if let Some(waiter) = self.next_waiter() {
+        self.permit_next();
+    }
+
+    /// Lets the first who waits see to it that there are connections: this may not be a task, nor a pool of the cluster any more.
+    fn permit_next(&self) {
+        let waiter = self.waiters.borrow().iter().find_map(Weak::upgrade);
+        if let Some(waiter) = waiter {
             waiter.permit();
         }
     }

@@ -1,21 +1,12 @@
 //! A request that waits for its connection.
 
 use std::cell::RefCell;
-use std::future::Future;
-use std::io;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
-use tokio::net::TcpStream;
-
-use super::connect::connect;
-use super::connection::ConnectionCount;
-use super::{CloseSide, HostPool, UpstreamConnection};
-use crate::cluster::{HostStats, ResourceGuard, WorkerCluster};
-
-type Connect = Pin<Box<dyn Future<Output = io::Result<TcpStream>>>>;
+use super::{HostPool, UpstreamConnection};
+use crate::cluster::{ResourceGuard, WorkerCluster};
 
 /// Why there is no connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,38 +17,33 @@ pub(crate) enum ConnectFailure {
     Failed(String),
 }
 
-/// A connection that is being opened, or waited for.
+/// A request's place in the queue of its pool: the first connection that becomes free is the first request's, whether it
+/// was opened for it or not. A connection that cannot be opened fails all who wait, as in Envoy.
 pub(crate) struct PendingConnection {
-    state: State,
+    waiter: Rc<Waiter>,
     pool: Rc<HostPool>,
     cluster: Rc<WorkerCluster>,
+    served: bool,
     _pending: ResourceGuard,
 }
 
-enum State {
-    Connecting { connect: Connect, deadline: Instant, count: Option<ConnectionCount> },
-    Waiting(Rc<Waiter>),
-    Done,
-}
-
 /// Where a waiting request gets its connection.
+#[derive(Default)]
 pub(super) struct Waiter(RefCell<Waiting>);
 
 #[derive(Default)]
 struct Waiting {
-    given: Option<UpstreamConnection>,
-    /// It may open a connection of its own now.
+    outcome: Option<Result<UpstreamConnection, ConnectFailure>>,
+    /// It is to open connections, if they are needed.
     permitted: bool,
     waker: Option<Waker>,
 }
 
-impl Waiter {
-    pub(super) fn new() -> Rc<Self> {
-        Rc::new(Self(RefCell::default()))
-    }
+// === impl Waiter ===
 
-    pub(super) fn give(&self, connection: UpstreamConnection) {
-        self.0.borrow_mut().given = Some(connection);
+impl Waiter {
+    pub(super) fn give(&self, outcome: Result<UpstreamConnection, ConnectFailure>) {
+        self.0.borrow_mut().outcome = Some(outcome);
         self.wake();
     }
 
@@ -67,140 +53,58 @@ impl Waiter {
     }
 
     fn wake(&self) {
-        if let Some(waker) = self.0.borrow_mut().waker.take() {
+        let waker = self.0.borrow_mut().waker.take();
+        if let Some(waker) = waker {
             waker.wake();
         }
     }
 }
 
-impl PendingConnection {
-    pub(super) fn connect(
-        pool: &Rc<HostPool>,
-        cluster: &Rc<WorkerCluster>,
-        slot: ResourceGuard,
-        pending: ResourceGuard,
-        now: Instant,
-    ) -> Self {
-        let state = State::connecting(pool, cluster, slot, now);
-        Self { state, pool: Rc::clone(pool), cluster: Rc::clone(cluster), _pending: pending }
-    }
+// === impl PendingConnection ===
 
-    pub(super) fn wait(
+impl PendingConnection {
+    pub(super) fn new(
         pool: &Rc<HostPool>,
         cluster: &Rc<WorkerCluster>,
         waiter: Rc<Waiter>,
         pending: ResourceGuard,
     ) -> Self {
-        let state = State::Waiting(waiter);
-        Self { state, pool: Rc::clone(pool), cluster: Rc::clone(cluster), _pending: pending }
+        Self { waiter, pool: Rc::clone(pool), cluster: Rc::clone(cluster), served: false, _pending: pending }
     }
 
-    /// When to poll again at the latest.
-    pub(crate) fn deadline(&self) -> Option<Instant> {
-        match &self.state {
-            State::Connecting { deadline, .. } => Some(*deadline),
-            State::Waiting(_) | State::Done => None,
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<UpstreamConnection, ConnectFailure>> {
+        let mut waiting = self.waiter.0.borrow_mut();
+        if let Some(outcome) = waiting.outcome.take() {
+            self.served = true;
+            return Poll::Ready(outcome);
         }
-    }
-
-    pub(crate) fn poll(
-        &mut self,
-        cx: &mut Context<'_>,
-        now: Instant,
-    ) -> Poll<Result<UpstreamConnection, ConnectFailure>> {
-        loop {
-            match &mut self.state {
-                State::Connecting { connect, deadline, count } => {
-                    let result = match connect.as_mut().poll(cx) {
-                        Poll::Ready(result) => result.map_err(|error| ConnectFailure::Failed(reason(&error))),
-                        Poll::Pending if now >= *deadline => Err(ConnectFailure::Timeout),
-                        Poll::Pending => return Poll::Pending,
-                    };
-                    let count = count.take();
-                    self.state = State::Done;
-                    return Poll::Ready(self.finish(result, count, now));
-                }
-                State::Waiting(waiter) => {
-                    let slot = {
-                        let mut waiting = waiter.0.borrow_mut();
-                        if let Some(connection) = waiting.given.take() {
-                            drop(waiting);
-                            self.state = State::Done;
-                            return Poll::Ready(Ok(connection));
-                        }
-                        waiting.waker = Some(cx.waker().clone());
-                        std::mem::take(&mut waiting.permitted).then(|| self.pool.connection_slot(&self.cluster))
-                    };
-                    match slot.flatten() {
-                        Some(slot) => self.state = State::connecting(&self.pool, &self.cluster, slot, now),
-                        None => {
-                            let waiter = Rc::downgrade(waiter);
-                            let mut waiters = self.pool.waiters.borrow_mut();
-                            if !waiters.iter().any(|known| known.ptr_eq(&waiter)) {
-                                waiters.push_front(waiter);
-                            }
-                            return Poll::Pending;
-                        }
-                    }
-                }
-                State::Done => return Poll::Pending,
-            }
+        waiting.waker = Some(cx.waker().clone());
+        let permitted = std::mem::take(&mut waiting.permitted);
+        drop(waiting);
+        if permitted {
+            self.pool.open_more(&self.cluster);
         }
-    }
-
-    fn finish(
-        &self,
-        result: Result<TcpStream, ConnectFailure>,
-        count: Option<ConnectionCount>,
-        now: Instant,
-    ) -> Result<UpstreamConnection, ConnectFailure> {
-        let stats = &self.cluster.stats;
-        match (result, count) {
-            (Ok(stream), Some(count)) => Ok(UpstreamConnection::new(stream, count, now)),
-            (Ok(_), None) => Err(ConnectFailure::Timeout),
-            (Err(failure), count) => {
-                stats.upstream_cx_connect_fail().inc();
-                HostStats::inc(&self.pool.host().stats.cx_connect_fail);
-                stats.upstream_rq_pending_failure_eject().inc();
-                if failure == ConnectFailure::Timeout {
-                    stats.upstream_cx_connect_timeout().inc();
-                } else if let Some(mut count) = count {
-                    count.close_side = CloseSide::Remote;
-                }
-                Err(failure)
-            }
-        }
-    }
-}
-
-impl State {
-    fn connecting(pool: &Rc<HostPool>, cluster: &Rc<WorkerCluster>, slot: ResourceGuard, now: Instant) -> Self {
-        Self::Connecting {
-            connect: Box::pin(connect(pool.host().address(), cluster.config.socket.clone())),
-            deadline: now + cluster.config.connect_timeout,
-            count: Some(ConnectionCount::new(pool, cluster, slot)),
-        }
+        Poll::Pending
     }
 }
 
 impl Drop for PendingConnection {
     fn drop(&mut self) {
         self.cluster.stats.upstream_rq_pending_active().dec();
-        if let State::Waiting(waiter) = &self.state {
-            let given = waiter.0.borrow_mut().given.take();
-            if let Some(connection) = given {
-                self.pool.release(connection, Instant::now());
-            } else if waiter.0.borrow().permitted
-                && let Some(next) = self.pool.next_waiter()
-            {
-                next.permit();
+        let outcome = self.waiter.0.borrow_mut().outcome.take();
+        match outcome {
+            // It was too late for this one; another may have it.
+            Some(Ok(connection)) => self.pool.release(connection, Instant::now()),
+            Some(Err(_)) => {}
+            // A connection that is being opened for it will be somebody else's.
+            None if !self.served => {
+                self.pool.waiter_gone();
+                if self.waiter.0.borrow().permitted {
+                    self.pool.waiters.borrow_mut().retain(|waiter| !waiter.ptr_eq(&Rc::downgrade(&self.waiter)));
+                    self.pool.permit_next();
+                }
             }
+            None => {}
         }
     }
-}
-
-/// What `strerror` says: the system's text without Rust's `(os error 111)`.
-fn reason(error: &io::Error) -> String {
-    let text = error.to_string();
-    text.split_once(" (os error").map_or(text.as_str(), |(text, _)| text).to_owned()
 }

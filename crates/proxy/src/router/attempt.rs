@@ -139,7 +139,7 @@ impl Router {
         if let Some(retry) = &mut self.retry {
             retry.attempted(pool.host());
         }
-        let acquired = pool.acquire(cx, now);
+        let acquired = pool.acquire(cx);
         let max_duration = match self.max_stream_duration {
             Some(max) => (!max.is_zero()).then_some(max),
             None => cluster.config.http.max_stream_duration,

@@ -280,8 +280,7 @@ impl UpstreamRequest {
 
     /// When to poll at the latest.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        let connect = if let State::Pending(pending) = &self.state { pending.deadline() } else { None };
-        [self.deadline, self.per_try_deadline, self.per_try_idle_deadline, connect].into_iter().flatten().min()
+        [self.deadline, self.per_try_deadline, self.per_try_idle_deadline].into_iter().flatten().min()
     }
 
     /// Whether the request may go on: not too much waits to be written.
@@ -310,7 +309,7 @@ impl UpstreamRequest {
 
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, now: Instant, may_read: bool) -> Poll<UpstreamEvent> {
         if let State::Pending(pending) = &mut self.state {
-            match pending.poll(cx, now) {
+            match pending.poll(cx) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Ok(connection)) => self.open(connection, now),
                 Poll::Ready(Err(failure)) => {

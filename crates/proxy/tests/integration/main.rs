@@ -8,6 +8,7 @@ mod clusters;
 mod drain;
 mod errors;
 mod life;
+mod resilience;
 mod support;
 mod timeouts;
 mod wasm;

@@ -1,0 +1,66 @@
+//! Opening connections: as many as there are requests that wait, each on a task of its own.
+
+use std::io;
+use std::rc::Rc;
+use std::time::Instant;
+
+use super::connect::connect;
+use super::connection::ConnectionCount;
+use super::{CloseSide, ConnectFailure, HostPool, UpstreamConnection};
+use crate::cluster::{HostStats, WorkerCluster};
+use crate::worker::guarded;
+
+/// Connections that one event may begin, as in Envoy.
+const AT_ONCE: usize = 3;
+
+impl HostPool {
+    /// Opens connections, if more requests wait than connections are being opened. Only within a task.
+    pub(super) fn open_more(self: &Rc<Self>, cluster: &Rc<WorkerCluster>) {
+        for _ in 0..AT_ONCE {
+            if self.waiting.get() <= self.opening.get() {
+                return;
+            }
+            let Some(slot) = self.connection_slot(cluster) else { return };
+            self.opening.set(self.opening.get() + 1);
+            let count = ConnectionCount::new(self, cluster, slot);
+            let opening = Rc::clone(self).open(Rc::clone(cluster), count);
+            tokio::task::spawn_local(guarded("upstream connect", opening));
+        }
+    }
+
+    async fn open(self: Rc<Self>, cluster: Rc<WorkerCluster>, count: ConnectionCount) {
+        let connecting = connect(self.host.address(), cluster.config.socket.clone());
+        let result = tokio::time::timeout(cluster.config.connect_timeout, connecting).await;
+        self.opening.set(self.opening.get().saturating_sub(1));
+        let now = Instant::now();
+        match result {
+            Ok(Ok(stream)) => self.release(UpstreamConnection::new(stream, count, now), now),
+            Ok(Err(error)) => self.failed(&cluster, count, ConnectFailure::Failed(reason(&error))),
+            Err(_) => self.failed(&cluster, count, ConnectFailure::Timeout),
+        }
+    }
+
+    /// A connection could not be opened: so it is for everybody who waits.
+    fn failed(&self, cluster: &WorkerCluster, mut count: ConnectionCount, failure: ConnectFailure) {
+        let stats = &cluster.stats;
+        stats.upstream_cx_connect_fail().inc();
+        HostStats::inc(&self.host.stats.cx_connect_fail);
+        if failure == ConnectFailure::Timeout {
+            stats.upstream_cx_connect_timeout().inc();
+        } else {
+            count.close_side = CloseSide::Remote;
+        }
+        let waiters = std::mem::take(&mut *self.waiters.borrow_mut());
+        for waiter in waiters.iter().filter_map(|waiter| waiter.upgrade()) {
+            self.waiter_gone();
+            stats.upstream_rq_pending_failure_eject().inc();
+            waiter.give(Err(failure.clone()));
+        }
+    }
+}
+
+/// What `strerror` says: the system's text without Rust's `(os error 111)`.
+fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split_once(" (os error").map_or(text.as_str(), |(text, _)| text).to_owned()
+}
