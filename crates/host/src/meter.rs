@@ -9,8 +9,8 @@ use crate::report::{CallbackReport, TrapReport, WorkerReport};
 use crate::shared::space::locked;
 use crate::{Environment, FailurePolicy};
 
-/// Of so many calls of one kind one is timed, the first one to begin with: a reading of a thread's clock costs more than
-/// a call into a guest.
+/// Of so many calls of one kind one is timed: a reading of a thread's clock costs more than a call into a guest. The first
+/// is timed, too, and stands for itself alone: it finds everything cold.
 const SAMPLED: u64 = 64;
 
 /// One plugin on one thread, over all its instances there. Written by that thread alone, with plain relaxed stores, and
@@ -33,6 +33,7 @@ pub(crate) struct Meter {
 #[derive(Debug, Default)]
 struct CallbackMeter {
     calls: AtomicU64,
+    first_ns: AtomicU64,
     sampled: AtomicU64,
     sampled_ns: AtomicU64,
 }
@@ -74,7 +75,7 @@ impl Meter {
         let meter = self.callbacks.get(kind as usize)?;
         let calls = meter.calls.load(Relaxed);
         meter.calls.store(calls.wrapping_add(1), Relaxed);
-        if calls % SAMPLED == 0 { env.thread_cpu_ns() } else { None }
+        if calls == 0 || calls % SAMPLED == 1 { env.thread_cpu_ns() } else { None }
     }
 
     /// The call has returned, or trapped.
@@ -83,9 +84,14 @@ impl Meter {
             self.set_memory(memory);
         }
         let (Some(began), Some(meter)) = (began, self.callbacks.get(kind as usize)) else { return };
-        if let Some(now) = env.thread_cpu_ns() {
+        let Some(now) = env.thread_cpu_ns() else { return };
+        let took = now.saturating_sub(began);
+        // A call that another one of its kind is in counts as the later one: there are few.
+        if meter.calls.load(Relaxed) == 1 {
+            meter.first_ns.store(took, Relaxed);
+        } else {
             add(&meter.sampled, 1);
-            add(&meter.sampled_ns, now.saturating_sub(began));
+            add(&meter.sampled_ns, took);
         }
     }
 
@@ -94,8 +100,9 @@ impl Meter {
         self.memory_peak.store(self.memory_peak.load(Relaxed).max(memory), Relaxed);
     }
 
-    /// A VM was made for it, or shared with it.
-    pub(crate) fn came_alive(&self) {
+    /// A VM with so much memory was made for it, or shared with it.
+    pub(crate) fn came_alive(&self, memory: u64) {
+        self.set_memory(memory);
         self.alive.store(true, Relaxed);
         add(&self.instances, 1);
     }
@@ -147,12 +154,9 @@ impl Meter {
         CallbackKind::ALL.iter().zip(&self.callbacks).filter_map(|(kind, meter)| {
             let calls = meter.calls.load(Relaxed);
             let (sampled, ns) = (meter.sampled.load(Relaxed), meter.sampled_ns.load(Relaxed));
-            let average = ns.checked_div(sampled);
-            (calls != 0).then(|| CallbackReport {
-                name: kind.export(),
-                calls,
-                cpu_ns: average.map(|average| average.saturating_mul(calls)),
-            })
+            let (first, average) = (meter.first_ns.load(Relaxed), ns.checked_div(sampled).unwrap_or(0));
+            let cpu_ns = first.saturating_add(average.saturating_mul(calls.saturating_sub(1)));
+            (calls != 0).then(|| CallbackReport { name: kind.export(), calls, cpu_ns: (cpu_ns != 0).then_some(cpu_ns) })
         })
     }
 }
@@ -186,14 +190,17 @@ mod tests {
     #[test]
     fn one_call_in_many_is_timed_and_stands_for_all() {
         let (meter, clock) = (Meter::new("w".to_owned()), Clock::default());
-        for _ in 0..=SAMPLED {
+        for call in 0..=SAMPLED + 1 {
+            if call == 1 {
+                clock.0.set(0);
+            }
             let began = meter.begin(CallbackKind::Log, &clock);
             meter.end(CallbackKind::Log, began, 65536, &clock);
         }
-        // Two were timed, each with two readings.
+        // After the first, two were timed, each with two readings.
         assert_eq!(clock.0.get(), 4000);
         let report = meter.report(FailurePolicy::FailClosed, false);
-        let calls = SAMPLED + 1;
+        let calls = SAMPLED + 2;
         assert_eq!(report.callbacks, [CallbackReport { name: "proxy_on_log", calls, cpu_ns: Some(calls * 1000) }]);
         assert_eq!((report.memory_bytes, report.memory_peak_bytes), (65536, 65536));
     }
@@ -201,7 +208,7 @@ mod tests {
     #[test]
     fn the_peak_outlives_the_instance() {
         let (meter, clock) = (Meter::new("w".to_owned()), Clock::default());
-        meter.came_alive();
+        meter.came_alive(50);
         meter.end(CallbackKind::Log, None, 100, &clock);
         assert_eq!(meter.report(FailurePolicy::FailReload, false).state, "running");
         meter.trapped("unreachable".to_owned(), &clock);

@@ -63,8 +63,8 @@ pub struct CallbackReport {
     pub name: &'static str,
     /// How often it was called.
     pub calls: u64,
-    /// CPU time of all calls, nanoseconds, estimated from one call in 64, the first one included; hostcalls count. `None`
-    /// without a clock.
+    /// CPU time of all calls, nanoseconds: of the first as measured, of the others estimated from one in 64; hostcalls count.
+    /// `None` without a clock.
     pub cpu_ns: Option<u64>,
 }
 

@@ -101,7 +101,7 @@ impl WorkerHost {
         };
         let meter = self.meter(plugin);
         let root = start_root(&vm, plugin, &meter, true)?;
-        meter.came_alive();
+        meter.came_alive(vm.memory_size());
         Ok(Rc::new(PluginInstance { vm, root }))
     }
 

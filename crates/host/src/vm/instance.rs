@@ -68,6 +68,12 @@ impl Vm {
         Ok(vm)
     }
 
+    /// Bytes of linear memory; 0 while the guest runs, or if it has failed.
+    pub(crate) fn memory_size(&self) -> u64 {
+        let guest = self.guest.try_borrow();
+        guest.ok().and_then(|guest| Some(guest.as_ref()?.memory_size() as u64)).unwrap_or(0)
+    }
+
     pub(crate) fn has_failed(&self) -> bool {
         self.failed.get()
     }

@@ -30,7 +30,7 @@ dd { margin: 0; overflow-wrap: anywhere; }
 <body>
 <h1>Wasm plugins</h1>
 <p>The same as <a href='/wasm?format=json'>JSON</a> and for <a href='/wasm?format=prometheus'>Prometheus</a>.
-CPU times are estimated from one call in 64.</p>
+CPU times are estimated from the first call and one in 64 of the others.</p>
 ";
 
 pub(super) fn render(plugins: &[PluginReport]) -> String {
