@@ -176,8 +176,9 @@ impl Connection {
         if short {
             self.drain = Drain::Closing;
         }
-        let prompt = self.message.framed_by_close || (self.message.wants_close || short) && request_complete;
         let broken = self.message.broken;
+        let no_more = self.message.wants_close || short && !broken;
+        let prompt = self.message.framed_by_close || no_more && request_complete;
         self.message = super::request::Message::default();
         self.idle_since = now;
         if !request_complete || broken {
