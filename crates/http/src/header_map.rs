@@ -6,7 +6,7 @@ mod kind;
 
 use std::fmt;
 
-use arena::{Arena, Entry};
+use arena::{Arena, Entry, bit};
 
 pub use kind::HeaderMapKind;
 
@@ -24,17 +24,9 @@ pub struct HeaderMap {
     entries: Vec<Entry>,
     /// How many of `entries` are pseudo headers. They come first.
     pseudo: usize,
-    /// A bit for each name that was ever added (see `mark`): most names that are asked for are not there, and their bit says so.
+    /// A bit for each name that was ever added (see [`bit`]): most names that are asked for are not there, and their bit says so.
     marks: u64,
     arena: Arena,
-}
-
-/// One of 64 bits that a name and its other cases share.
-fn mark(name: &[u8]) -> u64 {
-    let byte = |byte: Option<&u8>| u32::from(byte.copied().unwrap_or_default() | 0x20);
-    // Length, first and last byte tell most names apart; what matters is that the product spreads them.
-    let sum = (byte(name.first()) << 8 | byte(name.last())) ^ ((name.len() as u32) << 4);
-    1 << (sum.wrapping_mul(0x9e37_79b1) >> 26)
 }
 
 impl HeaderMap {
@@ -124,7 +116,7 @@ impl HeaderMap {
             return;
         }
         let entry = self.arena.write(name, value);
-        self.marks |= mark(name);
+        self.marks |= 1 << entry.bit();
         if name.first() == Some(&b':') {
             self.entries.insert(self.pseudo.min(self.entries.len()), entry);
             self.pseudo += 1;
@@ -228,7 +220,7 @@ impl HeaderMap {
                 self.join(at, value);
             }
             _ => {
-                self.marks |= mark(self.arena.name(&entry));
+                self.marks |= 1 << entry.bit();
                 self.entries.push(entry);
             }
         }
@@ -241,11 +233,12 @@ impl HeaderMap {
 
     /// `name` must be canonical.
     fn find(&self, name: &[u8]) -> Option<usize> {
-        if self.marks & mark(name) == 0 {
+        let bit = bit(name);
+        if self.marks & (1 << bit) == 0 {
             return None;
         }
         let bytes = self.arena.bytes();
-        self.entries.iter().position(|entry| entry.is_named(bytes, name))
+        self.entries.iter().position(|entry| entry.is_named(bytes, name, bit))
     }
 
     fn set_at(&mut self, at: usize, name: &[u8], value: &[u8]) {

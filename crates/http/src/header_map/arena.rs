@@ -10,6 +10,8 @@ pub(super) struct Entry {
     name_len: u32,
     value_len: u32,
     value_room: u32,
+    /// Its name's [`bit`]: names of one length that differ mostly differ here.
+    bit: u8,
 }
 
 /// Names (in lower case) and values, in the order of writing, and what edits have left behind.
@@ -20,7 +22,19 @@ pub(super) struct Arena {
     live: usize,
 }
 
+/// A number below 64 that a name and its other cases share.
+pub(super) fn bit(name: &[u8]) -> u8 {
+    let byte = |byte: Option<&u8>| u32::from(byte.copied().unwrap_or_default() | 0x20);
+    // Length, first and last byte tell most names apart; what matters is that the product spreads them.
+    let sum = (byte(name.first()) << 8 | byte(name.last())) ^ ((name.len() as u32) << 4);
+    (sum.wrapping_mul(0x9e37_79b1) >> 26) as u8
+}
+
 impl Entry {
+    pub(super) fn bit(&self) -> u8 {
+        self.bit
+    }
+
     pub(super) fn value_len(&self) -> usize {
         self.value_len as usize
     }
@@ -38,12 +52,15 @@ impl Entry {
         self.name_len as usize + self.value_len as usize
     }
 
-    /// Whether the name is `name`, in any case.
+    /// Whether the name is `name`, in any case; `bit` is that of `name`.
     #[inline]
-    pub(super) fn is_named(&self, bytes: &[u8], name: &[u8]) -> bool {
-        // Lengths differ mostly.
-        self.name_len as usize == name.len()
-            && bytes.get(self.start as usize..self.value_start()).is_some_and(|n| n.eq_ignore_ascii_case(name))
+    pub(super) fn is_named(&self, bytes: &[u8], name: &[u8], bit: u8) -> bool {
+        // One of the two differs mostly, and who asks mostly asks in lower case.
+        self.bit == bit
+            && self.name_len as usize == name.len()
+            && bytes
+                .get(self.start as usize..self.value_start())
+                .is_some_and(|own| own == name || own.eq_ignore_ascii_case(name))
     }
 }
 
@@ -87,7 +104,8 @@ impl Arena {
         self.bytes.extend_from_slice(value);
         self.live += name_len + value.len();
         let value_len = narrow(value.len());
-        Entry { start: narrow(start), name_len: narrow(name_len), value_len, value_room: value_len }
+        let bit = bit(self.bytes.get(start..start + name_len).unwrap_or_default());
+        Entry { bit, start: narrow(start), name_len: narrow(name_len), value_len, value_room: value_len }
     }
 
     /// The entry is no longer part of the map.
