@@ -134,12 +134,6 @@ impl Host {
         self.flags.status(self.configured_health)
     }
 
-    /// Whether anybody is told of what it answers: whoever would tell may spare the trouble otherwise.
-    #[must_use]
-    pub fn is_watched(&self) -> bool {
-        self.outlier.get().is_some() || self.health_checker.get().is_some()
-    }
-
     /// Who is to be told of results. Does nothing where outlier detection is not configured.
     #[must_use]
     pub fn outlier(&self) -> &dyn OutlierMonitor {

@@ -43,7 +43,7 @@ pub struct RetryOn(u32);
 /// Envoy's `RetryPolicy.RetryBackOff`: exponential, fully jittered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BackOff {
-    /// 25 ms by default, at least 1 ms. `None`: 25 ms, or what the runtime's `upstream.base_retry_backoff_ms` says.
+    /// 25 ms by default, at least 1 ms. The runtime's `upstream.base_retry_backoff_ms` is not read.
     pub base_interval: Option<Duration>,
     /// Ten times the base by default; never below the base.
     pub max_interval: Option<Duration>,

@@ -1,5 +1,8 @@
 //! Outlier detection of one cluster: who is ejected, for how long, and who comes back. No I/O; the clock is given.
 
+mod penalty;
+mod reason;
+
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
@@ -11,19 +14,8 @@ use super::monitor::{HostMonitor, Rate, Sign};
 use super::rates::{ClusterRates, Threshold};
 use crate::runtime::Runtime;
 use crate::stats::OutlierDetectionStats;
-
-/// Why a host is an outlier. Envoy's `OutlierEjectionType`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reason {
-    Consecutive5xx,
-    ConsecutiveGatewayFailure,
-    SuccessRate,
-    ConsecutiveLocalOriginFailure,
-    SuccessRateLocalOrigin,
-    FailurePercentage,
-    FailurePercentageLocalOrigin,
-    Degraded,
-}
+use penalty::Penalty;
+pub(crate) use reason::Reason;
 
 /// What happened to a host.
 #[derive(Clone, Debug)]
@@ -71,76 +63,6 @@ struct Tracked {
     last_unejection: Option<Instant>,
     ejection: Penalty,
     degradation: Penalty,
-}
-
-/// For how long a host is out, or counts as degraded.
-#[derive(Debug, Default)]
-struct Penalty {
-    since: Option<Instant>,
-    until_now: Option<Instant>,
-    /// Multiplies the base time.
-    backoff: u32,
-    jitter: Duration,
-}
-
-// === impl Reason ===
-
-impl Reason {
-    /// The runtime key of the chance that it is enforced, and its default.
-    fn enforcing(self, config: &OutlierDetection) -> (&'static str, u32) {
-        match self {
-            Self::Consecutive5xx => ("outlier_detection.enforcing_consecutive_5xx", config.enforcing_consecutive_5xx),
-            Self::ConsecutiveGatewayFailure => (
-                "outlier_detection.enforcing_consecutive_gateway_failure",
-                config.enforcing_consecutive_gateway_failure,
-            ),
-            Self::SuccessRate => ("outlier_detection.enforcing_success_rate", config.enforcing_success_rate),
-            Self::ConsecutiveLocalOriginFailure => (
-                "outlier_detection.enforcing_consecutive_local_origin_failure",
-                config.enforcing_consecutive_local_origin_failure,
-            ),
-            Self::SuccessRateLocalOrigin => {
-                ("outlier_detection.enforcing_local_origin_success_rate", config.enforcing_local_origin_success_rate)
-            }
-            Self::FailurePercentage => {
-                ("outlier_detection.enforcing_failure_percentage", config.enforcing_failure_percentage)
-            }
-            Self::FailurePercentageLocalOrigin => (
-                "outlier_detection.enforcing_failure_percentage_local_origin",
-                config.enforcing_failure_percentage_local_origin,
-            ),
-            Self::Degraded => ("", 100),
-        }
-    }
-
-    fn count_detected(self, stats: &OutlierDetectionStats) {
-        match self {
-            Self::Consecutive5xx => stats.ejections_detected_consecutive_5xx(),
-            Self::ConsecutiveGatewayFailure => stats.ejections_detected_consecutive_gateway_failure(),
-            Self::SuccessRate => stats.ejections_detected_success_rate(),
-            Self::ConsecutiveLocalOriginFailure => stats.ejections_detected_consecutive_local_origin_failure(),
-            Self::SuccessRateLocalOrigin => stats.ejections_detected_local_origin_success_rate(),
-            Self::FailurePercentage => stats.ejections_detected_failure_percentage(),
-            Self::FailurePercentageLocalOrigin => stats.ejections_detected_local_origin_failure_percentage(),
-            Self::Degraded => stats.ejections_detected_degradation(),
-        }
-        .inc();
-    }
-
-    fn count_enforced(self, stats: &OutlierDetectionStats) {
-        stats.ejections_enforced_total().inc();
-        match self {
-            Self::Consecutive5xx => stats.ejections_enforced_consecutive_5xx(),
-            Self::ConsecutiveGatewayFailure => stats.ejections_enforced_consecutive_gateway_failure(),
-            Self::SuccessRate => stats.ejections_enforced_success_rate(),
-            Self::ConsecutiveLocalOriginFailure => stats.ejections_enforced_consecutive_local_origin_failure(),
-            Self::SuccessRateLocalOrigin => stats.ejections_enforced_local_origin_success_rate(),
-            Self::FailurePercentage => stats.ejections_enforced_failure_percentage(),
-            Self::FailurePercentageLocalOrigin => stats.ejections_enforced_local_origin_failure_percentage(),
-            Self::Degraded => return,
-        }
-        .inc();
-    }
 }
 
 // === impl Detector ===
@@ -434,34 +356,6 @@ impl Tracked {
 
     fn change(&self, what: What, since_last: Option<Duration>) -> Change {
         Change { host: Arc::clone(&self.host), what, ejections: self.monitor.ejections.load(Relaxed), since_last }
-    }
-}
-
-// === impl Penalty ===
-
-impl Penalty {
-    fn begin(&mut self, base: Duration, longest: Duration, jitter: Duration, now: Instant) {
-        self.since = Some(now);
-        self.jitter = jitter;
-        if base.saturating_mul(self.backoff) < longest.saturating_add(base) {
-            self.backoff = self.backoff.saturating_add(1);
-        }
-    }
-
-    fn end(&mut self, now: Instant) {
-        self.until_now = Some(now);
-    }
-
-    fn is_over(&self, base: Duration, longest: Duration, now: Instant) -> bool {
-        let length = base.saturating_mul(self.backoff).min(longest).saturating_add(self.jitter);
-        self.since.is_some_and(|since| length <= now.saturating_duration_since(since))
-    }
-
-    /// A whole interval without makes the next one shorter.
-    fn forgive(&mut self, interval: Duration, now: Instant) {
-        if self.until_now.is_some_and(|end| now.saturating_duration_since(end) >= interval) {
-            self.backoff = self.backoff.saturating_sub(1);
-        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! One request to one upstream host over HTTP/1.
 
+mod encode;
+mod exchange;
 mod response;
 
 use std::rc::Rc;
@@ -8,15 +10,14 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use sandgate_filter::{AttemptedHost, ByteMeter, Stream, UpstreamInfo};
-use sandgate_http::h1::{BodyEncoder, RequestEncodeOptions, encode_request};
-use sandgate_http::{BodyBuffer, Direction, HeaderMap};
-
+use sandgate_http::{BodyBuffer, HeaderMap};
 use sandgate_load_balancing::OutlierResult;
 
 use super::ResetReason;
-use crate::cluster::{Host, HostStats, ResourceGuard, WorkerCluster};
+use crate::cluster::{Host, WorkerCluster};
 use crate::pool::{Acquired, CloseSide, ConnectFailure, HostPool, PendingConnection, UpstreamConnection};
 use crate::route_table::RequestScopes;
+use exchange::{ActiveRequest, Exchange, RequestEnd};
 use response::ResponseReader;
 
 /// What an upstream request has for the router.
@@ -96,54 +97,6 @@ enum State {
     Pending(PendingConnection),
     Open(Box<Exchange>),
     Done,
-}
-
-/// Request and response on one connection.
-struct Exchange {
-    connection: UpstreamConnection,
-    encoder: Option<BodyEncoder>,
-    reader: ResponseReader,
-    /// Writing failed: the response may still be there to read.
-    write_failed: bool,
-    request_written: bool,
-    bytes: ByteMeter,
-    _active: ActiveRequest,
-}
-
-/// How the request ends, as far as is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum RequestEnd {
-    NotYet,
-    /// After the body.
-    Body,
-    /// After the trailers that are in the stream.
-    Trailers,
-    /// Handed to the encoder.
-    Encoded,
-}
-
-/// Counts a request in flight.
-struct ActiveRequest {
-    cluster: Rc<WorkerCluster>,
-    host: Arc<Host>,
-    _slot: ResourceGuard,
-}
-
-impl ActiveRequest {
-    fn new(cluster: &Rc<WorkerCluster>, host: &Arc<Host>, slot: ResourceGuard) -> Self {
-        cluster.stats.upstream_rq_total().inc();
-        cluster.stats.upstream_rq_active().inc();
-        HostStats::inc(&host.stats.rq_total);
-        HostStats::inc(&host.stats.rq_active);
-        Self { cluster: Rc::clone(cluster), host: Arc::clone(host), _slot: slot }
-    }
-}
-
-impl Drop for ActiveRequest {
-    fn drop(&mut self) {
-        self.cluster.stats.upstream_rq_active().dec();
-        HostStats::dec(&self.host.stats.rq_active);
-    }
 }
 
 impl UpstreamRequest {
@@ -455,84 +408,6 @@ impl UpstreamRequest {
             bytes: ByteMeter::default(),
             _active: active,
         }));
-    }
-
-    /// Encodes what there is of the request.
-    fn encode(&mut self, now: Instant) -> Result<(), String> {
-        let State::Open(exchange) = &mut self.state else { return Ok(()) };
-        if self.end == RequestEnd::Encoded {
-            return Ok(());
-        }
-        let Exchange { connection, encoder, bytes, .. } = &mut **exchange;
-        let out = &mut connection.output;
-        let before = out.len();
-        if encoder.is_none() {
-            let headers = self.stream.headers(Direction::Request);
-            let Some(headers) = headers else { return Err("missing request headers".to_owned()) };
-            let end_stream = self.headers_only;
-            let enable_trailers = self.cluster.config.http.http1.enable_trailers;
-            let options = RequestEncodeOptions { end_stream, enable_trailers };
-            let body = encode_request(&headers, options, out).map_err(|error| error.to_string())?;
-            *encoder = Some(body);
-            self.begun = true;
-            let method = headers.get(b":method").unwrap_or_default();
-            let path = headers.get(b":path").unwrap_or_default();
-            bytes.wire_sent = (out.len() - before) as u64;
-            bytes.header_sent =
-                bytes.wire_sent.saturating_sub((method.len() + path.len() + FIRST_AND_LAST_LINE) as u64);
-            connection.decoder.expect_response(method, false);
-            match &mut self.aside {
-                Some(aside) => aside.first_tx = Some(now),
-                None => self.stream.info_mut().upstream.first_tx = Some(now),
-            }
-            if end_stream {
-                self.end = RequestEnd::Encoded;
-                return Ok(());
-            }
-        }
-        let Some(encoder) = encoder else { return Ok(()) };
-        let before = out.len();
-        encoder.pieces(std::mem::take(&mut self.body), out);
-        match self.end {
-            RequestEnd::NotYet | RequestEnd::Encoded => {
-                bytes.wire_sent += (out.len() - before) as u64;
-                return Ok(());
-            }
-            RequestEnd::Body => encoder.end(out),
-            RequestEnd::Trailers => match self.stream.trailers(Direction::Request) {
-                Some(trailers) => encoder.trailers(&trailers, out).map_err(|error| error.to_string())?,
-                None => encoder.end(out),
-            },
-        }
-        bytes.wire_sent += (out.len() - before) as u64;
-        self.end = RequestEnd::Encoded;
-        Ok(())
-    }
-}
-
-/// The request line without method and target, and the empty line.
-const FIRST_AND_LAST_LINE: usize = "  HTTP/1.1\r\n\r\n".len();
-
-impl Exchange {
-    /// Writes what is encoded; whether that was the last of the request.
-    fn write(&mut self, cx: &mut Context<'_>, encoded: bool) -> bool {
-        if self.write_failed || self.request_written {
-            return false;
-        }
-        let connection = &mut self.connection;
-        let before = connection.output.len();
-        let result = connection.socket.poll_write(cx, &mut connection.output);
-        connection.count_sent(before - connection.output.len());
-        match result {
-            Poll::Pending => {}
-            Poll::Ready(Ok(())) => self.request_written = encoded,
-            Poll::Ready(Err(error)) => {
-                log::debug!(target: "upstream", "writing to the upstream failed: {error}");
-                connection.output.clear();
-                self.write_failed = true;
-            }
-        }
-        self.request_written
     }
 }
 
