@@ -6,9 +6,11 @@ use crate::support::{Server, free_ports, poll, request, root};
 /// The example's configuration, on ports that are free.
 fn hello() -> (String, u16, u16) {
     let [main, upstream, admin] = free_ports();
-    let text = std::fs::read_to_string(root().join("examples/hello/envoy.yaml")).unwrap();
-    let text = text.replace("8000", &main.to_string()).replace("8001", &upstream.to_string());
-    (text.replace("9901", &admin.to_string()), main, admin)
+    let mut text = std::fs::read_to_string(root().join("examples/hello/envoy.yaml")).unwrap();
+    for (port, free) in [("8000", main), ("8001", upstream), ("9901", admin)] {
+        text = text.replace(&format!("port_value: {port} "), &format!("port_value: {free} "));
+    }
+    (text, main, admin)
 }
 
 const GET: &str = "GET /some/path HTTP/1.1\r\nhost: example.com\r\nconnection: close\r\n\r\n";

@@ -2,5 +2,6 @@
 
 mod bad_config;
 mod drain;
+mod gateway;
 mod hello;
 mod support;
