@@ -10,7 +10,8 @@ _STEP_TIMEOUT = 30.0
 
 class Load:
     """Runs `connections` × `requests` requests (1 × 10 unless told) against a port. `as`: `counts` of each answer,
-    `kinds` (only which answers there were), or `order` of one connection's answers. `each`: a connection a request."""
+    `kinds` (only which answers there were), or `order` of one connection's answers. `within`: counts that chance has a
+    hand in may differ by so much. `each`: a connection a request."""
 
     def __init__(self, spec, port):
         self._spec = spec
@@ -39,7 +40,10 @@ class Load:
         if how == "order":
             return list(self._answers)
         counts = collections.Counter(self._answers)
-        return dict(sorted(counts.items())) if how == "counts" else sorted(counts)
+        if how != "counts":
+            return sorted(counts)
+        within = self._spec.get("within")
+        return {answer: {"about": n, "within": within} if within else n for answer, n in sorted(counts.items())}
 
     async def _one(self):
         peer = None

@@ -96,6 +96,12 @@ class Comparing(unittest.TestCase):
         found = compare.differences({"a": [1, {"b": "x"}], "output": 1}, {"a": [1, {"b": "y"}], "output": 2})
         self.assertEqual(found, ["a[1].b: envoy 'x' sandgate 'y'"])
 
+    def test_counts_of_chance_may_differ_a_little(self):
+        count = lambda n: {"load": {"200 ok": {"about": n, "within": 2}}}  # noqa: E731
+        self.assertEqual(compare.differences(count(10), count(12)), [])
+        self.assertEqual(len(compare.differences(count(10), count(13))), 1)
+        self.assertEqual(len(compare.differences(count(10), {"load": {"200 ok": 10}})), 1)
+
     def test_missing_and_extra_lines(self):
         found = compare.differences({"log": ["a", "b"]}, {"log": ["a", "c", "d"]})
         self.assertEqual(found, ["log: only envoy 'b'", "log: only sandgate 'c'", "log: only sandgate 'd'"])
