@@ -1,4 +1,4 @@
-"""One round of load by wrk."""
+"""One round of load, by wrk over HTTP/1 and by h2load over HTTP/2."""
 
 import os
 import re
@@ -22,14 +22,18 @@ class Round:
     rss_mb: float
 
 
-def load(wrk, process, name, url, workers, connections, seconds):
-    """Loads a proxy that is warm; every answer must be a 200."""
+def pinned(workers):
     cpus = others(workers)
-    pin = (lambda: os.sched_setaffinity(0, cpus)) if cpus else None
+    return (lambda: os.sched_setaffinity(0, cpus)) if cpus else None
+
+
+def wrk(binary, process, name, url, workers, connections, seconds, close=False):
+    """Loads a proxy that is warm; every answer must be a 200. `close`: a connection for each request."""
     script = str(Path(__file__).with_name("load.lua"))
-    line = [wrk, "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-s", script, url]
+    line = [binary, "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-s", script]
+    line += ["-H", "Connection: close"] if close else []
     before = process.cpu_seconds()
-    done = subprocess.run(line, capture_output=True, text=True, check=False, preexec_fn=pin)
+    done = subprocess.run([*line, url], capture_output=True, text=True, check=False, preexec_fn=pinned(workers))
     cpu = process.cpu_seconds() - before
     match = re.search(r"^RESULT (\d+) (\d+) (\d+) (\d+) (\d+) (\d+)$", done.stdout, re.MULTILINE)
     if done.returncode or not match:
@@ -38,3 +42,25 @@ def load(wrk, process, name, url, workers, connections, seconds):
     if errors or not requests:
         raise Failed(f"{name}: {errors} errors in {requests} requests\n{process.last_lines()}")
     return Round(cpu / requests * 1e6, requests / duration * 1e6, *latencies, process.rss_mb())
+
+
+def h2load(binary, process, name, url, workers, connections, streams, seconds, directory):
+    """The same over HTTP/2: a number of requests at once on each connection."""
+    log = directory / "h2load.log"
+    log.unlink(missing_ok=True)
+    line = [binary, f"-c{connections}", f"-m{streams}", "-t1", f"-D{seconds}", f"--log-file={log}", url]
+    before = process.cpu_seconds()
+    done = subprocess.run(line, capture_output=True, text=True, check=False, preexec_fn=pinned(workers))
+    cpu = process.cpu_seconds() - before
+    counts = re.search(r"^requests: .*? (\d+) succeeded, (\d+) failed, (\d+) errored", done.stdout, re.MULTILINE)
+    if done.returncode or not counts or not log.exists():
+        raise Failed(f"h2load on {name}: {done.stderr or done.stdout}")
+    _, failed, errored = map(int, counts.groups())
+    lines = [line.split("\t") for line in log.read_text().splitlines()]
+    times = sorted(int(took) for _, status, took in lines if status == "200")
+    # What was under way when the time was up has no status.
+    bad = [status for _, status, _ in lines if status not in ("200", "-1")]
+    if failed or errored or bad or not times:
+        raise Failed(f"{name}: {failed + errored + len(bad)} errors in {len(lines)} requests\n{process.last_lines()}")
+    latencies = [times[min(int(len(times) * share), len(times) - 1)] for share in (0.5, 0.99, 0.999)]
+    return Round(cpu / len(times) * 1e6, len(times) / seconds, *latencies, process.rss_mb())

@@ -32,6 +32,15 @@ def get(port, path, timeout=1.0):
     return int(match[1]) if match else None
 
 
+def connects(port):
+    """Whether somebody listens."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1.0).close()
+    except OSError:
+        return False
+    return True
+
+
 class Process:
     """A program in a session of its own, so that its children are found and ended with it."""
 
@@ -42,9 +51,9 @@ class Process:
         with open(log, "wb") as out:
             self.child = subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True, preexec_fn=pin)
 
-    def wait_ready(self, port, path, seconds=120.0):
-        """Seconds from the start to the first 200."""
-        while get(port, path) != 200:
+    def wait_ready(self, port, path=None, seconds=120.0):
+        """Seconds from the start to the first 200; without a path, to the first connection."""
+        while not (connects(port) if path is None else get(port, path) == 200):
             elapsed = time.monotonic() - self.started
             if self.child.poll() is not None or elapsed > seconds:
                 raise Failed(f"{self.child.args[0]} did not start:\n{self.last_lines()}")

@@ -3,14 +3,16 @@
 import statistics
 from dataclasses import asdict, dataclass, field
 
-from .configs import command
+from .configs import Wire, command
 from .cpus import proxys
-from .load import load
+from .load import h2load, wrk
 from .process import Process
 from .tools import ROOT
 
 PROXIES = ("sandgate", "envoy", "nginx", "haproxy")
 WITH_GUESTS = ("sandgate", "envoy")
+# As many requests at once as over HTTP/1, twice over.
+HTTP2_CONNECTIONS, HTTP2_STREAMS = 8, 16
 PLUGINS = ROOT / "plugins"
 KEYS = ("row", "proxy", "workers", "cpu_us_per_request", "requests_per_s", "p50_us", "p99_us", "rss_mb", "ready_s")
 
@@ -56,7 +58,13 @@ class Load:
     path: str
     plugins: tuple = ()
     proxies: tuple = WITH_GUESTS
-    needs_load = True
+    wire: Wire = Wire()
+    # A connection for each request.
+    close: bool = False
+
+    @property
+    def tools(self):
+        return {"h2load" if self.wire.http2 else "wrk"} | ({"openssl"} if self.wire.tls else set())
 
     def run(self, bench):
         args = bench.args
@@ -78,19 +86,25 @@ class Load:
 
     def start(self, bench, proxy):
         line, port, ready = command(
-            proxy, bench.binaries[proxy], bench.directory, bench.upstream.port, bench.workers, self.plugins
+            proxy, bench.binaries[proxy], bench.directory, bench.upstream, bench.workers, self.plugins, self.wire
         )
         process = Process(line, proxys(bench.workers), bench.directory / f"{proxy}-{port}.log")
         try:
-            process.wait_ready(*ready)
+            process.wait_ready(*(ready or (port,)))
         except BaseException:
             process.end()
             raise
         return proxy, process, port
 
     def round(self, bench, proxy, process, port, seconds):
-        url = f"http://127.0.0.1:{port}{self.path}"
-        return load(bench.binaries["wrk"], process, proxy, url, bench.workers, bench.args.connections, seconds)
+        url = f"{self.wire.scheme}://127.0.0.1:{port}{self.path}"
+        args = bench.args
+        if self.wire.http2:
+            return h2load(
+                bench.binaries["h2load"], process, proxy, url, bench.workers, HTTP2_CONNECTIONS * bench.workers, HTTP2_STREAMS,
+                seconds, bench.directory,
+            )
+        return wrk(bench.binaries["wrk"], process, proxy, url, bench.workers, args.connections, seconds, self.close)
 
     def result(self, bench, proxy, rounds):
         medians = {key: statistics.median(getattr(r, key) for r in rounds) for key in asdict(rounds[0])}
@@ -103,7 +117,7 @@ class Start:
 
     count: int
     proxies: tuple = WITH_GUESTS
-    needs_load = False
+    tools = frozenset()
 
     @property
     def name(self):
@@ -138,7 +152,7 @@ class Start:
         return name, path, None
 
     def start(self, bench, proxy, plugins):
-        line, port, ready = command(proxy, bench.binaries[proxy], bench.directory, bench.upstream.port, bench.workers, plugins)
+        line, port, ready = command(proxy, bench.binaries[proxy], bench.directory, bench.upstream, bench.workers, plugins)
         # Compiling may use every processor: that is what a start is.
         with Process(line, None, bench.directory / f"{proxy}-{port}.log") as process:
             return process.wait_ready(*ready, seconds=300), process.rss_mb()
@@ -160,6 +174,13 @@ ALL = (
     body("1k"),
     body("64k"),
     body("1m"),
+    Load("h2c", f"HTTP/2 without TLS from {HTTP2_CONNECTIONS} connections with {HTTP2_STREAMS} streams each, 1 KiB", "/1k", proxies=PROXIES, wire=Wire(http2=True)),
+    Load("h2c-guest-header", "the same with the guest that adds a header both ways", "/1k", guest("c-header"), wire=Wire(http2=True)),
+    Load("h2c-both", "HTTP/2 without TLS from the client and to the upstream", "/1k", wire=Wire(http2=True, http2_upstream=True)),
+    Load("tls", "HTTP/1 over TLS 1.3, connections kept, 1 KiB", "/1k", proxies=PROXIES, wire=Wire(tls=True)),
+    Load("tls-64k", "the same with 64 KiB", "/64k", proxies=PROXIES, wire=Wire(tls=True)),
+    Load("tls-handshake", "a TLS connection for each request, none resumed", "/1k", proxies=PROXIES, wire=Wire(tls=True), close=True),
+    Load("h2-tls", "HTTP/2 over TLS 1.3", "/1k", proxies=PROXIES, wire=Wire(http2=True, tls=True)),
     Start(1),
     Start(10),
     Start(100),

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-DEBIAN = {"wrk": "wrk", "nginx": "nginx-light", "haproxy": "haproxy", "valgrind": "valgrind"}
+DEBIAN = {"wrk": "wrk", "nginx": "nginx-light", "haproxy": "haproxy", "valgrind": "valgrind", "h2load": "nghttp2-client", "openssl": "openssl"}
 # Debian keeps daemons where a user's path does not look.
 PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
 
@@ -23,8 +23,8 @@ def find(args, rows):
     """The binaries by name."""
     proxies = {proxy for row in rows for proxy in row.proxies if proxy in args.proxies}
     wanted = {"nginx"} | proxies
-    if any(row.needs_load for row in rows):
-        wanted.add("wrk")
+    for row in rows:
+        wanted.update(row.tools)
     found, hints = debian(sorted(wanted & DEBIAN.keys()))
     if "envoy" in proxies:
         envoy = args.envoy or os.environ.get("ENVOY") or shutil.which("envoy")

@@ -13,20 +13,21 @@ http {{
   client_body_temp_path {dir}/upstream-body; proxy_temp_path {dir}/upstream-proxy;
   fastcgi_temp_path {dir}/upstream-f; uwsgi_temp_path {dir}/upstream-u; scgi_temp_path {dir}/upstream-s;
   server {{ listen 127.0.0.1:{port} backlog=4096; root {dir}/files; }}
+  server {{ listen 127.0.0.1:{http2_port} http2 backlog=4096; root {dir}/files; http2_max_concurrent_streams 1024; }}
 }}
 """
 
 
 class Upstream:
     def __init__(self, nginx, directory):
-        self.port = free_port()
+        self.port, self.http2_port = free_port(), free_port()
         self.nginx = nginx
         files = directory / "files"
         files.mkdir(mode=0o755)
         for name, size in SIZES.items():
             (files / name).write_bytes(b"x" * size)
         self.config = directory / "upstream.conf"
-        self.config.write_text(CONFIG.format(dir=directory, port=self.port))
+        self.config.write_text(CONFIG.format(dir=directory, port=self.port, http2_port=self.http2_port))
         self.log = directory / "upstream-output.log"
         self.directory = directory
 
