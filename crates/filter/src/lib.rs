@@ -21,6 +21,7 @@ mod manager;
 pub mod response_flag;
 mod stream;
 mod stream_info;
+mod tls_info;
 mod upstream_info;
 
 pub use callbacks::FilterCallbacks;
@@ -33,4 +34,5 @@ pub use local_reply::{
 pub use manager::FilterManager;
 pub use stream::{Stream, StreamOptions};
 pub use stream_info::{ConnectionInfo, ListenerInfo, StreamInfo};
+pub use tls_info::{CertificateInfo, TlsInfo};
 pub use upstream_info::{AttemptedHost, ByteMeter, UpstreamInfo};

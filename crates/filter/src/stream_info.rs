@@ -10,6 +10,7 @@ use sandgate_attributes::ResponseFlags;
 
 use smallvec::SmallVec;
 
+use crate::tls_info::TlsInfo;
 use crate::upstream_info::{AttemptedHost, ByteMeter, UpstreamInfo};
 
 /// What all streams of a listener's filter chain have in common.
@@ -42,6 +43,14 @@ pub struct ConnectionInfo {
     pub local_address: Option<SocketAddr>,
     /// The listener.
     pub listener: Arc<ListenerInfo>,
+    /// Its TLS; nothing for plain text.
+    pub tls: Option<Arc<TlsInfo>>,
+    /// When the TLS handshake was complete.
+    pub handshake_complete: Option<Instant>,
+    /// The server name that was seen before the handshake (Envoy's `tls_inspector` looks for it); empty if nothing looked.
+    pub requested_server_name: Arc<str>,
+    /// Why TLS failed; empty if it did not.
+    pub transport_failure_reason: Arc<str>,
 }
 
 /// Envoy's `StreamInfo`, as plain fields: the connection manager, the router and the filters write what each knows.

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use crate::tls_info::TlsInfo;
+
 /// Bytes of a connection that belong to one stream, as Envoy's `BytesMeter` counts them for HTTP/1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ByteMeter {
@@ -51,6 +53,10 @@ pub struct UpstreamInfo {
     pub connect_start: Option<Instant>,
     /// When it stood.
     pub connect_end: Option<Instant>,
+    /// When the TLS handshake was complete.
+    pub handshake_complete: Option<Instant>,
+    /// The connection's TLS, once there is a connection; nothing for plain text.
+    pub tls: Option<Arc<TlsInfo>>,
     /// How long the request waited for a connection.
     pub pool_ready: Option<Duration>,
     /// When the first byte of the request was written.

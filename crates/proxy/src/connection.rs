@@ -82,6 +82,7 @@ impl Connection {
             opened: Some(now),
             local_address: socket.local_addr(),
             listener: std::sync::Arc::clone(&hcm.listener),
+            ..ConnectionInfo::default()
         };
         hcm.stats.downstream_cx_total().inc();
         hcm.stats.downstream_cx_active().inc();
