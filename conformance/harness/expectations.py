@@ -1,4 +1,4 @@
-"""expectations.yaml: every case that is skipped, or answered otherwise than by Envoy, with its reason."""
+"""expectations.yaml: every case that is skipped, answered otherwise than by Envoy, or about times, with its reason."""
 
 import fnmatch
 
@@ -10,12 +10,13 @@ _FILE = ROOT / "expectations.yaml"
 
 
 class Expectations:
-    """`skip`: id glob -> reason. `differ`: id -> {reason, expect}."""
+    """`skip`: id glob -> reason. `differ`: id -> {reason, expect}. `timed`: id glob -> what is timed."""
 
     def __init__(self, text=None):
         data = yaml.safe_load(_FILE.read_text() if text is None else text) or {}
         self._skip = data.get("skip") or {}
         self._differ = data.get("differ") or {}
+        self._timed = data.get("timed") or {}
         for identity, entry in self._differ.items():
             if set(entry) != {"reason", "expect"}:
                 raise ValueError(f"expectations.yaml: {identity} needs reason and expect, nothing else")
@@ -27,6 +28,10 @@ class Expectations:
                 return reason
         return None
 
+    def timed(self, case):
+        """Whether a busy moment of the machine can change what `case` observes."""
+        return any(fnmatch.fnmatch(case.id, pattern) for pattern in self._timed)
+
     def differing(self, case):
         """The expectation that replaces Envoy's answer, or None."""
         return self._differ.get(case.id)
@@ -35,4 +40,4 @@ class Expectations:
         """Entries that name no case."""
         ids = {case.id for case in cases}
         entries = [i for i in self._differ if i not in ids]
-        return entries + [p for p in self._skip if not fnmatch.filter(ids, p)]
+        return entries + [p for p in [*self._skip, *self._timed] if not fnmatch.filter(ids, p)]

@@ -122,6 +122,9 @@ class Comparing(unittest.TestCase):
         found = expectations.Expectations("skip: {area/*: r, gone/x: r}")
         self.assertEqual(found.skipped(a_case()), "r")
         self.assertEqual(found.unknown([a_case()]), ["gone/x"])
+        found = expectations.Expectations("timed: {area/*: t, gone/*: t}")
+        self.assertTrue(found.timed(a_case()))
+        self.assertEqual(found.unknown([a_case()]), ["gone/*"])
 
 
 class Observing(unittest.TestCase):
