@@ -1,7 +1,8 @@
-//! One request to one upstream host over HTTP/1.
+//! One request to one upstream host.
 
-mod encode;
 mod exchange;
+mod http1;
+mod outgoing;
 mod response;
 
 use std::rc::Rc;
@@ -9,16 +10,17 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use sandgate_filter::{AttemptedHost, ByteMeter, Stream, UpstreamInfo};
+use sandgate_filter::{AttemptedHost, Stream, UpstreamInfo};
 use sandgate_http::{BodyBuffer, HeaderMap};
 use sandgate_load_balancing::OutlierResult;
 
 use super::ResetReason;
 use crate::cluster::{Host, WorkerCluster};
-use crate::pool::{Acquired, CloseSide, ConnectFailure, HostPool, PendingConnection, UpstreamConnection};
+use crate::pool::{Acquired, ConnectFailure, HostPool, PendingConnection, UpstreamConnection};
 use crate::route_table::RequestScopes;
-use exchange::{ActiveRequest, Exchange, RequestEnd};
-use response::ResponseReader;
+use exchange::{ActiveRequest, Exchange};
+use http1::Http1Exchange;
+use outgoing::{Outgoing, RequestEnd};
 
 /// What an upstream request has for the router.
 #[derive(Debug)]
@@ -63,12 +65,7 @@ pub(crate) struct UpstreamRequest {
     pool: Rc<HostPool>,
     stream: Rc<Stream>,
     state: State,
-    /// Request body that waits for the connection.
-    body: BodyBuffer,
-    end: RequestEnd,
-    /// The headers came with the end of the request. Framing follows from that, as in Envoy, and not from a body that
-    /// turns out to be empty before there is a connection.
-    headers_only: bool,
+    outgoing: Outgoing,
     /// Nothing above so many waiting bytes; 0 is no limit.
     buffer_limit: usize,
     /// The cluster's `max_stream_duration`, once there is a connection.
@@ -95,7 +92,7 @@ pub(crate) struct UpstreamRequest {
 
 enum State {
     Pending(PendingConnection),
-    Open(Box<Exchange>),
+    Open(Exchange),
     Done,
 }
 
@@ -113,9 +110,7 @@ impl UpstreamRequest {
             pool: Rc::clone(pool),
             stream: Rc::clone(stream),
             state: State::Done,
-            body: BodyBuffer::new(),
-            end: RequestEnd::NotYet,
-            headers_only: false,
+            outgoing: Outgoing::new(),
             buffer_limit: cluster.config.per_connection_buffer_limit_bytes as usize,
             deadline: None,
             overflow: false,
@@ -238,26 +233,26 @@ impl UpstreamRequest {
 
     /// Whether the request may go on: not too much waits to be written.
     pub(crate) fn can_take(&self) -> bool {
-        let written = if let State::Open(exchange) = &self.state { exchange.connection.output.len() } else { 0 };
-        self.buffer_limit == 0 || self.body.len() + written < self.buffer_limit
+        let unwritten = if let State::Open(exchange) = &self.state { exchange.unwritten() } else { 0 };
+        self.buffer_limit == 0 || self.outgoing.body.len() + unwritten < self.buffer_limit
     }
 
     /// The headers were all there is.
     pub(crate) fn end_request(&mut self) {
-        self.headers_only = true;
-        self.end = RequestEnd::Body;
+        self.outgoing.headers_only = true;
+        self.outgoing.end = RequestEnd::Body;
     }
 
     pub(crate) fn push_data(&mut self, mut data: BodyBuffer, end_stream: bool) {
-        self.body.append(&mut data);
+        self.outgoing.body.append(&mut data);
         if end_stream {
-            self.end = RequestEnd::Body;
+            self.outgoing.end = RequestEnd::Body;
         }
     }
 
     /// The trailers are in the stream.
     pub(crate) fn push_trailers(&mut self) {
-        self.end = RequestEnd::Trailers;
+        self.outgoing.end = RequestEnd::Trailers;
     }
 
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, now: Instant, may_read: bool) -> Poll<UpstreamEvent> {
@@ -281,21 +276,25 @@ impl UpstreamRequest {
             self.state = State::Done;
             return Poll::Ready(UpstreamEvent::Reset(ResetReason::MaxStreamDuration));
         }
-        if let Err(message) = self.encode(now) {
-            self.state = State::Done;
-            return Poll::Ready(UpstreamEvent::Invalid(message));
+        let State::Open(exchange) = &mut self.state else { return Poll::Pending };
+        match exchange.encode(cx, &self.stream, &mut self.outgoing) {
+            Ok(false) => {}
+            Ok(true) => {
+                self.begun = true;
+                self.with_info(|info| info.first_tx = Some(now));
+            }
+            Err(message) => {
+                self.state = State::Done;
+                return Poll::Ready(UpstreamEvent::Invalid(message));
+            }
         }
         let State::Open(exchange) = &mut self.state else { return Poll::Pending };
-        if exchange.write(cx, self.end == RequestEnd::Encoded) {
+        if exchange.write(cx, self.outgoing.is_encoded()) {
             self.with_info(|info| info.last_tx = Some(now));
         }
         let State::Open(exchange) = &mut self.state else { return Poll::Pending };
-        let event = match exchange.reader.poll(cx, &mut exchange.connection, may_read, self.buffer_limit) {
-            Poll::Ready(event) => event,
-            Poll::Pending if exchange.write_failed && may_read => {
-                UpstreamEvent::Reset(ResetReason::ConnectionTermination)
-            }
-            Poll::Pending => return self.per_try_timeout(now),
+        let Poll::Ready(event) = exchange.poll(cx, may_read, self.buffer_limit) else {
+            return self.per_try_timeout(now);
         };
         self.note(&event, now);
         Poll::Ready(event)
@@ -317,7 +316,7 @@ impl UpstreamRequest {
     /// What an event means for the connection and the stream info.
     fn note(&mut self, event: &UpstreamEvent, now: Instant) {
         let State::Open(exchange) = &mut self.state else { return };
-        let bytes = exchange.reader.bytes(exchange.bytes);
+        let bytes = exchange.bytes();
         match &mut self.aside {
             Some(aside) => aside.bytes = bytes,
             None => self.stream.info_mut().upstream.bytes = bytes,
@@ -325,7 +324,7 @@ impl UpstreamRequest {
         let end = match event {
             UpstreamEvent::Informational { .. } => return,
             UpstreamEvent::Headers { end_stream, .. } => {
-                if exchange.reader.announces_close() {
+                if exchange.announces_close() {
                     self.cluster.stats.upstream_cx_close_notify().inc();
                 }
                 self.awaiting_headers = false;
@@ -336,12 +335,12 @@ impl UpstreamRequest {
             UpstreamEvent::Trailers(_) => true,
             UpstreamEvent::Invalid(_) | UpstreamEvent::PerTryTimeout | UpstreamEvent::PerTryIdleTimeout => return,
             UpstreamEvent::Reset(reason) => {
-                match reason {
-                    ResetReason::ConnectionTermination => exchange.connection.closed_by(CloseSide::Remote),
-                    ResetReason::ProtocolError => self.cluster.stats.upstream_cx_protocol_error().inc(),
-                    _ => {}
+                if *reason == ResetReason::ProtocolError {
+                    self.cluster.stats.upstream_cx_protocol_error().inc();
                 }
-                self.state = State::Done;
+                if let State::Open(exchange) = std::mem::replace(&mut self.state, State::Done) {
+                    exchange.reset(reason);
+                }
                 return;
             }
         };
@@ -351,23 +350,9 @@ impl UpstreamRequest {
         if end {
             (self.per_try_deadline, self.per_try_idle_deadline) = (None, None);
             self.with_info(|info| info.last_rx = Some(now));
-            self.release(now);
-        }
-    }
-
-    /// The response is complete: gives the connection back, if it can be used again.
-    fn release(&mut self, now: Instant) {
-        let State::Open(exchange) = std::mem::replace(&mut self.state, State::Done) else { return };
-        let Exchange { mut connection, encoder, reader, request_written, .. } = *exchange;
-        // A host that was promised more would take the next request for the rest of this one.
-        let kept_word = encoder.is_none_or(|encoder| encoder.is_complete()) && request_written;
-        if kept_word {
-            // Whatever becomes of the connection, no request is on it any more.
-            connection.set_active(false);
-        }
-        if kept_word && reader.reusable() && connection.input.is_empty() && connection.output.is_empty() {
-            let pool = connection.pool();
-            pool.release(connection, now);
+            if let State::Open(exchange) = std::mem::replace(&mut self.state, State::Done) {
+                exchange.finish(now);
+            }
         }
     }
 
@@ -399,15 +384,8 @@ impl UpstreamRequest {
         self.host().outlier().put_result(OutlierResult::LocalOriginConnectSuccess, None);
         self.scopes.iter().for_each(|scope| scope.stats.upstream_rq_total().inc());
         let active = ActiveRequest::new(&self.cluster, connection.pool().host(), slot);
-        self.state = State::Open(Box::new(Exchange {
-            connection,
-            encoder: None,
-            reader: ResponseReader::default(),
-            write_failed: false,
-            request_written: false,
-            bytes: ByteMeter::default(),
-            _active: active,
-        }));
+        let enable_trailers = self.cluster.config.http.http1.enable_trailers;
+        self.state = State::Open(Exchange::Http1(Box::new(Http1Exchange::new(connection, enable_trailers, active))));
     }
 }
 

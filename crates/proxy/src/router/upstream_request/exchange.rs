@@ -1,38 +1,21 @@
-//! Request and response on one upstream connection.
+//! Request and response on one upstream connection, whatever it speaks.
 
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
-use sandgate_filter::ByteMeter;
-use sandgate_http::h1::BodyEncoder;
+use sandgate_filter::{ByteMeter, Stream};
 
-use super::response::ResponseReader;
+use super::UpstreamEvent;
+use super::http1::Http1Exchange;
+use super::outgoing::Outgoing;
 use crate::cluster::{Host, HostStats, ResourceGuard, WorkerCluster};
-use crate::pool::UpstreamConnection;
+use crate::router::ResetReason;
 
 /// Request and response on one connection.
-pub(super) struct Exchange {
-    pub(super) connection: UpstreamConnection,
-    pub(super) encoder: Option<BodyEncoder>,
-    pub(super) reader: ResponseReader,
-    /// Writing failed: the response may still be there to read.
-    pub(super) write_failed: bool,
-    pub(super) request_written: bool,
-    pub(super) bytes: ByteMeter,
-    pub(super) _active: ActiveRequest,
-}
-
-/// How the request ends, as far as is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum RequestEnd {
-    NotYet,
-    /// After the body.
-    Body,
-    /// After the trailers that are in the stream.
-    Trailers,
-    /// Handed to the encoder.
-    Encoded,
+pub(super) enum Exchange {
+    Http1(Box<Http1Exchange>),
 }
 
 /// Counts a request in flight.
@@ -41,6 +24,8 @@ pub(super) struct ActiveRequest {
     host: Arc<Host>,
     _slot: ResourceGuard,
 }
+
+// === impl ActiveRequest ===
 
 impl ActiveRequest {
     pub(super) fn new(cluster: &Rc<WorkerCluster>, host: &Arc<Host>, slot: ResourceGuard) -> Self {
@@ -59,25 +44,71 @@ impl Drop for ActiveRequest {
     }
 }
 
+// === impl Exchange ===
+
 impl Exchange {
-    /// Writes what is encoded; whether that was the last of the request.
+    /// Takes what there is of the request, as far as there is room for it; whether its head was among that.
+    ///
+    /// # Errors
+    /// A request that cannot be written, and why.
+    pub(super) fn encode(
+        &mut self,
+        cx: &mut Context<'_>,
+        stream: &Stream,
+        outgoing: &mut Outgoing,
+    ) -> Result<bool, String> {
+        let _ = cx;
+        match self {
+            Self::Http1(exchange) => exchange.encode(stream, outgoing),
+        }
+    }
+
+    /// Writes what was encoded; whether that was the last of the request.
     pub(super) fn write(&mut self, cx: &mut Context<'_>, encoded: bool) -> bool {
-        if self.write_failed || self.request_written {
-            return false;
+        match self {
+            Self::Http1(exchange) => exchange.write(cx, encoded),
         }
-        let connection = &mut self.connection;
-        let before = connection.output.len();
-        let result = connection.socket.poll_write(cx, &mut connection.output);
-        connection.count_sent(before - connection.output.len());
-        match result {
-            Poll::Pending => {}
-            Poll::Ready(Ok(())) => self.request_written = encoded,
-            Poll::Ready(Err(error)) => {
-                log::debug!(target: "upstream", "writing to the upstream failed: {error}");
-                connection.output.clear();
-                self.write_failed = true;
-            }
+    }
+
+    /// Bytes taken that wait to be written.
+    pub(super) fn unwritten(&self) -> usize {
+        match self {
+            Self::Http1(exchange) => exchange.unwritten(),
         }
-        self.request_written
+    }
+
+    /// The next of the response; not more than about `limit` bytes of the body at once, 0 being no limit.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>, may_read: bool, limit: usize) -> Poll<UpstreamEvent> {
+        match self {
+            Self::Http1(exchange) => exchange.poll(cx, may_read, limit),
+        }
+    }
+
+    /// What went over the wire so far.
+    pub(super) fn bytes(&self) -> ByteMeter {
+        match self {
+            Self::Http1(exchange) => exchange.bytes(),
+        }
+    }
+
+    /// Whether the host has said with its headers that it ends the connection.
+    pub(super) fn announces_close(&self) -> bool {
+        match self {
+            Self::Http1(exchange) => exchange.announces_close(),
+        }
+    }
+
+    /// There will be no more of the response.
+    pub(super) fn reset(self, reason: &ResetReason) {
+        match self {
+            Self::Http1(exchange) => exchange.reset(reason),
+        }
+    }
+
+    /// The response is complete.
+    pub(super) fn finish(self, now: Instant) {
+        match self {
+            Self::Http1(exchange) => exchange.finish(now),
+        }
     }
 }

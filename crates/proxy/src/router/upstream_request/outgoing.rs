@@ -1,0 +1,39 @@
+//! The request as far as it has come: what waits for its connection.
+
+use sandgate_http::BodyBuffer;
+
+/// What there is of the request. Headers and trailers are in the stream.
+#[derive(Debug)]
+pub(super) struct Outgoing {
+    /// Body that no connection has taken yet.
+    pub(super) body: BodyBuffer,
+    pub(super) end: RequestEnd,
+    /// The headers came with the end of the request. Framing follows from that, as in Envoy, and not from a body that
+    /// turns out to be empty before there is a connection.
+    pub(super) headers_only: bool,
+}
+
+/// How the request ends, as far as is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RequestEnd {
+    NotYet,
+    /// After the body.
+    Body,
+    /// After the trailers that are in the stream.
+    Trailers,
+    /// Handed to the encoder.
+    Encoded,
+}
+
+// === impl Outgoing ===
+
+impl Outgoing {
+    pub(super) fn new() -> Self {
+        Self { body: BodyBuffer::new(), end: RequestEnd::NotYet, headers_only: false }
+    }
+
+    /// Whether an exchange has taken all of it.
+    pub(super) fn is_encoded(&self) -> bool {
+        self.end == RequestEnd::Encoded
+    }
+}
