@@ -21,6 +21,7 @@ mod hash_policy;
 mod header_mutations;
 mod health_check;
 mod health_check_filter;
+mod http2;
 mod http_connection_manager;
 mod http_filters;
 mod listener;

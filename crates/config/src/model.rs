@@ -11,6 +11,7 @@ mod cluster;
 mod hash_policy;
 mod header_mutations;
 mod health_check;
+mod http2_options;
 mod http_connection_manager;
 mod listener;
 mod load_balancing;
@@ -39,7 +40,7 @@ pub use self::{
     circuit_breakers::{CircuitBreakers, RetryBudget, Thresholds},
     cluster::{
         Cluster, Discovery, DnsLookupFamily, DnsOptions, Endpoint, EndpointAddress, HealthStatus, LbMetadata,
-        LocalityEndpoints, UpstreamHttpOptions,
+        LocalityEndpoints, UpstreamHttpOptions, UpstreamHttpProtocol,
     },
     hash_policy::{HashCookie, HashPolicy, HashSpecifier},
     header_mutations::{HeaderAppendAction, HeaderMutations, HeaderValueOption},
@@ -50,6 +51,7 @@ pub use self::{
         CodecType, HeadersWithUnderscoresAction, Http1Options, HttpConnectionManager, HttpFilter, HttpFilterKind,
         Router, ServerHeaderTransformation,
     },
+    http2_options::{Http2Options, Keepalive},
     listener::{DrainType, FilterChain, Listener, TrafficDirection},
     load_balancing::{
         ConsistentHashing, HashFunction, LbPolicy, LeastRequest, LoadBalancing, Maglev, RingHash, SlowStart,

@@ -5,21 +5,21 @@ use std::time::Duration;
 
 use super::{
     Context, address::endpoint_address, check_transport_socket, circuit_breakers::circuit_breakers, health_check,
-    load_balancing::load_balancing, metadata::lb_metadata, outlier_detection::outlier_detection, protocol, type_name,
-    upstream_socket::upstream_socket,
+    http2::http2, load_balancing::load_balancing, metadata::lb_metadata, outlier_detection::outlier_detection,
+    protocol, type_name, upstream_socket::upstream_socket,
 };
 use crate::{
     model::{
-        Cluster, Discovery, DnsLookupFamily, DnsOptions, Endpoint, EndpointAddress, HealthStatus, LocalityEndpoints,
-        UpstreamHttpOptions,
+        Cluster, Discovery, DnsLookupFamily, DnsOptions, Endpoint, EndpointAddress, HealthStatus, Http1Options,
+        Http2Options, LocalityEndpoints, UpstreamHttpOptions, UpstreamHttpProtocol,
     },
     proto::envoy::{
         config::{
             cluster::v3::{
                 self as proto,
-                cluster::{ClusterDiscoveryType, DiscoveryType, DnsLookupFamily as Family},
+                cluster::{ClusterDiscoveryType, ClusterProtocolSelection, DiscoveryType, DnsLookupFamily as Family},
             },
-            core::v3::HealthStatus as Health,
+            core::v3::{HealthStatus as Health, Http1ProtocolOptions, Http2ProtocolOptions},
             endpoint::v3::{self as endpoint, lb_endpoint::HostIdentifier},
         },
         extensions::upstreams::http::v3::{
@@ -196,16 +196,13 @@ fn http_options(context: &mut Context<'_>, message: &mut proto::Cluster) -> Opti
             }
         });
     }
-    let (path, common, http1) = match options {
-        Some((path, options)) => {
-            let http1 = context.field(&path, |context| typed_options(context, &options));
-            (Some(path), options.common_http_protocol_options, http1?)
+    let (path, common, protocols) = match options {
+        Some((path, mut options)) => {
+            let common = options.common_http_protocol_options.take();
+            let protocols = context.field(&path, |context| typed_options(context, options));
+            (Some(path), common, protocols?)
         }
-        None => (
-            None,
-            message.common_http_protocol_options.take(),
-            message.http_protocol_options.take().unwrap_or_default(),
-        ),
+        None => (None, message.common_http_protocol_options.take(), legacy_options(context, message)),
     };
     let convert = |context: &mut Context<'_>| {
         context.field("common_http_protocol_options", |context| protocol::common(context, &common.unwrap_or_default()))
@@ -221,16 +218,48 @@ fn http_options(context: &mut Context<'_>, message: &mut proto::Cluster) -> Opti
         max_requests_per_connection: common.max_requests_per_connection.or(legacy_max_requests),
         max_headers_count: common.max_headers_count,
         max_response_headers_kb: common.max_response_headers_kb,
-        http1: protocol::http1(http1),
+        protocol: protocols.protocol,
+        http1: protocols.http1,
+        http2: protocols.http2,
     })
 }
 
-fn typed_options(
+/// What is spoken, and how.
+struct Protocols {
+    protocol: UpstreamHttpProtocol,
+    http1: Http1Options,
+    http2: Http2Options,
+}
+
+fn protocols(
     context: &mut Context<'_>,
-    options: &HttpProtocolOptions,
-) -> Option<crate::proto::envoy::config::core::v3::Http1ProtocolOptions> {
+    protocol: UpstreamHttpProtocol,
+    http1: Option<Http1ProtocolOptions>,
+    options: Option<Http2ProtocolOptions>,
+) -> Protocols {
+    if matches!(protocol, UpstreamHttpProtocol::Http2 | UpstreamHttpProtocol::Auto) {
+        context.error_at("http2_protocol_options", "http2_protocol_options is not implemented");
+    }
+    Protocols {
+        protocol,
+        http1: protocol::http1(http1.unwrap_or_default()),
+        http2: context.field("http2_protocol_options", |context| http2(context, options.unwrap_or_default())),
+    }
+}
+
+fn legacy_options(context: &mut Context<'_>, message: &mut proto::Cluster) -> Protocols {
+    let (http1, http2) = (message.http_protocol_options.take(), message.http2_protocol_options.take());
+    let protocol = match ClusterProtocolSelection::try_from(message.protocol_selection) {
+        Ok(ClusterProtocolSelection::UseDownstreamProtocol) => UpstreamHttpProtocol::Downstream,
+        _ if http2.is_some() => UpstreamHttpProtocol::Http2,
+        _ => UpstreamHttpProtocol::Http1,
+    };
+    protocols(context, protocol, http1, http2)
+}
+
+fn typed_options(context: &mut Context<'_>, options: HttpProtocolOptions) -> Option<Protocols> {
     use crate::proto::envoy::extensions::filters::network::http_connection_manager::v3::http_filter::ConfigType;
-    context.list("http_filters", options.http_filters.iter().collect(), |context, filter| {
+    context.list("http_filters", options.http_filters, |context, filter| {
         let Some(ConfigType::TypedConfig(config)) = &filter.config_type else {
             context.unknown_extension("upstream HTTP filter", &filter.name, None);
             return None;
@@ -240,14 +269,26 @@ fn typed_options(
         }
         Some(())
     });
-    match context.required("a protocol", options.upstream_protocol_options.as_ref())? {
-        UpstreamProtocolOptions::ExplicitHttpConfig(config) => {
-            let ProtocolConfig::HttpProtocolOptions(http1) =
-                context.required("a protocol", config.protocol_config.as_ref())?;
-            Some(http1.clone())
-        }
+    Some(match context.required("a protocol", options.upstream_protocol_options)? {
+        UpstreamProtocolOptions::ExplicitHttpConfig(config) => context.field("explicit_http_config", |context| {
+            Some(match context.required("a protocol", config.protocol_config)? {
+                ProtocolConfig::HttpProtocolOptions(http1) => {
+                    protocols(context, UpstreamHttpProtocol::Http1, Some(http1), None)
+                }
+                ProtocolConfig::Http2ProtocolOptions(http2) => {
+                    protocols(context, UpstreamHttpProtocol::Http2, None, Some(http2))
+                }
+            })
+        })?,
         UpstreamProtocolOptions::UseDownstreamProtocolConfig(config) => {
-            Some(config.http_protocol_options.clone().unwrap_or_default())
+            context.field("use_downstream_protocol_config", |context| {
+                let (http1, http2) = (config.http_protocol_options, config.http2_protocol_options);
+                protocols(context, UpstreamHttpProtocol::Downstream, http1, http2)
+            })
         }
-    }
+        UpstreamProtocolOptions::AutoConfig(config) => context.field("auto_config", |context| {
+            let (http1, http2) = (config.http_protocol_options, config.http2_protocol_options);
+            protocols(context, UpstreamHttpProtocol::Auto, http1, http2)
+        }),
+    })
 }

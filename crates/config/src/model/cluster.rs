@@ -5,8 +5,8 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use bytes::Bytes;
 
 use super::{
-    CircuitBreakers, EndpointHealthCheck, HealthCheck, Http1Options, LoadBalancing, Origin, OutlierDetection,
-    UpstreamSocket,
+    CircuitBreakers, EndpointHealthCheck, HealthCheck, Http1Options, Http2Options, LoadBalancing, Origin,
+    OutlierDetection, UpstreamSocket,
 };
 
 /// Envoy's `envoy.config.cluster.v3.Cluster`.
@@ -172,8 +172,22 @@ pub enum HealthStatus {
     Degraded,
 }
 
-/// Envoy's `envoy.extensions.upstreams.http.v3.HttpProtocolOptions` for HTTP/1.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Which version of HTTP is spoken to the endpoints.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UpstreamHttpProtocol {
+    /// `explicit_http_config` of HTTP/1, or nothing at all.
+    #[default]
+    Http1,
+    /// `explicit_http_config` of HTTP/2: without TLS, with prior knowledge.
+    Http2,
+    /// `use_downstream_protocol_config`: what the client speaks.
+    Downstream,
+    /// `auto_config`: what the endpoint chooses by ALPN, HTTP/1 if it does not choose.
+    Auto,
+}
+
+/// Envoy's `envoy.extensions.upstreams.http.v3.HttpProtocolOptions`.
+#[derive(Clone, Debug, PartialEq)]
 pub struct UpstreamHttpOptions {
     /// A connection without a stream is closed after it. 1 h by default.
     pub idle_timeout: Option<Duration>,
@@ -187,8 +201,12 @@ pub struct UpstreamHttpOptions {
     pub max_headers_count: u32,
     /// KiB that a response's head may have, 80 by default (observed in Envoy 1.40); above, the response is a protocol error (502).
     pub max_response_headers_kb: u32,
+    /// Which version is spoken.
+    pub protocol: UpstreamHttpProtocol,
     /// HTTP/1.
     pub http1: Http1Options,
+    /// HTTP/2.
+    pub http2: Http2Options,
 }
 
 // === impl Cluster ===
@@ -260,7 +278,9 @@ impl Default for UpstreamHttpOptions {
             max_requests_per_connection: None,
             max_headers_count: 100,
             max_response_headers_kb: 80,
+            protocol: UpstreamHttpProtocol::default(),
             http1: Http1Options::default(),
+            http2: Http2Options::default(),
         }
     }
 }
