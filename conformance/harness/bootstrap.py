@@ -10,7 +10,16 @@ from .case import MAIN, guest_path, merge
 _TYPE = "type.googleapis.com/"
 _HCM = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 _WASM = "envoy.extensions.filters.http.wasm.v3.Wasm"
+_HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 _ROUTER = "envoy.extensions.filters.http.router.v3.Router"
+
+
+# Laid under the clusters of a case whose upstream side speaks HTTP/2.
+_HTTP2_CLUSTER = {
+    "typed_extension_protocol_options": {
+        _HTTP_OPTIONS: {"@type": _TYPE + _HTTP_OPTIONS, "explicit_http_config": {"http2_protocol_options": {}}}
+    }
+}
 
 
 class Ports:
@@ -82,7 +91,9 @@ def _virtual_hosts(config):
 
 def _clusters(case, ports):
     config = case.get("config") or {}
-    return [_cluster(over, ports) for over in [{"name": "{cluster}", **config.get("cluster", {})}, *config.get("clusters", [])]]
+    base = _HTTP2_CLUSTER if case.http2("upstream") else {}
+    specs = [{"name": "{cluster}", **config.get("cluster", {})}, *config.get("clusters", [])]
+    return [_cluster(merge(base, over), ports) for over in specs]
 
 
 def _cluster(over, ports):

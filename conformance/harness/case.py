@@ -41,6 +41,7 @@ _KEYS = {
     "arguments",
     "environment",
     "stop",
+    "http2",
 }
 PROCESS_STEPS = {
     "admin",
@@ -71,7 +72,8 @@ _CLIENT_STEPS = PROCESS_STEPS | {
     "reset",
     "connection",
 }
-_UPSTREAM_KEYS = {"mode", "when", "responses", "addresses", "checks", "only"}
+_UPSTREAM_KEYS = {"mode", "when", "responses", "addresses", "checks", "only", "http2"}
+_HTTP2_SIDES = {"downstream", "upstream"}
 _CHECK_KEYS = {"path", "responses", "record"}
 _UPSTREAM_STEPS = {"send", "pause", "wait_log", "wait_request", "wait_close", "close", "reset", "respond"}
 _PARTS = {
@@ -123,6 +125,10 @@ class Case:
         """What each upstream does, by name; there is always one named main."""
         return {MAIN: self.get("upstream") or {}, **(self.get("upstreams") or {})}
 
+    def http2(self, side):
+        """Whether a side, `downstream` or `upstream`, speaks HTTP/2."""
+        return side in self.get("http2", [])
+
     @property
     def restarts(self):
         """Whether an upstream is killed or restarted, so that its port must stay its own meanwhile."""
@@ -168,6 +174,8 @@ class Case:
                 names = step.get(key, [])
                 for name in names if isinstance(names, list) else [names]:
                     self._known(name)
+        if not set(self.get("http2", [])) <= _HTTP2_SIDES:
+            raise CaseError(f"{self.id}: http2: must be a list of {sorted(_HTTP2_SIDES)}")
         if self.get("launch", "file") not in _LAUNCH:
             raise CaseError(f"{self.id}: launch: must be one of {sorted(_LAUNCH)}")
         for part in self.get("ignore", []):

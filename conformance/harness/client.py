@@ -5,6 +5,7 @@ import re
 
 from . import pieces, wire
 from .case import PROCESS_STEPS
+from .http2_client import Http2Connection
 
 # After the last step: how long a connection may take to be closed by the peer when its last response announced
 # it or was incomplete, and how long it must stay open to be called open.
@@ -26,6 +27,7 @@ class Client:
         self._connections = {}
         self._refused = []
         self._current = "a"
+        self._options = {}
         self.local_ports = []
 
     async def run(self):
@@ -50,7 +52,7 @@ class Client:
 
     async def _step(self, step):
         if "connection" in step:
-            self._current = step["connection"]
+            self._choose(step["connection"])
             return True
         if PROCESS_STEPS & set(step):
             return await self._steps.run(step)
@@ -65,17 +67,15 @@ class Client:
             self._refused.append(self._current)
             return True
         if "request" in step:
-            data = pieces.request(step["request"])
             started = asyncio.get_running_loop().time()
-            await connection.peer.send(data)
-            answered = await connection.receive(pieces.method_of(data), self._timeout)
+            answered = await connection.request(step["request"], self._timeout)
             if "took" in step:
-                connection.took(step["took"], asyncio.get_running_loop().time() - started)
+                connection.notes.append(_took(step["took"], asyncio.get_running_loop().time() - started))
             return answered
         if "send" in step:
-            await connection.peer.send(pieces.request(step["send"]))
+            await connection.send(step["send"])
         if "receive" in step:
-            return await self._receive(connection, step["receive"])
+            return await connection.receive(step["receive"], self._timeout)
         if "pause" in step:
             await asyncio.sleep(step["pause"])
         if "wait_log" in step:
@@ -94,36 +94,47 @@ class Client:
             connection.peer.reset()
         return True
 
+    def _choose(self, spec):
+        """Goes on with the connection of a name; a mapping says how it is opened, if it is new."""
+        spec = {"name": spec} if isinstance(spec, str) else spec
+        self._current = spec["name"]
+        self._options[self._current] = {**spec, **self._options.get(self._current, {})}
+
     async def _open(self):
         if self._current not in self._connections:
+            options = self._options.get(self._current, {})
             reader, writer = await asyncio.open_connection("127.0.0.1", self._port, limit=1 << 20)
             self.local_ports.append(writer.get_extra_info("sockname")[1])
-            self._connections[self._current] = _Connection(wire.Peer(reader, writer))
+            peer = wire.Peer(reader, writer)
+            if options.get("http2", self._case.http2("downstream")):
+                connection = Http2Connection(peer, options, "http")
+                await connection.start()
+            else:
+                connection = _Connection(peer)
+            self._connections[self._current] = connection
         return self._connections[self._current]
-
-    async def _receive(self, connection, spec):
-        if isinstance(spec, int):
-            spec = {"count": spec}
-        for _ in range(spec.get("count", 1)):
-            answered = await connection.receive(spec.get("method", "GET"), self._timeout, spec.get("interim", False))
-            if not answered:
-                return False
-        return True
 
     async def _await_upstream(self, connection, pattern):
         end = asyncio.get_running_loop().time() + self._timeout
         while not re.search(pieces.to_bytes(pattern), self._upstream.received()):
             if asyncio.get_running_loop().time() > end:
-                connection.events.append(f"timeout: the upstream did not receive {pattern!r}")
+                connection.notes.append(f"timeout: the upstream did not receive {pattern!r}")
                 return False
             await asyncio.sleep(0.005)
         return True
+
+
+def _took(limits, seconds):
+    """Whether an answer took as long as it should."""
+    least, most = limits
+    return f"took {least} to {most} s" if least <= seconds <= most else f"took {seconds:.3f} s"
 
 
 class _Connection:
     def __init__(self, peer):
         self.peer = peer
         self.events = []
+        self.notes = self.events
         self.ended = False
         self.spent = False
 
@@ -131,13 +142,26 @@ class _Connection:
         self.events.append(how)
         self.ended = self.spent = True
 
-    def took(self, limits, seconds):
-        """Notes whether the last answer took as long as it should."""
-        least, most = limits
-        inside = least <= seconds <= most
-        self.events.append(f"took {least} to {most} s" if inside else f"took {seconds:.3f} s")
+    async def request(self, spec, timeout):
+        """Sends a request, and reads its response."""
+        data = pieces.request(spec)
+        await self.peer.send(data)
+        return await self._response(pieces.method_of(data), timeout, False)
 
-    async def receive(self, method, timeout, interim=False):
+    async def send(self, spec):
+        """Sends a request, or bytes."""
+        await self.peer.send(pieces.request(spec))
+
+    async def receive(self, spec, timeout):
+        """Reads as many responses, or {count, method, interim}."""
+        if isinstance(spec, int):
+            spec = {"count": spec}
+        for _ in range(spec.get("count", 1)):
+            if not await self._response(spec.get("method", "GET"), timeout, spec.get("interim", False)):
+                return False
+        return True
+
+    async def _response(self, method, timeout, interim):
         """Reads messages up to a final response (with `interim`, one message). False if there will be no more."""
         if self.ended:
             return False

@@ -13,13 +13,13 @@ ENVOY_VERSION = "1.40.0"
 _VENV = ROOT / ".venv"
 
 
-def ensure_yaml():
-    """Continues under the harness's own venv when this Python has no PyYAML."""
-    if importlib.util.find_spec("yaml") is not None:
+def ensure_packages():
+    """Continues under the harness's own venv when this Python lacks a package that the harness needs."""
+    if all(importlib.util.find_spec(name) is not None for name in ("yaml", "hpack")):
         return
     python = _make_venv()
     if Path(sys.executable) == python:
-        raise SystemExit(f"{_VENV} has no PyYAML; remove the directory and run again")
+        raise SystemExit(f"{_VENV} lacks packages; remove the directory and run again")
     os.execv(python, [str(python), *sys.argv])
 
 

@@ -5,6 +5,8 @@ def to_bytes(value):
     """The bytes that `value` stands for."""
     if value is None:
         return b""
+    if isinstance(value, bytes):
+        return value
     if isinstance(value, str):
         return value.encode("latin-1")
     if isinstance(value, (int, float)):

@@ -6,6 +6,8 @@ import socket
 
 from . import pieces, wire
 from .case import MAIN, is_steps
+from .frames import PREFACE
+from .http2_upstream import Http2Server
 
 
 class Upstream:
@@ -19,6 +21,7 @@ class Upstream:
         self._addresses = spec.get("addresses") or ["127.0.0.1"]
         self.change({"mode": "serve", "when": "complete", "responses": None, "checks": None, **spec})
         self._wait_log = None
+        self._http2 = spec.get("http2") or {}
         self._servers = []
         self._socket = None
         self._tasks = set()
@@ -93,14 +96,7 @@ class Upstream:
         """What was received, as data: each request, and bytes that are none."""
         found = []
         for number, message in self.requests:
-            item = {"connection": number, "head": [message.start, *(f"{n}: {v}" for n, v in message.headers)]}
-            if message.body:
-                item["body"] = bytes(message.body)
-            if message.trailers:
-                item["trailers"] = message.trailers
-            if not message.complete:
-                item["incomplete"] = True
-            found.append(item)
+            found.append({"connection": number, **message.record()})
         for number, peer in enumerate(self._peers):
             if peer.buffer and not any(n == number and not m.complete for n, m in self.requests):
                 found.append({"connection": number, "rest": bytes(peer.buffer)})
@@ -137,14 +133,14 @@ class Upstream:
         if self._mode == "reset":
             peer.reset()
             return
+        if await peer.starts_with(PREFACE):
+            await peer.take(len(PREFACE))
+            await self._http2_connection(peer)
+            return
         while True:
             message = wire.Message(await peer.head())
-            checked = self._checks is not None and self._checks.take(message)
-            answers = self._checks.answers if checked else self._answers
-            answer = answers.next()
-            if not checked or self._checks.recorded():
-                self.requests.append((self._number(peer), message))
-            if self._mode == "silent" and not checked:
+            answer = self._take(peer, message)
+            if answer is None:
                 await self._read_body(peer, message)
                 continue
             complete = asyncio.ensure_future(self._read_body(peer, message))
@@ -156,6 +152,28 @@ class Upstream:
             finally:
                 complete.cancel()
                 await asyncio.gather(complete, return_exceptions=True)
+
+    async def _http2_connection(self, peer):
+        server = Http2Server(
+            peer,
+            lambda message: (self._take(peer, message), self._when == "head"),
+            self._wait_log,
+            self._http2,
+        )
+        try:
+            await server.run()
+        finally:
+            if self._http2.get("record_end") and server.notes():
+                self.requests.append((self._number(peer), _Notes(server.notes())))
+
+    def _take(self, peer, message):
+        """Records a request. Its answer; None: there is none."""
+        checked = self._checks is not None and self._checks.take(message)
+        answers = self._checks.answers if checked else self._answers
+        answer = answers.next()
+        if not checked or self._checks.recorded():
+            self.requests.append((self._number(peer), message))
+        return None if self._mode == "silent" and not checked else answer
 
     async def _read_body(self, peer, message):
         await peer.body(message, message.headers, "request")
@@ -196,6 +214,19 @@ class Upstream:
             peer.close()
         if "reset" in step:
             peer.reset()
+
+
+class _Notes:
+    """What the proxy sent on an HTTP/2 connection beside requests, recorded like one."""
+
+    complete = True
+
+    def __init__(self, notes):
+        self._notes = notes
+
+    def record(self):
+        """The notes."""
+        return {"notes": self._notes}
 
 
 class _Answers:

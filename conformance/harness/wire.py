@@ -21,6 +21,7 @@ class Peer:
         self._writer = writer
         self.buffer = bytearray()
         self.received = bytearray()
+        self.keep = True
         self.ended = False
         self.port = (writer.get_extra_info("peername") or (None, 0))[1] if writer else 0
 
@@ -36,7 +37,8 @@ class Peer:
             self.ended = True
             raise Gone
         self.buffer += data
-        self.received += data
+        if self.keep:
+            self.received += data
 
     async def send(self, data):
         """Writes all of it; a peer that is gone is not an error."""
@@ -66,6 +68,12 @@ class Peer:
             except OSError:
                 pass
         self._writer.transport.abort()
+
+    async def starts_with(self, mark):
+        """Whether the next bytes are `mark`; none of them is taken."""
+        while mark.startswith(self.buffer) and len(self.buffer) < len(mark):
+            await self.fill()
+        return self.buffer.startswith(mark)
 
     async def take(self, count):
         """Exactly `count` bytes."""
@@ -142,6 +150,17 @@ class Message:
         self.trailers = []
         self.framing = None
         self.complete = False
+
+    def record(self):
+        """The message as data."""
+        item = {"head": [self.start, *(f"{n}: {v}" for n, v in self.headers)]}
+        if self.body:
+            item["body"] = bytes(self.body)
+        if self.trailers:
+            item["trailers"] = self.trailers
+        if not self.complete:
+            item["incomplete"] = True
+        return item
 
     def status(self):
         """The status code of a response, 0 if there is none."""
