@@ -201,13 +201,18 @@ impl HeaderMap {
         self.arena.bytes()
     }
 
+    /// Names, but for those that a decoder has checked.
+    pub(crate) fn unchecked_names(&self) -> impl Iterator<Item = &[u8]> {
+        self.entries.iter().filter(|entry| !entry.is_checked()).map(|entry| self.arena.name(entry))
+    }
+
     /// Adds a header as [`add`](Self::add) does, its name given in lower case already; whether there was room. For the decoder, which
     /// checks and lowers names in one pass.
     pub(crate) fn add_lowered(&mut self, name: impl ExactSizeIterator<Item = u8>, value: &[u8]) -> bool {
         if !self.has_room(name.len().saturating_add(value.len())) {
             return false;
         }
-        let entry = self.arena.write_from(name, value);
+        let entry = self.arena.write_checked(name, value);
         let name = self.arena.name(&entry);
         if self.kind == HeaderMapKind::Request && name == b"host" {
             self.arena.forget(&entry);

@@ -33,6 +33,8 @@ pub struct RequestEncodeOptions {
     pub enable_trailers: bool,
 }
 
+const CONTENT_LENGTH: &[u8] = b"content-length";
+
 /// How the body's end is marked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum BodyFraming {
@@ -147,21 +149,22 @@ pub fn encode_continue(out: &mut WriteBuffer) {
 
 /// Checks all names and values; the content length, if there is one.
 fn check(headers: &HeaderMap, bad_value: impl Fn(&[u8]) -> bool) -> Result<Option<u64>, EncodeError> {
-    let mut length = None;
-    let suspicious = bad_value(headers.raw_bytes());
-    for (name, value) in headers.iter() {
-        if !name.starts_with(b":") && !is_name(name) {
-            return Err(EncodeError::InvalidName(String::from_utf8_lossy(name).into_owned()));
-        }
-        let is_length = name.len() == 14 && name == b"content-length";
-        if suspicious && bad_value(value) || is_length && (length.is_some() || parse_length(value).is_none()) {
-            return Err(EncodeError::InvalidValue(String::from_utf8_lossy(name).into_owned()));
-        }
-        if is_length {
-            length = parse_length(value);
-        }
+    if let Some(name) = headers.unchecked_names().find(|name| !name.starts_with(b":") && !is_name(name)) {
+        return Err(EncodeError::InvalidName(String::from_utf8_lossy(name).into_owned()));
     }
-    Ok(length)
+    if bad_value(headers.raw_bytes())
+        && let Some((name, _)) = headers.iter().find(|(_, value)| bad_value(value))
+    {
+        return Err(EncodeError::InvalidValue(String::from_utf8_lossy(name).into_owned()));
+    }
+    if !headers.contains(CONTENT_LENGTH) {
+        return Ok(None);
+    }
+    let mut lengths = headers.get_all(CONTENT_LENGTH).map(parse_length);
+    match (lengths.next(), lengths.next()) {
+        (Some(Some(length)), None) => Ok(Some(length)),
+        _ => Err(EncodeError::InvalidValue("content-length".to_owned())),
+    }
 }
 
 /// A word of the request line must not be able to end it, or to look like two.

@@ -12,6 +12,8 @@ pub(super) struct Entry {
     value_room: u32,
     /// Its name's [`bit`]: names of one length that differ mostly differ here.
     bit: u8,
+    /// A decoder has found the name valid, so that an encoder need not look again.
+    checked: bool,
 }
 
 /// Names (in lower case) and values, in the order of writing, and what edits have left behind.
@@ -33,6 +35,10 @@ pub(super) fn bit(name: &[u8]) -> u8 {
 impl Entry {
     pub(super) fn bit(&self) -> u8 {
         self.bit
+    }
+
+    pub(super) fn is_checked(&self) -> bool {
+        self.checked
     }
 
     pub(super) fn value_len(&self) -> usize {
@@ -93,19 +99,28 @@ impl Arena {
 
     /// Writes a header at the end, its name in lower case.
     pub(super) fn write(&mut self, name: &[u8], value: &[u8]) -> Entry {
-        self.write_from(name.iter().map(u8::to_ascii_lowercase), value)
+        let start = self.bytes.len();
+        self.bytes.reserve(name.len() + value.len());
+        self.bytes.extend_from_slice(name);
+        self.bytes.get_mut(start..).unwrap_or_default().make_ascii_lowercase();
+        self.written(start, name.len(), value, false)
     }
 
-    pub(super) fn write_from(&mut self, name: impl ExactSizeIterator<Item = u8>, value: &[u8]) -> Entry {
+    /// The same for a name that a decoder has checked and lowered.
+    pub(super) fn write_checked(&mut self, name: impl ExactSizeIterator<Item = u8>, value: &[u8]) -> Entry {
         let start = self.bytes.len();
         let name_len = name.len();
         self.bytes.reserve(name_len + value.len());
         self.bytes.extend(name);
+        self.written(start, name_len, value, true)
+    }
+
+    fn written(&mut self, start: usize, name_len: usize, value: &[u8], checked: bool) -> Entry {
         self.bytes.extend_from_slice(value);
         self.live += name_len + value.len();
         let value_len = narrow(value.len());
         let bit = bit(self.bytes.get(start..start + name_len).unwrap_or_default());
-        Entry { bit, start: narrow(start), name_len: narrow(name_len), value_len, value_room: value_len }
+        Entry { bit, checked, start: narrow(start), name_len: narrow(name_len), value_len, value_room: value_len }
     }
 
     /// The entry is no longer part of the map.
