@@ -4,13 +4,14 @@ import hashlib
 import json
 import re
 
-from . import pieces
+from . import pieces, tls
 from .case import MAIN, guest_path, merge
 
 _TYPE = "type.googleapis.com/"
 _HCM = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 _WASM = "envoy.extensions.filters.http.wasm.v3.Wasm"
 _HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+_TLS = "envoy.extensions.transport_sockets.tls.v3."
 _ROUTER = "envoy.extensions.filters.http.router.v3.Router"
 
 
@@ -72,14 +73,31 @@ def _listener(case, ports, folder):
         "http_filters": filters,
     }
     manager = merge(manager, config.get("hcm", {}))
-    listener = {
-        "name": case.slug,
-        "address": _address(ports.listener),
-        "filter_chains": [
-            {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]}
-        ],
-    }
+    chain = {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]}
+    if "downstream_tls" in config:
+        chain["transport_socket"] = _transport_socket("DownstreamTlsContext", config["downstream_tls"])
+    listener = {"name": case.slug, "address": _address(ports.listener), "filter_chains": [chain]}
     return merge(listener, config.get("listener", {}))
+
+
+def _transport_socket(message, spec):
+    """A TLS context: the message itself, in which `cert` (names of committed certificates), `ca` and `alpn` stand for what
+    they come to in its common_tls_context."""
+    spec = dict(spec)
+    common = {}
+    if "cert" in spec:
+        names = spec.pop("cert")
+        common["tls_certificates"] = [_certificate(n) for n in (names if isinstance(names, list) else [names])]
+    if "ca" in spec:
+        common["validation_context"] = {"trusted_ca": {"filename": f"{{cert.{spec.pop('ca')}}}"}}
+    if "alpn" in spec:
+        common["alpn_protocols"] = spec.pop("alpn")
+    context = merge({"@type": _TYPE + _TLS + message, **({"common_tls_context": common} if common else {})}, spec)
+    return {"name": "envoy.transport_sockets.tls", "typed_config": context}
+
+
+def _certificate(name):
+    return {"certificate_chain": {"filename": f"{{cert.{name}}}"}, "private_key": {"filename": f"{{key.{name}}}"}}
 
 
 def _virtual_hosts(config):
@@ -99,6 +117,8 @@ def _clusters(case, ports):
 def _cluster(over, ports):
     """A cluster: `over` laid on one of the main upstream, or of those that its `endpoints` names."""
     over = dict(over)
+    if "upstream_tls" in over:
+        over["transport_socket"] = _transport_socket("UpstreamTlsContext", over.pop("upstream_tls"))
     groups = over.pop("endpoints", [MAIN])
     groups = groups if any(isinstance(group, list) for group in groups) else [groups]
     localities = [
@@ -173,9 +193,18 @@ def substitute(case, text, ports, admin_port):
     """`text` with its placeholders filled in."""
     if ports.files is not None:
         text = re.sub(r"\{file\.([\w.-]+)\}", lambda found: str(ports.files.path(found[1])), text)
+    text = certificates(text)
     for key, value in placeholders(case, ports, admin_port).items():
         text = text.replace(key, value)
     return text
+
+
+def certificates(text):
+    """`text` with the paths of the committed files in place of {cert.NAME}, {key.NAME} and {crl.NAME}."""
+    endings = {"cert": "pem", "key": "key", "crl": "crl"}
+    return re.sub(
+        r"\{(cert|key|crl)\.([\w-]+)\}", lambda found: str(tls.CERTIFICATES / f"{found[2]}.{endings[found[1]]}"), text
+    )
 
 
 def placeholders(case, ports, admin_port):

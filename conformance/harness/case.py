@@ -42,6 +42,7 @@ _KEYS = {
     "environment",
     "stop",
     "http2",
+    "tls",
 }
 PROCESS_STEPS = {
     "admin",
@@ -57,6 +58,7 @@ PROCESS_STEPS = {
     "load",
     "start_load",
     "end_load",
+    "run",
 }
 _CLIENT_STEPS = PROCESS_STEPS | {
     "took",
@@ -72,7 +74,7 @@ _CLIENT_STEPS = PROCESS_STEPS | {
     "reset",
     "connection",
 }
-_UPSTREAM_KEYS = {"mode", "when", "responses", "addresses", "checks", "only", "http2"}
+_UPSTREAM_KEYS = {"mode", "when", "responses", "addresses", "checks", "only", "http2", "tls"}
 _HTTP2_SIDES = {"downstream", "upstream"}
 _CHECK_KEYS = {"path", "responses", "record"}
 _UPSTREAM_STEPS = {"send", "pause", "wait_log", "wait_request", "wait_close", "close", "reset", "respond"}

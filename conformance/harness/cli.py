@@ -12,7 +12,7 @@ import time
 import yaml
 
 from . import case as cases_
-from . import compare, environment, recorded, runner, unsteady
+from . import command, compare, environment, recorded, runner, unsteady
 from .expectations import Expectations
 
 
@@ -101,8 +101,8 @@ def _unanswered(case, answer):
 
 def _compare(cases, expectations, options):
     started = time.monotonic()
-    skipped = [case for case in cases if expectations.skipped(case)]
-    wanted = [case for case in cases if not expectations.skipped(case)]
+    skipped = {case.id: reason for case in cases if (reason := _skipped(case, expectations))}
+    wanted = [case for case in cases if case.id not in skipped]
     live = _live(wanted, options)
     asked = [case for case in live if not case.get("envoy")]
     envoy, sandgate = asyncio.run(_both(asked, wanted, options))
@@ -124,11 +124,17 @@ def _compare(cases, expectations, options):
                 print(f"     {line}")
             if len(problems) > 12:
                 print(f"     … {len(problems) - 12} more")
-    for case in skipped:
-        print(f"SKIP {case.id}: {expectations.skipped(case)}")
+    for identity, reason in skipped.items():
+        print(f"SKIP {identity}: {reason}")
     print(f"{len(asked)} asked live, {time.monotonic() - started:.0f} s")
     print(f"{len(wanted) - failed} passed, {failed} failed, {len(skipped)} skipped")
     return 1 if failed else 0
+
+
+def _skipped(case, expectations):
+    """Why a case is not run: what expectations.yaml says, or a program that this machine has not."""
+    missing = command.missing(case)
+    return expectations.skipped(case) or (missing and f"there is no {missing}")
 
 
 def _again(case, expectations, options):

@@ -3,7 +3,7 @@
 import asyncio
 import re
 
-from . import pieces, wire
+from . import pieces, tls, wire
 from .case import PROCESS_STEPS
 from .http2_client import Http2Connection
 
@@ -105,14 +105,35 @@ class Client:
             options = self._options.get(self._current, {})
             reader, writer = await asyncio.open_connection("127.0.0.1", self._port, limit=1 << 20)
             self.local_ports.append(writer.get_extra_info("sockname")[1])
-            peer = wire.Peer(reader, writer)
+            secure = options.get("tls", self._case.get("tls"))
+            peer = wire.Peer(reader, writer) if secure is None else self._secure(reader, writer, secure)
             if options.get("http2", self._case.http2("downstream")):
-                connection = Http2Connection(peer, options, "http")
-                await connection.start()
+                connection = Http2Connection(peer, options, "http" if secure is None else "https")
             else:
                 connection = _Connection(peer)
             self._connections[self._current] = connection
+            if secure is None or await self._handshake(connection, secure):
+                await connection.start()
         return self._connections[self._current]
+
+    def _secure(self, reader, writer, spec):
+        context = tls.client_context(spec)
+        session = self._connections[spec["resume"]].peer.session if "resume" in spec else None
+        return tls.TlsPeer(reader, writer, context, False, spec.get("sni"), session)
+
+    async def _handshake(self, connection, spec):
+        """Notes what came of it."""
+        try:
+            async with asyncio.timeout(self._timeout):
+                await connection.peer.handshake()
+        except tls.Failed as error:
+            connection.failed(str(error))
+            return False
+        except TimeoutError:
+            connection.failed("timeout")
+            return False
+        connection.secured(connection.peer.facts(spec.get("record", ())))
+        return True
 
     async def _await_upstream(self, connection, pattern):
         end = asyncio.get_running_loop().time() + self._timeout
@@ -138,18 +159,36 @@ class _Connection:
         self.ended = False
         self.spent = False
 
+    async def start(self):
+        """Nothing is sent before the first request."""
+
+    def secured(self, facts):
+        """The TLS handshake is done."""
+        self.events.append({"tls": facts})
+
+    def failed(self, reason):
+        """There is no TLS connection, and no more than this to tell."""
+        self.events.append({"tls": reason})
+        self.ended = self.spent = True
+        self.peer.close()
+
     def end(self, how):
+        """The last event."""
         self.events.append(how)
         self.ended = self.spent = True
 
     async def request(self, spec, timeout):
         """Sends a request, and reads its response."""
+        if self.ended:
+            return False
         data = pieces.request(spec)
         await self.peer.send(data)
         return await self._response(pieces.method_of(data), timeout, False)
 
     async def send(self, spec):
         """Sends a request, or bytes."""
+        if self.ended:
+            return
         await self.peer.send(pieces.request(spec))
 
     async def receive(self, spec, timeout):
@@ -176,7 +215,7 @@ class _Connection:
         except wire.Malformed as error:
             self.events.append(f"malformed: {error}")
         except wire.Gone:
-            self.end("closed")
+            self.end(self.peer.how_ended())
         self.spent = True
         return False
 
@@ -213,7 +252,7 @@ class _Connection:
         except wire.Gone:
             if self.peer.buffer:
                 self.events.append({"rest": bytes(self.peer.buffer)})
-            self.end("closed")
+            self.end(self.peer.how_ended())
 
     async def settle(self):
         """How the connection stands after the last step."""

@@ -18,9 +18,20 @@ class Http2Connection:
         self._http2 = http2.Http2(peer, True, options)
         self._scheme = scheme
         self._frames = options.get("frames", False)
+        self._secured = []
         self._end = None
         self._answered = 0
         self._task = None
+
+    def secured(self, facts):
+        """The TLS handshake is done."""
+        self._secured.append({"tls": facts})
+
+    def failed(self, reason):
+        """There is no TLS connection, and no more than this to tell."""
+        self._secured.append({"tls": reason})
+        self._http2.ended = True
+        self.peer.close()
 
     async def start(self):
         """Sends the preface, begins to read."""
@@ -41,7 +52,7 @@ class Http2Connection:
     def events(self):
         """What came: streams in order, then notes, then how it ended."""
         streams = [self._event(s) for _, s in sorted(self._http2.streams.items()) if self._is_told(s)]
-        return [*streams, *self._http2.notes, *self.notes, *([self._end] if self._end else [])]
+        return [*self._secured, *streams, *self._http2.notes, *self.notes, *([self._end] if self._end else [])]
 
     def end(self, how):
         """The case itself ended it."""
@@ -55,6 +66,8 @@ class Http2Connection:
     async def send(self, spec):
         """Sends messages and frames; the numbers of the streams that were opened."""
         opened = []
+        if self._task is None:
+            return opened
         for item in spec if _is_list(spec) else [spec]:
             if not isinstance(item, dict) or {"repeat", "hex"} & set(item):
                 await self.peer.send(pieces.to_bytes(item))
@@ -106,11 +119,14 @@ class Http2Connection:
 
     async def await_close(self, wait):
         """Waits for the peer's end of the connection."""
-        if self._end is None:
-            self._end = "closed" if await self._http2.until(lambda: self._http2.ended, wait) else "open"
+        if self._end is None and self._task is not None:
+            closed = await self._http2.until(lambda: self._http2.ended, wait)
+            self._end = self.peer.how_ended() if closed else "open"
 
     async def settle(self):
         """How the connection stands after the last step."""
+        if self._task is None:
+            return
         if self._end is None:
             await self.await_close(_CLOSE_WAIT if self._http2.goaway and "timeout" not in self.notes else _OPEN_WAIT)
         self._task.cancel()

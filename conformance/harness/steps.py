@@ -4,7 +4,7 @@ import asyncio
 import re
 import signal
 
-from . import asked, pieces
+from . import asked, bootstrap, command, pieces
 from .load import Load
 
 
@@ -33,6 +33,8 @@ class Steps:
             await self._upstreams[name].kill()
         for name in _names(step.get("restart")):
             await self._upstreams[name].restart()
+        if "run" in step:
+            self.record.append(await command.run(step["run"], self._filled))
         if "signal" in step:
             self._proxy.signal(getattr(signal, f"SIG{step['signal']}"))
         if "load" in step:
@@ -63,6 +65,12 @@ class Steps:
                 if not await self._until(lambda: self._received(name, pattern), f"{name} did not receive {pattern}"):
                     return False
         return True
+
+    def _filled(self, text):
+        text = bootstrap.certificates(text)
+        for key, value in self._values.items():
+            text = text.replace(key, value)
+        return text
 
     def _loaded(self, spec):
         return Load(spec, int(self._values["{listener_port}"]))

@@ -4,7 +4,7 @@ import asyncio
 import re
 import socket
 
-from . import pieces, wire
+from . import pieces, tls, wire
 from .case import MAIN, is_steps
 from .frames import PREFACE
 from .http2_upstream import Http2Server
@@ -22,6 +22,8 @@ class Upstream:
         self.change({"mode": "serve", "when": "complete", "responses": None, "checks": None, **spec})
         self._wait_log = None
         self._http2 = spec.get("http2") or {}
+        self._tls = tls.server_context(spec["tls"]) if "tls" in spec else None
+        self._facts = (spec.get("tls") or {}).get("record", ())
         self._servers = []
         self._socket = None
         self._tasks = set()
@@ -109,7 +111,7 @@ class Upstream:
     async def _serve(self, reader, writer):
         task = asyncio.current_task()
         self._tasks.add(task)
-        peer = wire.Peer(reader, writer)
+        peer = tls.TlsPeer(reader, writer, self._tls, True) if self._tls else wire.Peer(reader, writer)
         self._peers.append(peer)
         self._open.add(peer)
         if not self._late_numbers:
@@ -133,6 +135,8 @@ class Upstream:
         if self._mode == "reset":
             peer.reset()
             return
+        if self._tls and not await self._handshake(peer):
+            return
         if await peer.starts_with(PREFACE):
             await peer.take(len(PREFACE))
             await self._http2_connection(peer)
@@ -153,6 +157,16 @@ class Upstream:
                 complete.cancel()
                 await asyncio.gather(complete, return_exceptions=True)
 
+    async def _handshake(self, peer):
+        """Records what came of it."""
+        try:
+            await peer.handshake()
+            found = peer.facts(self._facts)
+        except tls.Failed as error:
+            found = str(error)
+        self.requests.append((self._number(peer), _Notes({"tls": found})))
+        return isinstance(found, dict)
+
     async def _http2_connection(self, peer):
         server = Http2Server(
             peer,
@@ -164,7 +178,7 @@ class Upstream:
             await server.run()
         finally:
             if self._http2.get("record_end") and server.notes():
-                self.requests.append((self._number(peer), _Notes(server.notes())))
+                self.requests.append((self._number(peer), _Notes({"notes": server.notes()})))
 
     def _take(self, peer, message):
         """Records a request. Its answer; None: there is none."""
@@ -217,7 +231,7 @@ class Upstream:
 
 
 class _Notes:
-    """What the proxy sent on an HTTP/2 connection beside requests, recorded like one."""
+    """What is known of a connection beside its requests, recorded like one."""
 
     complete = True
 
@@ -226,7 +240,7 @@ class _Notes:
 
     def record(self):
         """The notes."""
-        return {"notes": self._notes}
+        return self._notes
 
 
 class _Answers:

@@ -23,6 +23,7 @@ class Peer:
         self.received = bytearray()
         self.keep = True
         self.ended = False
+        self.alert = None
         self.port = (writer.get_extra_info("peername") or (None, 0))[1] if writer else 0
 
     async def fill(self):
@@ -58,6 +59,10 @@ class Peer:
     def close(self):
         """Closes both directions."""
         self._writer.close()
+
+    def how_ended(self):
+        """`closed`, and the alert that said why."""
+        return f"closed, {self.alert}" if self.alert else "closed"
 
     def reset(self):
         """Closes with RST."""
