@@ -12,7 +12,9 @@ use crate::admin::AdminContext;
 use crate::drain::ListenerDrain;
 use crate::local_reply::LocalReplies;
 use crate::route_table::{RouteEntry, RouteTable};
-use crate::stats::{Http1CodecStats, HttpListenerStats, HttpStats, ListenerStats, RouterStats, ThreadListenerStats};
+use crate::stats::{
+    Http1CodecStats, Http2CodecStats, HttpListenerStats, HttpStats, ListenerStats, RouterStats, ThreadListenerStats,
+};
 
 /// Makes one filter for each stream.
 pub(crate) type FilterFactory = Box<dyn Fn() -> Box<dyn HttpFilter>>;
@@ -61,6 +63,8 @@ pub(crate) struct Hcm {
     /// Nothing is shown of the admin interface's, which has no router.
     pub(crate) router_stats: RouterStats,
     pub(crate) codec_stats: Http1CodecStats,
+    #[expect(dead_code, reason = "the connections that count come next")]
+    pub(crate) http2_stats: Http2CodecStats,
     pub(crate) listener_http_stats: HttpListenerStats,
     pub(crate) listener_stats: Rc<ListenerStats>,
     pub(crate) thread_stats: ThreadListenerStats,

@@ -13,6 +13,7 @@ mod event_file;
 mod hcm;
 mod health;
 mod health_check_filter;
+mod http2;
 pub mod lifecycle;
 mod listener;
 mod local_reply;

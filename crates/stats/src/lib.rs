@@ -27,7 +27,9 @@ pub use names::scope_name;
 pub use names::{ClusterStats, TransportSocketMatchStats};
 pub use names::{ConfiguredListenerStats, ListenerStats, ThreadListenerStats};
 pub use names::{HealthCheckStats, OutlierDetectionStats};
-pub use names::{Http1CodecStats, HttpListenerStats, HttpStats, RouterStats, TracingStats, VirtualClusterStats};
+pub use names::{
+    Http1CodecStats, Http2CodecStats, HttpListenerStats, HttpStats, RouterStats, TracingStats, VirtualClusterStats,
+};
 pub use query::{HistogramBuckets, StatsFormat, StatsQuery, StatsQueryError};
 pub use sample::{HistogramSample, Sample, StatKind, Unit};
 pub use sampling::{FlushedStat, SinkMessage, SinkSender};

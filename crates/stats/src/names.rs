@@ -12,7 +12,7 @@ use std::borrow::Cow;
 pub use cluster::{ClusterStats, TransportSocketMatchStats};
 pub use filesystem::FilesystemStats;
 pub use health::{HealthCheckStats, OutlierDetectionStats};
-pub use http::{Http1CodecStats, HttpListenerStats, HttpStats, RouterStats, TracingStats};
+pub use http::{Http1CodecStats, Http2CodecStats, HttpListenerStats, HttpStats, RouterStats, TracingStats};
 pub use listener::{ConfiguredListenerStats, ListenerStats, ThreadListenerStats};
 pub use vhost::VirtualClusterStats;
 

@@ -3,7 +3,7 @@
 use std::{collections::HashSet, time::Duration};
 
 use super::{
-    Context, access_log, http_filters::http_filters, local_reply, protocol, request_options,
+    Context, access_log, http_filters::http_filters, http2, local_reply, protocol, request_options,
     route::route_configuration, type_name,
 };
 use crate::{
@@ -58,6 +58,8 @@ pub(super) fn http_connection_manager(
         context.list("original_ip_detection_extensions", detection, request_options::original_ip_detection);
     let early = std::mem::take(&mut message.early_header_mutation_extensions);
     let early = context.list("early_header_mutation_extensions", early, request_options::early_header_mutation);
+    let http2 = message.http2_protocol_options.take().unwrap_or_default();
+    let http2 = context.field("http2_protocol_options", |context| http2::http2(context, http2));
     let http_filters = http_filters(context, message.http_filters);
     let route_config = context.required("route_config", message.route_specifier)?;
     let RouteSpecifier::RouteConfig(route_config) = route_config;
@@ -113,6 +115,7 @@ pub(super) fn http_connection_manager(
         original_ip_detection,
         early_header_mutations: early.into_iter().flatten().collect(),
         http1: protocol::http1(message.http_protocol_options.unwrap_or_default()),
+        http2,
         access_logs,
         access_log_options,
         local_reply,
@@ -133,10 +136,7 @@ fn codec_type(context: &mut Context<'_>, codec: i32) -> Option<CodecType> {
     match Codec::try_from(codec) {
         Ok(Codec::Auto) => Some(CodecType::Auto),
         Ok(Codec::Http1) => Some(CodecType::Http1),
-        Ok(Codec::Http2) => {
-            context.error_at("codec_type", "HTTP2 is not implemented");
-            None
-        }
+        Ok(Codec::Http2) => Some(CodecType::Http2),
         Ok(Codec::Http3) => {
             context.error_at("codec_type", "HTTP/3 codec configured on non-QUIC listener");
             None

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    AccessLog, AccessLogOptions, CidrRange, ForwardClientCert, HeaderMutation, HealthCheckFilter, LocalReplyConfig,
-    Origin, OriginalIpDetection, PathOptions, RouteConfiguration, StripPort, WasmPlugin,
+    AccessLog, AccessLogOptions, CidrRange, ForwardClientCert, HeaderMutation, HealthCheckFilter, Http2Options,
+    LocalReplyConfig, Origin, OriginalIpDetection, PathOptions, RouteConfiguration, StripPort, WasmPlugin,
 };
 
 /// Envoy's `envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager`.
@@ -92,6 +92,8 @@ pub struct HttpConnectionManager {
     pub early_header_mutations: Vec<HeaderMutation>,
     /// HTTP/1 to clients.
     pub http1: Http1Options,
+    /// HTTP/2 to clients.
+    pub http2: Http2Options,
     /// What is written of requests.
     pub access_logs: Vec<AccessLog>,
     /// When, besides at their end.
@@ -234,6 +236,7 @@ impl HttpConnectionManager {
             original_ip_detection: Vec::new(),
             early_header_mutations: Vec::new(),
             http1: Http1Options::default(),
+            http2: Http2Options::default(),
             access_logs: Vec::new(),
             access_log_options: AccessLogOptions::default(),
             local_reply: None,

@@ -19,8 +19,8 @@ use crate::health_check_filter::HealthCheckFilters;
 use crate::local_reply::LocalReplies;
 use crate::route_table::RouteTable;
 use crate::stats::{
-    ConfiguredListenerStats, Http1CodecStats, HttpListenerStats, HttpStats, ListenerStats, RouterStats, StatsStore,
-    ThreadListenerStats, TracingStats,
+    ConfiguredListenerStats, Http1CodecStats, Http2CodecStats, HttpListenerStats, HttpStats, ListenerStats,
+    RouterStats, StatsStore, ThreadListenerStats, TracingStats,
 };
 use crate::wasm_filter::WasmFilter;
 use crate::worker::Worker;
@@ -179,6 +179,7 @@ fn assemble(parts: Parts<'_>) -> Rc<Hcm> {
         stats: HttpStats::new(store, &config.stat_prefix),
         router_stats: RouterStats::hidden(store, &config.stat_prefix),
         codec_stats: Http1CodecStats::hidden(store, ""),
+        http2_stats: Http2CodecStats::hidden(store, ""),
         listener_http_stats: HttpListenerStats::new(store, &http_name),
         listener_stats: Rc::new(ListenerStats::new(store, stat_name)),
         thread_stats: ThreadListenerStats::new(store, &format!("{stat_name}.{thread}")),

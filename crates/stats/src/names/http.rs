@@ -10,6 +10,8 @@ scope!(
         downstream_cx_total,
         /// The same, speaking HTTP/1.
         downstream_cx_http1_total,
+        /// The same, speaking HTTP/2.
+        downstream_cx_http2_total,
         /// Connections gone.
         downstream_cx_destroy,
         /// Connections that we closed.
@@ -40,6 +42,8 @@ scope!(
         downstream_rq_total,
         /// The same, over HTTP/1.
         downstream_rq_http1_total,
+        /// The same, over HTTP/2.
+        downstream_rq_http2_total,
         /// Requests answered.
         downstream_rq_completed,
         /// Answered with 1xx.
@@ -94,6 +98,8 @@ scope!(
         downstream_cx_active,
         /// The same, speaking HTTP/1.
         downstream_cx_http1_active,
+        /// The same, speaking HTTP/2.
+        downstream_cx_http2_active,
         /// Requests in flight.
         downstream_rq_active,
         /// Bytes that the last reads found.
@@ -111,18 +117,15 @@ scope!(
     }
     zeros {
         counters {
-            downstream_cx_http2_total,
             downstream_cx_http3_total,
             downstream_cx_overload_disable_keepalive,
             downstream_cx_ssl_total,
-            downstream_rq_http2_total,
             downstream_rq_http3_total,
             downstream_rq_overload_close,
             downstream_rq_too_many_premature_resets,
         }
         gauges {
             downstream_cx_http1_soft_drain,
-            downstream_cx_http2_active,
             downstream_cx_http3_active,
             downstream_cx_ssl_active,
         }
@@ -202,6 +205,73 @@ scope!(
             response_flood,
         }
         gauges {}
+    }
+);
+
+scope!(
+    /// `http2.` of all clients, or `cluster.<name>.http2.` of one cluster's hosts, made with the first HTTP/2 connection; the
+    /// name is what comes before `http2.`.
+    Http2CodecStats, "{}http2.",
+    counters {
+        /// Headers dropped for their name.
+        dropped_headers_with_underscores,
+        /// GOAWAY frames sent.
+        goaway_sent,
+        /// Messages with more headers, or more bytes of them, than are taken.
+        header_overflow,
+        /// Messages with more bytes of headers than are taken.
+        header_list_size_too_large,
+        /// Connections closed for frames without content.
+        inbound_empty_frames_flood,
+        /// Connections closed for PRIORITY frames.
+        inbound_priority_frames_flood,
+        /// Connections closed for WINDOW_UPDATE frames.
+        inbound_window_update_frames_flood,
+        /// Connections closed for a PING that nobody answered.
+        keepalive_timeout,
+        /// Connections of clients.
+        nghttp2_downstream_connections,
+        /// Connections to upstreams.
+        nghttp2_upstream_connections,
+        /// Connections closed for frames that a peer did not read, and had asked for.
+        outbound_control_flood,
+        /// Connections closed for frames that a peer did not read.
+        outbound_flood,
+        /// Requests refused for a header's name.
+        requests_rejected_with_underscores_in_headers,
+        /// Messages that break a rule of HTTP.
+        rx_messaging_error,
+        /// Streams that a peer reset.
+        rx_reset,
+        /// Streams that a peer refused.
+        stream_refused_errors,
+        /// Messages with trailers.
+        trailers,
+        /// Streams whose last bytes the peer did not take in time.
+        tx_flush_timeout,
+        /// Streams that were reset here.
+        tx_reset,
+    }
+    gauges {
+        /// Streams open.
+        streams_active,
+        /// Bytes that wait for a peer's window.
+        pending_send_bytes,
+    }
+    histograms {}
+    zeros {
+        counters {
+            cookies_total_bytes_too_large,
+            headers_cb_no_stream,
+            metadata_empty_frames,
+            oghttp2_downstream_connections,
+            oghttp2_upstream_connections,
+        }
+        gauges {
+            deferred_stream_close,
+            outbound_control_frames_active,
+            outbound_frames_active,
+        }
     }
 );
 

@@ -1,0 +1,223 @@
+//! Between our header maps and those of the `http` crate, in which the `h2` crate speaks.
+//!
+//! The `http` crate keeps values of one name together, at the place of the first: that is a listed difference.
+
+use bytes::{Bytes, BytesMut};
+use http::header::{HeaderName, HeaderValue};
+use http::{Method, StatusCode, Uri, request, response};
+use sandgate_http::{HeaderMap, HeaderMapKind};
+
+/// Headers that speak of a connection and that HTTP/2 forbids (RFC 9113 §8.2.2).
+const CONNECTION_HEADERS: [&[u8]; 5] =
+    [b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"];
+
+/// Why headers cannot be written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum EncodeError {
+    /// A pseudo header that must be there is not, or is not what it must be.
+    #[error("{0} is missing or invalid")]
+    Pseudo(&'static str),
+    /// A header's name.
+    #[error("a header name has invalid characters")]
+    Name,
+    /// A header's value.
+    #[error("a header value has invalid characters")]
+    Value,
+}
+
+/// The headers of a request that came.
+pub(crate) fn request_headers(parts: &request::Parts) -> HeaderMap {
+    let (uri, fields) = (&parts.uri, &parts.headers);
+    let mut headers = HeaderMap::with_capacity(HeaderMapKind::Request, fields.len() + 8, 512);
+    headers.append(b":method", parts.method.as_str().as_bytes());
+    // `h2` keeps the scheme only beside an authority.
+    let extended = parts.extensions.get::<h2::ext::Protocol>();
+    if let Some(scheme) = uri.scheme_str() {
+        headers.append(b":scheme", scheme.as_bytes());
+    } else if parts.method != Method::CONNECT || extended.is_some() {
+        headers.append(b":scheme", b"http");
+    }
+    if let Some(authority) = uri.authority() {
+        headers.append(b":authority", authority.as_str().as_bytes());
+    }
+    if let Some(path) = uri.path_and_query()
+        && (parts.method != Method::CONNECT || extended.is_some())
+    {
+        headers.append(b":path", path.as_str().as_bytes());
+    }
+    if let Some(protocol) = extended {
+        headers.append(b":protocol", protocol.as_str().as_bytes());
+    }
+    let has_authority = uri.authority().is_some();
+    for (name, value) in fields {
+        match name.as_str() {
+            "host" if has_authority => {}
+            "cookie" => {}
+            name => headers.add(name.as_bytes(), value.as_bytes()),
+        }
+    }
+    join_cookies(&mut headers, fields);
+    headers
+}
+
+/// The headers of a response that came.
+pub(crate) fn response_headers(parts: &response::Parts) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(HeaderMapKind::Response, parts.headers.len() + 8, 512);
+    headers.append(b":status", parts.status.as_str().as_bytes());
+    copy(&parts.headers, &mut headers);
+    headers
+}
+
+/// Trailers that came; `kind` is `Plain` for those of a request.
+pub(crate) fn trailers(fields: &http::HeaderMap, kind: HeaderMapKind) -> HeaderMap {
+    let mut trailers = HeaderMap::with_kind(kind);
+    copy(fields, &mut trailers);
+    trailers
+}
+
+/// A request to send.
+pub(crate) fn encode_request(headers: &HeaderMap) -> Result<http::Request<()>, EncodeError> {
+    let pseudo = |name: &'static str| headers.get(name.as_bytes()).unwrap_or_default();
+    let method = Method::from_bytes(pseudo(":method")).map_err(|_| EncodeError::Pseudo(":method"))?;
+    let mut uri = Uri::builder();
+    let protocol = headers.get(b":protocol");
+    let plain_connect = method == Method::CONNECT && protocol.is_none();
+    if !plain_connect {
+        let scheme = headers.get(b":scheme").unwrap_or(b"http");
+        uri = uri.scheme(scheme).path_and_query(pseudo(":path"));
+    }
+    let uri = uri.authority(pseudo(":authority")).build().map_err(|_| EncodeError::Pseudo(":authority or :path"))?;
+    let mut request = http::Request::new(());
+    if let Some(protocol) = protocol {
+        let protocol = std::str::from_utf8(protocol).map_err(|_| EncodeError::Pseudo(":protocol"))?;
+        request.extensions_mut().insert(h2::ext::Protocol::from(protocol));
+    }
+    *request.method_mut() = method;
+    *request.uri_mut() = uri;
+    *request.headers_mut() = fields(headers)?;
+    Ok(request)
+}
+
+/// A response to send.
+pub(crate) fn encode_response(headers: &HeaderMap) -> Result<http::Response<()>, EncodeError> {
+    let status = headers.get(b":status").unwrap_or_default();
+    let status = StatusCode::from_bytes(status).map_err(|_| EncodeError::Pseudo(":status"))?;
+    let mut response = http::Response::new(());
+    *response.status_mut() = status;
+    *response.headers_mut() = fields(headers)?;
+    Ok(response)
+}
+
+/// Trailers to send.
+pub(crate) fn encode_trailers(trailers: &HeaderMap) -> Result<http::HeaderMap, EncodeError> {
+    fields(trailers)
+}
+
+/// What is no pseudo header, and no header of a connection.
+fn fields(headers: &HeaderMap) -> Result<http::HeaderMap, EncodeError> {
+    // All values share one allocation.
+    let mut bytes = BytesMut::with_capacity(headers.byte_size());
+    headers.iter().for_each(|(_, value)| bytes.extend_from_slice(value));
+    let bytes: Bytes = bytes.freeze();
+    let mut map = http::HeaderMap::with_capacity(headers.len());
+    let mut at = 0;
+    for (name, value) in headers.iter() {
+        let start = at;
+        at += value.len();
+        if name.starts_with(b":") || is_connection_header(name, value) {
+            continue;
+        }
+        let name = HeaderName::from_bytes(name).map_err(|_| EncodeError::Name)?;
+        let value = HeaderValue::from_maybe_shared(bytes.slice(start..at)).map_err(|_| EncodeError::Value)?;
+        map.append(name, value);
+    }
+    Ok(map)
+}
+
+/// Whether the header must not be sent over HTTP/2.
+fn is_connection_header(name: &[u8], value: &[u8]) -> bool {
+    CONNECTION_HEADERS.contains(&name) || name == b"te" && value != b"trailers"
+}
+
+fn copy(fields: &http::HeaderMap, headers: &mut HeaderMap) {
+    for (name, value) in fields {
+        headers.add(name.as_str().as_bytes(), value.as_bytes());
+    }
+}
+
+/// Clients may send each cookie for itself; elsewhere they are one header (RFC 9113 §8.2.3).
+fn join_cookies(headers: &mut HeaderMap, fields: &http::HeaderMap) {
+    let mut cookies = fields.get_all(http::header::COOKIE).iter();
+    let Some(first) = cookies.next() else { return };
+    let Some(second) = cookies.next() else {
+        headers.append(b"cookie", first.as_bytes());
+        return;
+    };
+    let mut joined = first.as_bytes().to_vec();
+    for cookie in std::iter::once(second).chain(cookies) {
+        joined.extend_from_slice(b"; ");
+        joined.extend_from_slice(cookie.as_bytes());
+    }
+    headers.append(b"cookie", &joined);
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
+
+    use super::*;
+
+    fn map(kind: HeaderMapKind, headers: &[(&str, &str)]) -> HeaderMap {
+        let mut map = HeaderMap::with_kind(kind);
+        headers.iter().for_each(|(name, value)| map.append(name.as_bytes(), value.as_bytes()));
+        map
+    }
+
+    #[test]
+    fn a_request_survives() {
+        let headers = map(
+            HeaderMapKind::Request,
+            &[
+                (":method", "POST"),
+                (":scheme", "https"),
+                (":authority", "a:1"),
+                (":path", "/x?y=%20"),
+                ("x", "1"),
+                ("x", "2"),
+                ("te", "trailers"),
+            ],
+        );
+        let (parts, ()) = encode_request(&headers).unwrap().into_parts();
+        assert_eq!(request_headers(&parts), headers);
+    }
+
+    #[test]
+    fn cookies_become_one() {
+        let mut request = http::Request::new(());
+        for cookie in ["a=1", "b=2", "c=3"] {
+            request.headers_mut().append("cookie", HeaderValue::from_static(cookie));
+        }
+        let (parts, ()) = request.into_parts();
+        assert_eq!(request_headers(&parts).get(b"cookie"), Some(&b"a=1; b=2; c=3"[..]));
+    }
+
+    #[test]
+    fn headers_of_a_connection_are_left_out() {
+        let headers = map(
+            HeaderMapKind::Response,
+            &[(":status", "200"), ("connection", "close"), ("te", "gzip"), ("keep-alive", "x"), ("a", "b")],
+        );
+        let response = encode_response(&headers).unwrap();
+        assert_eq!(response.headers().len(), 1);
+        assert_eq!(response.headers().get("a").unwrap(), "b");
+    }
+
+    #[test]
+    fn what_cannot_be_sent_is_an_error() {
+        let with = |name, value| map(HeaderMapKind::Response, &[(":status", "200"), (name, value)]);
+        assert_eq!(encode_response(&with("a b", "c")).unwrap_err(), EncodeError::Name);
+        assert_eq!(encode_response(&with("a", "b\n")).unwrap_err(), EncodeError::Value);
+        let status = map(HeaderMapKind::Response, &[(":status", "x")]);
+        assert_eq!(encode_response(&status).unwrap_err(), EncodeError::Pseudo(":status"));
+    }
+}
