@@ -8,5 +8,5 @@ mod value;
 
 pub use lookup::{LookupError, View, WASM_STATE_PREFIX, lookup, lookup_without_stream, segments};
 pub use proto::metadata_value;
-pub use source::{AttributeSource, MetadataOf, ResponseFlags};
+pub use source::{AttributeSource, MetadataOf, ResponseFlags, TlsAttribute};
 pub use value::Value;

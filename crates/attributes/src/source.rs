@@ -76,6 +76,34 @@ pub trait AttributeSource {
     fn connection_id(&self) -> Option<u64> {
         None
     }
+    /// Whether the client presented a certificate.
+    fn mtls(&self) -> bool {
+        false
+    }
+    /// The server name that a listener filter saw; empty if none did.
+    fn requested_server_name(&self) -> String {
+        String::new()
+    }
+    /// Of the client's connection, if it is TLS.
+    fn connection_tls(&self, of: TlsAttribute) -> Option<String> {
+        None
+    }
+    /// Why the client's connection was closed, if the stream was the reason.
+    fn connection_termination_details(&self) -> Option<String> {
+        None
+    }
+    /// Why TLS with the client failed.
+    fn connection_transport_failure_reason(&self) -> Option<String> {
+        None
+    }
+    /// Of the upstream's connection, if it is TLS.
+    fn upstream_tls(&self, of: TlsAttribute) -> Option<String> {
+        None
+    }
+    /// Why the upstream's connection failed; empty if it did not, nothing if the request was for no upstream.
+    fn upstream_transport_failure_reason(&self) -> Option<String> {
+        None
+    }
     /// The chosen upstream host.
     fn upstream_address(&self) -> Option<SocketAddr> {
         None
@@ -124,6 +152,20 @@ pub trait AttributeSource {
     fn filter_state(&self, key: &[u8]) -> Option<Bytes> {
         None
     }
+}
+
+/// What of a TLS connection. Subject alternative names are the first of their kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum TlsAttribute {
+    Version,
+    SubjectLocal,
+    SubjectPeer,
+    UriSanLocal,
+    UriSanPeer,
+    DnsSanLocal,
+    DnsSanPeer,
+    Sha256PeerDigest,
 }
 
 /// Whose metadata.

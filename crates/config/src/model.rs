@@ -68,7 +68,8 @@ pub use self::{
     redirect::{RedirectAction, RedirectPath},
     regex::{Regex, RegexError, RegexRewrite, SubstitutionFlaw},
     request_options::{
-        CidrRange, EscapedSlashesAction, ForwardClientCert, HeaderMutation, OriginalIpDetection, PathOptions, StripPort,
+        CidrRange, ClientCertDetails, EscapedSlashesAction, ForwardClientCert, HeaderMutation, OriginalIpDetection,
+        PathOptions, StripPort,
     },
     retry::{
         BackOff, HedgePolicy, RateLimitedBackOff, ResetHeader, ResetHeaderFormat, RetryHostPredicate, RetryOn,
@@ -77,7 +78,7 @@ pub use self::{
     rewrite::{ClusterSpecifier, ClusterWeight, ClusterWeightTarget, HostRewrite, PathRewrite, WeightedClusters},
     route::{
         ClusterNotFoundResponseCode, DirectResponse, Domain, PathMatcher, Route, RouteAction, RouteConfiguration,
-        RouteKind, RouteMatch, RoutingPriority, TlsRequirement, VirtualCluster, VirtualHost,
+        RouteKind, RouteMatch, RoutingPriority, TlsContextMatch, TlsRequirement, VirtualCluster, VirtualHost,
     },
     runtime::{
         FractionalPercent, LayeredRuntime, RuntimeDouble, RuntimeFeatureFlag, RuntimeFractionalPercent, RuntimeLayer,

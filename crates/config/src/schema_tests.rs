@@ -43,7 +43,7 @@ fn what_could_open_a_door_is_never_let_pass() {
         ("envoy.config.route.v3.RouteConfiguration", "internal_only_headers"),
         ("envoy.config.cluster.v3.Cluster", "connection_pool_per_downstream_connection"),
         ("envoy.extensions.wasm.v3.CapabilityRestrictionConfig", "allowed_capabilities"),
-        ("envoy.config.route.v3.RouteMatch", "tls_context"),
+        ("envoy.config.route.v3.RouteMatch", "filter_state"),
     ] {
         let standing = schema.standing(message, field, "");
         assert!(matches!(standing, Standing::Refused | Standing::Done), "{message}.{field}");

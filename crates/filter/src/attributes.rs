@@ -5,10 +5,10 @@ use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use sandgate_attributes::{AttributeSource, MetadataOf, ResponseFlags};
+use sandgate_attributes::{AttributeSource, MetadataOf, ResponseFlags, TlsAttribute};
 use sandgate_http::{Direction, HeaderMap};
 
-use crate::Stream;
+use crate::{Stream, TlsInfo};
 
 impl AttributeSource for Stream {
     fn request_headers(&self) -> Option<Ref<'_, HeaderMap>> {
@@ -72,6 +72,37 @@ impl AttributeSource for Stream {
         Some(self.connection().id)
     }
 
+    fn mtls(&self) -> bool {
+        self.connection().tls.as_ref().is_some_and(|tls| tls.peer().is_some())
+    }
+
+    fn requested_server_name(&self) -> String {
+        self.connection().requested_server_name.as_ref().to_owned()
+    }
+
+    fn connection_tls(&self, of: TlsAttribute) -> Option<String> {
+        tls(self.connection().tls.as_deref()?, of)
+    }
+
+    fn connection_termination_details(&self) -> Option<String> {
+        self.info().connection_termination_details.clone()
+    }
+
+    fn connection_transport_failure_reason(&self) -> Option<String> {
+        let connection = self.connection();
+        Some(connection.transport_failure_reason.as_ref().to_owned()).filter(|reason| !reason.is_empty())
+    }
+
+    fn upstream_tls(&self, of: TlsAttribute) -> Option<String> {
+        tls(self.info().upstream.tls.as_deref()?, of)
+    }
+
+    fn upstream_transport_failure_reason(&self) -> Option<String> {
+        let info = self.info();
+        let upstream = &info.upstream;
+        (upstream.attempt_count > 0).then(|| upstream.transport_failure_reason.clone())
+    }
+
     fn upstream_address(&self) -> Option<SocketAddr> {
         self.info().upstream.address
     }
@@ -126,5 +157,57 @@ impl AttributeSource for Stream {
 
     fn filter_state(&self, key: &[u8]) -> Option<Bytes> {
         self.info().filter_state(key).cloned()
+    }
+}
+
+/// Subjects are there whatever certificates there are, and then empty (observed in Envoy 1.40).
+fn tls(tls: &TlsInfo, of: TlsAttribute) -> Option<String> {
+    let (local, peer) = (tls.local.as_deref(), tls.peer());
+    match of {
+        TlsAttribute::Version => Some(tls.version.to_owned()),
+        TlsAttribute::SubjectLocal => Some(local.map(|local| local.subject.clone()).unwrap_or_default()),
+        TlsAttribute::SubjectPeer => Some(peer.map(|peer| peer.subject.clone()).unwrap_or_default()),
+        TlsAttribute::UriSanLocal => local?.uri_sans.first().cloned(),
+        TlsAttribute::UriSanPeer => peer?.uri_sans.first().cloned(),
+        TlsAttribute::DnsSanLocal => local?.dns_sans.first().cloned(),
+        TlsAttribute::DnsSanPeer => peer?.dns_sans.first().cloned(),
+        TlsAttribute::Sha256PeerDigest => Some(peer?.sha256.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::CertificateInfo;
+
+    #[test]
+    fn subjects_are_empty_where_other_attributes_are_not_there() {
+        let all = [
+            TlsAttribute::SubjectLocal,
+            TlsAttribute::SubjectPeer,
+            TlsAttribute::UriSanLocal,
+            TlsAttribute::UriSanPeer,
+            TlsAttribute::DnsSanLocal,
+            TlsAttribute::DnsSanPeer,
+            TlsAttribute::Sha256PeerDigest,
+        ];
+        let of = |info: &TlsInfo| all.map(|of| tls(info, of));
+        let none = TlsInfo { version: "TLSv1.2", ..TlsInfo::default() };
+        let empty = || Some(String::new());
+        assert_eq!(tls(&none, TlsAttribute::Version).as_deref(), Some("TLSv1.2"));
+        assert_eq!(of(&none), [empty(), empty(), None, None, None, None, None]);
+        let peer = CertificateInfo {
+            subject: "CN=p".to_owned(),
+            uri_sans: vec!["u1".to_owned(), "u2".to_owned()],
+            dns_sans: vec!["d1".to_owned()],
+            sha256: "ab".to_owned(),
+            ..CertificateInfo::default()
+        };
+        let local = Some(Arc::new(CertificateInfo { subject: "CN=l".to_owned(), ..CertificateInfo::default() }));
+        let mutual = TlsInfo { peer_chain: vec![Arc::new(peer)], local, ..TlsInfo::default() };
+        let text = |text: &str| Some(text.to_owned());
+        assert_eq!(of(&mutual), [text("CN=l"), text("CN=p"), None, text("u1"), None, text("d1"), text("ab")]);
     }
 }

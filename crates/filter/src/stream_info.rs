@@ -45,6 +45,8 @@ pub struct ConnectionInfo {
     pub listener: Arc<ListenerInfo>,
     /// Its TLS; nothing for plain text.
     pub tls: Option<Arc<TlsInfo>>,
+    /// When the first bytes of the TLS handshake came.
+    pub handshake_start: Option<Instant>,
     /// When the TLS handshake was complete.
     pub handshake_complete: Option<Instant>,
     /// The server name that was seen before the handshake (Envoy's `tls_inspector` looks for it); empty if nothing looked.

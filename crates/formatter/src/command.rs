@@ -9,7 +9,7 @@ use crate::format::Command;
 use crate::grpc_status::GrpcStatusStyle;
 use crate::header::{HeaderOf, HeadersOf};
 use crate::metadata::{Metadata, MetadataOf};
-use crate::operator::Operator;
+use crate::operator::{Operator, ServerName};
 use crate::query::{Path, QueryParam};
 use crate::simple;
 use crate::time::{Clock, TimeFormat};
@@ -77,7 +77,11 @@ fn with_parameters(name: &str, parameters: &str, length: Option<usize>) -> Resul
             check(Takes::Optional, false)?;
             let option = parameters.split(':').next().unwrap_or_default();
             one_of(name, option, &["", "SNI_ONLY", "SNI_FIRST", "HOST_FIRST"])?;
-            Operator::RequestedServerName { host: matches!(option, "SNI_FIRST" | "HOST_FIRST") }
+            Operator::RequestedServerName(match option {
+                "SNI_FIRST" => ServerName::SeenFirst,
+                "HOST_FIRST" => ServerName::HostFirst,
+                _ => ServerName::Seen,
+            })
         }
         "QUERY_PARAM" => {
             check(Takes::Required, true)?;

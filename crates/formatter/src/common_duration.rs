@@ -26,11 +26,14 @@ enum Precision {
 
 const MOMENTS: &[(&str, Moment)] = &[
     ("DS_CX_BEG", |context| context.connection.opened),
+    ("DS_HS_BEG", |context| context.connection.handshake_start),
+    ("DS_HS_END", |context| context.connection.handshake_complete),
     ("DS_RX_HDR_END", |context| context.info.headers_rx),
     ("DS_RX_BEG", |context| Some(context.info.start)),
     ("DS_RX_END", |context| context.info.last_downstream_rx),
     ("US_CX_BEG", |context| context.info.upstream.connect_start),
     ("US_CX_END", |context| context.info.upstream.connect_end),
+    ("US_HS_END", |context| context.info.upstream.handshake_complete),
     ("US_TX_BEG", |context| context.info.upstream.first_tx),
     ("US_TX_END", |context| context.info.upstream.last_tx),
     ("US_RX_BEG", |context| context.info.upstream.first_rx),

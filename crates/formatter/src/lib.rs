@@ -23,6 +23,7 @@ mod query;
 mod simple;
 mod syntax;
 mod time;
+mod tls;
 
 pub use access_log_type::AccessLogType;
 pub use context::FormatContext;

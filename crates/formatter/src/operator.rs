@@ -13,9 +13,18 @@ use crate::header::{HeaderOf, HeadersOf};
 use crate::metadata::Metadata;
 use crate::query::{self, Path, QueryParam};
 use crate::time::{Clock, TimeFormat};
+use crate::tls::Tls;
 
 /// A function that appends a value.
 pub(crate) type Simple = fn(&FormatContext<'_>, &mut Vec<u8>) -> Rendered;
+
+/// What `%REQUESTED_SERVER_NAME%` tells.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum ServerName {
+    Seen,
+    SeenFirst,
+    HostFirst,
+}
 
 /// A command with its parameters.
 #[derive(Clone, Debug)]
@@ -30,9 +39,7 @@ pub(crate) enum Operator {
     ResponseCodeDetails {
         keep_spaces: bool,
     },
-    RequestedServerName {
-        host: bool,
-    },
+    RequestedServerName(ServerName),
     QueryParam(QueryParam),
     QueryParams {
         decode: bool,
@@ -40,6 +47,7 @@ pub(crate) enum Operator {
     Path(Path),
     CommonDuration(CommonDuration),
     Address(AddressOf),
+    Tls(Tls),
     Time(Clock, TimeFormat),
     Metadata(Metadata),
     FilterState(FilterState),
@@ -59,12 +67,13 @@ impl Operator {
             Self::HeaderBytes(of) => number(out, of.map(context).map_or(0, |headers| headers.byte_size() as u64)),
             Self::GrpcStatus(style) => style.render(context, out),
             Self::ResponseCodeDetails { keep_spaces } => response_code_details(context, *keep_spaces, out),
-            Self::RequestedServerName { host } => requested_server_name(context, *host, out),
+            Self::RequestedServerName(of) => requested_server_name(context, *of, out),
             Self::QueryParam(parameter) => parameter.render(context, out),
             Self::QueryParams { decode } => query::all(context, *decode, out),
             Self::Path(path) => path.render(context, out),
             Self::CommonDuration(duration) => duration.render(context, out),
             Self::Address(address) => address.render(context, out),
+            Self::Tls(tls) => tls.render(context, out),
             Self::Time(clock, format) => clock.render(context, format, out),
             Self::Metadata(metadata) => metadata.render(context, out),
             Self::FilterState(state) => state.render(context, out),
@@ -117,8 +126,15 @@ fn is_space(byte: u8) -> bool {
     byte.is_ascii_whitespace() || byte == 0x0b
 }
 
-/// Without TLS there is no server name; the host stands in for it where it is asked for.
-fn requested_server_name(context: &FormatContext<'_>, host: bool, out: &mut Vec<u8>) -> Rendered {
-    let authority = context.request_headers.filter(|_| host).and_then(|headers| headers.get(b":authority"));
-    optional(out, authority.filter(|authority| !authority.is_empty()))
+/// The name the client asked for before the handshake; the request's host stands in for it, or goes before it, where that
+/// is asked for.
+fn requested_server_name(context: &FormatContext<'_>, of: ServerName, out: &mut Vec<u8>) -> Rendered {
+    let seen = Some(context.connection.requested_server_name.as_bytes()).filter(|name| !name.is_empty());
+    let host =
+        || context.request_headers.and_then(|headers| headers.get(b":authority")).filter(|host| !host.is_empty());
+    match of {
+        ServerName::Seen => optional(out, seen),
+        ServerName::SeenFirst => optional(out, seen.or_else(host)),
+        ServerName::HostFirst => optional(out, host().or(seen)),
+    }
 }

@@ -9,6 +9,7 @@ use crate::format::Rendered;
 use crate::grpc_status::GrpcStatusStyle;
 use crate::header::HeadersOf;
 use crate::operator::{self, Operator, Simple, not_empty, number, optional, text};
+use crate::tls;
 
 /// The command of that name, if it is one of these.
 pub(crate) fn find(name: &str) -> Option<Operator> {
@@ -24,61 +25,19 @@ pub(crate) fn find(name: &str) -> Option<Operator> {
             let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
             Some(Operator::Constant(name))
         }
-        name => ABSENT.contains(&name).then_some(Operator::Absent),
+        name if ABSENT.contains(&name) => Some(Operator::Absent),
+        name => tls::find(name).map(Operator::Tls),
     }
 }
 
-/// Known to Envoy and without a value here: they are about TLS, tracing, addresses inside of the process and other
-/// transports.
+/// Known to Envoy and without a value here: they are about tracing, fingerprints of clients and other transports.
 const ABSENT: &[&str] = &[
-    "DOWNSTREAM_HANDSHAKE_DURATION",
     "DOWNSTREAM_LOCAL_CLOSE_REASON",
-    "DOWNSTREAM_LOCAL_DNS_SAN",
-    "DOWNSTREAM_LOCAL_EMAIL_SAN",
-    "DOWNSTREAM_LOCAL_IP_SAN",
-    "DOWNSTREAM_LOCAL_OTHERNAME_SAN",
-    "DOWNSTREAM_LOCAL_SUBJECT",
-    "DOWNSTREAM_LOCAL_URI_SAN",
-    "DOWNSTREAM_PEER_CERT",
-    "DOWNSTREAM_PEER_CHAIN_FINGERPRINTS_1",
-    "DOWNSTREAM_PEER_CHAIN_FINGERPRINTS_256",
-    "DOWNSTREAM_PEER_CHAIN_SERIALS",
-    "DOWNSTREAM_PEER_DNS_SAN",
-    "DOWNSTREAM_PEER_EMAIL_SAN",
-    "DOWNSTREAM_PEER_FINGERPRINT_1",
-    "DOWNSTREAM_PEER_FINGERPRINT_256",
-    "DOWNSTREAM_PEER_IP_SAN",
-    "DOWNSTREAM_PEER_ISSUER",
-    "DOWNSTREAM_PEER_ISSUER_FINGERPRINT_256",
-    "DOWNSTREAM_PEER_ISSUER_SERIAL",
-    "DOWNSTREAM_PEER_OTHERNAME_SAN",
-    "DOWNSTREAM_PEER_SERIAL",
-    "DOWNSTREAM_PEER_SUBJECT",
-    "DOWNSTREAM_PEER_URI_SAN",
-    "DOWNSTREAM_TLS_CIPHER",
-    "DOWNSTREAM_TLS_GROUP",
-    "DOWNSTREAM_TLS_SESSION_ID",
-    "DOWNSTREAM_TLS_VERSION",
-    "DOWNSTREAM_TRANSPORT_FAILURE_REASON",
     "SPAN_ID",
     "TLS_JA3_FINGERPRINT",
     "TLS_JA4_FINGERPRINT",
     "TRACE_ID",
     "UPSTREAM_LOCAL_CLOSE_REASON",
-    "UPSTREAM_LOCAL_DNS_SAN",
-    "UPSTREAM_LOCAL_IP_SAN",
-    "UPSTREAM_LOCAL_URI_SAN",
-    "UPSTREAM_PEER_CERT",
-    "UPSTREAM_PEER_DNS_SAN",
-    "UPSTREAM_PEER_IP_SAN",
-    "UPSTREAM_PEER_ISSUER",
-    "UPSTREAM_PEER_SUBJECT",
-    "UPSTREAM_PEER_URI_SAN",
-    "UPSTREAM_SERVER_NAME",
-    "UPSTREAM_TLS_CIPHER",
-    "UPSTREAM_TLS_GROUP",
-    "UPSTREAM_TLS_SESSION_ID",
-    "UPSTREAM_TLS_VERSION",
     "ROUNDTRIP_DURATION",
 ];
 
@@ -101,6 +60,19 @@ const COMMANDS: &[(&str, Simple)] = &[
     ("DOWNSTREAM_LOCAL_ADDRESS_ENDPOINT_ID", |_, out| text(out, b"")),
     ("DOWNSTREAM_HEADER_BYTES_RECEIVED", |context, out| number(out, context.info.bytes.header_received)),
     ("DOWNSTREAM_HEADER_BYTES_SENT", |context, out| number(out, context.info.bytes.header_sent)),
+    // The handshake was over before the request began: the number is negative.
+    ("DOWNSTREAM_HANDSHAKE_DURATION", |context, out| {
+        let Some(complete) = context.connection.handshake_complete else { return Rendered::Absent };
+        let before = context.info.start.saturating_duration_since(complete);
+        let after = complete.saturating_duration_since(context.info.start);
+        if before.as_millis() > 0 {
+            out.push(b'-');
+        }
+        millis(out, Some(before + after))
+    }),
+    ("DOWNSTREAM_TRANSPORT_FAILURE_REASON", |context, out| {
+        failure_reason(out, &context.connection.transport_failure_reason)
+    }),
     ("DOWNSTREAM_WIRE_BYTES_RECEIVED", |context, out| number(out, context.info.bytes.wire_received)),
     ("DOWNSTREAM_WIRE_BYTES_SENT", |context, out| number(out, context.info.bytes.wire_sent)),
     ("DURATION", |context, out| millis(out, Some(context.duration()))),
@@ -178,12 +150,7 @@ const COMMANDS: &[(&str, Simple)] = &[
     ("UPSTREAM_PROTOCOL", |context, out| optional(out, context.info.upstream.protocol.map(str::as_bytes))),
     ("UPSTREAM_REQUEST_ATTEMPT_COUNT", |context, out| number(out, context.info.upstream.attempt_count.into())),
     ("UPSTREAM_TRANSPORT_FAILURE_REASON", |context, out| {
-        let reason = &context.info.upstream.transport_failure_reason;
-        if reason.is_empty() {
-            return Rendered::Absent;
-        }
-        out.extend(reason.bytes().map(|byte| if byte == b' ' { b'_' } else { byte }));
-        Rendered::Text
+        failure_reason(out, &context.info.upstream.transport_failure_reason)
     }),
     ("UPSTREAM_WIRE_BYTES_RECEIVED", |context, out| number(out, context.info.upstream.bytes.wire_received)),
     ("UPSTREAM_WIRE_BYTES_SENT", |context, out| number(out, context.info.upstream.bytes.wire_sent)),
@@ -197,6 +164,15 @@ fn millis(out: &mut Vec<u8>, duration: Option<Duration>) -> Rendered {
         Some(duration) => number(out, u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)),
         None => Rendered::Absent,
     }
+}
+
+/// Spaces would split the fields of a log line.
+fn failure_reason(out: &mut Vec<u8>, reason: &str) -> Rendered {
+    if reason.is_empty() {
+        return Rendered::Absent;
+    }
+    out.extend(reason.bytes().map(|byte| if byte == b' ' { b'_' } else { byte }));
+    Rendered::Text
 }
 
 fn since_start(context: &FormatContext<'_>, out: &mut Vec<u8>, moment: Option<Instant>) -> Rendered {

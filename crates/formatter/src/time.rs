@@ -1,12 +1,13 @@
 //! `%START_TIME(…)%` and its like.
 
 use std::io::Write as _;
-use std::time::SystemTime;
 
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
+use sandgate_filter::TlsInfo;
 
 use crate::format::Rendered;
+use crate::tls::Side;
 use crate::{FormatContext, FormatError};
 
 /// Which moment, in which zone.
@@ -18,8 +19,11 @@ pub(crate) enum Clock {
     Emit {
         local: bool,
     },
-    /// Of a certificate, which there is none of.
-    Certificate,
+    /// Of a peer's certificate.
+    Certificate {
+        of: Side,
+        end: bool,
+    },
 }
 
 /// How a moment is written.
@@ -61,10 +65,10 @@ impl Clock {
             "START_TIME_LOCAL" => Self::Start { local: true },
             "EMIT_TIME" => Self::Emit { local: false },
             "EMIT_TIME_LOCAL" => Self::Emit { local: true },
-            "DOWNSTREAM_PEER_CERT_V_START"
-            | "DOWNSTREAM_PEER_CERT_V_END"
-            | "UPSTREAM_PEER_CERT_V_START"
-            | "UPSTREAM_PEER_CERT_V_END" => Self::Certificate,
+            "DOWNSTREAM_PEER_CERT_V_START" => Self::Certificate { of: Side::Downstream, end: false },
+            "DOWNSTREAM_PEER_CERT_V_END" => Self::Certificate { of: Side::Downstream, end: true },
+            "UPSTREAM_PEER_CERT_V_START" => Self::Certificate { of: Side::Upstream, end: false },
+            "UPSTREAM_PEER_CERT_V_END" => Self::Certificate { of: Side::Upstream, end: true },
             _ => return None,
         })
     }
@@ -77,9 +81,13 @@ impl Clock {
         let moment = match self {
             Self::Start { .. } => context.info.start_time,
             Self::Emit { .. } => context.system_now(),
-            Self::Certificate => return Rendered::Absent,
+            Self::Certificate { of, end } => {
+                let Some(peer) = of.tls(context).and_then(TlsInfo::peer) else { return Rendered::Absent };
+                let seconds = if end { peer.not_after } else { peer.not_before };
+                return Timestamp::from_second(seconds).map_or(Rendered::Absent, |moment| format.render(moment, out));
+            }
         };
-        format.render(moment, out)
+        Timestamp::try_from(moment).map_or(Rendered::Absent, |moment| format.render(moment, out))
     }
 }
 
@@ -106,8 +114,7 @@ impl TimeFormat {
         Ok(Self { zone, pieces })
     }
 
-    fn render(&self, moment: SystemTime, out: &mut Vec<u8>) -> Rendered {
-        let Ok(moment) = Timestamp::try_from(moment) else { return Rendered::Absent };
+    fn render(&self, moment: Timestamp, out: &mut Vec<u8>) -> Rendered {
         let zoned = moment.to_zoned(self.zone.clone());
         if self.pieces.is_empty() {
             default(&zoned, out);

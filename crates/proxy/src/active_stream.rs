@@ -114,6 +114,7 @@ impl ActiveStream {
                 local_ip: worker.local_ip,
                 local_port: connection.local_address.map(|address| address.port()),
                 user_agent: hcm.user_agent.as_deref(),
+                tls: connection.tls.as_deref(),
                 upgrade: kind.upgrade,
             };
             match request_headers::mutate(&mut headers, &context) {

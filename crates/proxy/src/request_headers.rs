@@ -1,6 +1,7 @@
 //! What the connection manager does to request headers before any filter sees them: Envoy's
 //! `ConnectionManagerUtility::mutateRequestHeaders`, order included.
 
+mod client_cert;
 pub(crate) mod early;
 mod forwarded;
 mod host;
@@ -9,7 +10,8 @@ mod referer;
 use std::io::Write as _;
 use std::net::{IpAddr, SocketAddr};
 
-use sandgate_config::model::{ForwardClientCert, HttpConnectionManager, StripPort};
+use sandgate_config::model::{HttpConnectionManager, StripPort};
+use sandgate_filter::TlsInfo;
 use sandgate_http::HeaderMap;
 
 use crate::hcm::UserAgent;
@@ -25,8 +27,17 @@ pub(crate) struct RequestContext<'a> {
     pub(crate) local_port: Option<u16>,
     /// What is told of this node.
     pub(crate) user_agent: Option<&'a UserAgent>,
+    /// TLS of the client's connection.
+    pub(crate) tls: Option<&'a TlsInfo>,
     /// Upgrades keep `connection` and `upgrade`.
     pub(crate) upgrade: bool,
+}
+
+impl RequestContext<'_> {
+    /// Of the client's connection.
+    fn scheme(&self) -> &'static [u8] {
+        if self.tls.is_some() { b"https" } else { b"http" }
+    }
 }
 
 /// Headers that only an internal caller may set; nobody is internal unless `internal_address_config` says so.
@@ -79,7 +90,7 @@ pub(crate) fn mutate(
     }
     let client = if edge { forwarded::append(headers, context) } else { forwarded::detect(headers, context)? };
     if !headers.contains(b"x-forwarded-proto") {
-        headers.set(b"x-forwarded-proto", b"http");
+        headers.set(b"x-forwarded-proto", context.scheme());
     }
     forwarded::tell_port(headers, context);
     if let Some(scheme) = &config.scheme_to_overwrite {
@@ -107,10 +118,9 @@ pub(crate) fn mutate(
         tell_user_agent(headers, agent);
     }
     append_via(headers, config);
-    set_scheme(headers);
-    if present.client_certificate && config.forward_client_cert == ForwardClientCert::Sanitize {
-        // Without mutual TLS nobody vouches for it.
-        headers.remove(b"x-forwarded-client-cert");
+    set_scheme(headers, context);
+    if present.client_certificate || context.tls.is_some() {
+        client_cert::forward(headers, config, context.tls);
     }
     let client = client.address.or(context.peer);
     if edge && let Some(client) = client {
@@ -201,8 +211,8 @@ pub(crate) fn append_via(headers: &mut HeaderMap, config: &HttpConnectionManager
     headers.set(b"via", &via);
 }
 
-/// `:scheme`, if the target had none: what `x-forwarded-proto` says, if it is a scheme.
-fn set_scheme(headers: &mut HeaderMap) {
+/// `:scheme`, if the target had none: what `x-forwarded-proto` says, if it is a scheme, or else whether there is TLS.
+fn set_scheme(headers: &mut HeaderMap, context: &RequestContext<'_>) {
     if let Some(scheme) = headers.get(b":scheme") {
         if scheme.iter().any(u8::is_ascii_uppercase) {
             let lower = scheme.to_ascii_lowercase();
@@ -210,8 +220,9 @@ fn set_scheme(headers: &mut HeaderMap) {
         }
         return;
     }
-    let https = headers.get(b"x-forwarded-proto").is_some_and(|proto| proto.eq_ignore_ascii_case(b"https"));
-    headers.append(b":scheme", if https { b"https" } else { b"http" });
+    let proto = headers.get(b"x-forwarded-proto").unwrap_or_default();
+    let known = [b"https".as_slice(), b"http"].into_iter().find(|scheme| proto.eq_ignore_ascii_case(scheme));
+    headers.append(b":scheme", known.unwrap_or_else(|| context.scheme()));
 }
 
 /// A random UUID, version 4. Its fourteenth digit, 4, also is Envoy's mark for "not traced".

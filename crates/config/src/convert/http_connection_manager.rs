@@ -43,6 +43,7 @@ pub(super) fn http_connection_manager(
     let path = request_options::path(&message);
     let strip_port = request_options::strip_port(context, &message);
     let forward_client_cert = request_options::forward_client_cert(&message);
+    let client_cert_details = request_options::client_cert_details(&message);
     let internal_addresses = message.internal_address_config.take().map_or_else(Vec::new, |config| {
         context.field("internal_address_config", |context| {
             context.list("cidr_ranges", config.cidr_ranges, request_options::cidr_range)
@@ -112,6 +113,7 @@ pub(super) fn http_connection_manager(
             Some(scheme)
         }),
         forward_client_cert,
+        client_cert_details,
         original_ip_detection,
         early_header_mutations: early.into_iter().flatten().collect(),
         http1: protocol::http1(message.http_protocol_options.unwrap_or_default()),

@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use super::{Context, header_mutations::header_value_option, matcher, type_name};
 use crate::{
     model::{
-        CidrRange, EscapedSlashesAction, ForwardClientCert, HeaderMutation, OriginalIpDetection, PathOptions, StripPort,
+        CidrRange, ClientCertDetails, EscapedSlashesAction, ForwardClientCert, HeaderMutation, OriginalIpDetection,
+        PathOptions, StripPort,
     },
     proto::envoy::{
         config::{
@@ -65,9 +66,25 @@ pub(super) fn strip_port(context: &mut Context<'_>, message: &HttpConnectionMana
 /// Converts what happens to `x-forwarded-client-cert`.
 pub(super) fn forward_client_cert(message: &HttpConnectionManager) -> ForwardClientCert {
     match ForwardClientCertDetails::try_from(message.forward_client_cert_details) {
-        Ok(ForwardClientCertDetails::AlwaysForwardOnly) => ForwardClientCert::AlwaysForward,
-        _ => ForwardClientCert::Sanitize,
+        Ok(ForwardClientCertDetails::Sanitize) | Err(_) => ForwardClientCert::Sanitize,
+        Ok(ForwardClientCertDetails::ForwardOnly) => ForwardClientCert::ForwardOnly,
+        Ok(ForwardClientCertDetails::AppendForward) => ForwardClientCert::AppendForward,
+        Ok(ForwardClientCertDetails::SanitizeSet) => ForwardClientCert::SanitizeSet,
+        Ok(ForwardClientCertDetails::AlwaysForwardOnly) => ForwardClientCert::AlwaysForwardOnly,
     }
+}
+
+/// Converts what `x-forwarded-client-cert` tells.
+pub(super) fn client_cert_details(message: &HttpConnectionManager) -> ClientCertDetails {
+    message.set_current_client_cert_details.as_ref().map_or_else(ClientCertDetails::default, |details| {
+        ClientCertDetails {
+            subject: details.subject == Some(true),
+            cert: details.cert,
+            chain: details.chain,
+            dns: details.dns,
+            uri: details.uri,
+        }
+    })
 }
 
 /// Converts a range of addresses.

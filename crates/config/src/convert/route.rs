@@ -12,8 +12,8 @@ use super::{
 use crate::{
     model::{
         ClusterNotFoundResponseCode, DirectResponse, Domain, HedgePolicy, PathMatcher, RequestMirrorPolicy,
-        RetryPolicy, Route, RouteAction, RouteConfiguration, RouteKind, RouteMatch, TlsRequirement, VirtualCluster,
-        VirtualHost,
+        RetryPolicy, Route, RouteAction, RouteConfiguration, RouteKind, RouteMatch, TlsContextMatch, TlsRequirement,
+        VirtualCluster, VirtualHost,
     },
     proto::envoy::config::route::v3::{
         self as proto, route::Action, route_action::ClusterNotFoundResponseCode as Code, route_match::PathSpecifier,
@@ -206,6 +206,9 @@ fn route_match(context: &mut Context<'_>, message: proto::RouteMatch) -> Option<
         cookies: context.list("cookies", message.cookies, matcher::cookie),
         grpc: message.grpc.is_some(),
         dynamic_metadata: context.list("dynamic_metadata", message.dynamic_metadata, matcher::metadata),
+        tls_context: message
+            .tls_context
+            .map(|tls| TlsContextMatch { presented: tls.presented, validated: tls.validated }),
         runtime_fraction: message.runtime_fraction.map(Into::into),
         path: path?,
     })

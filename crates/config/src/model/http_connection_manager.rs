@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::{
-    AccessLog, AccessLogOptions, CidrRange, ForwardClientCert, HeaderMutation, HealthCheckFilter, Http2Options,
-    LocalReplyConfig, Origin, OriginalIpDetection, PathOptions, RouteConfiguration, StripPort, WasmPlugin,
+    AccessLog, AccessLogOptions, CidrRange, ClientCertDetails, ForwardClientCert, HeaderMutation, HealthCheckFilter,
+    Http2Options, LocalReplyConfig, Origin, OriginalIpDetection, PathOptions, RouteConfiguration, StripPort,
+    WasmPlugin,
 };
 
 /// Envoy's `envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager`.
@@ -85,6 +86,8 @@ pub struct HttpConnectionManager {
     pub scheme_to_overwrite: Option<String>,
     /// What happens to `x-forwarded-client-cert`.
     pub forward_client_cert: ForwardClientCert,
+    /// What that header tells.
+    pub client_cert_details: ClientCertDetails,
     /// Where the client's address comes from: the first that finds one. Empty: from `x-forwarded-for` and the socket, as
     /// `use_remote_address` and `xff_num_trusted_hops` say.
     pub original_ip_detection: Vec<OriginalIpDetection>,
@@ -233,6 +236,7 @@ impl HttpConnectionManager {
             add_user_agent: false,
             scheme_to_overwrite: None,
             forward_client_cert: ForwardClientCert::Sanitize,
+            client_cert_details: ClientCertDetails::default(),
             original_ip_detection: Vec::new(),
             early_header_mutations: Vec::new(),
             http1: Http1Options::default(),

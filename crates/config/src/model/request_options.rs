@@ -41,14 +41,36 @@ pub enum StripPort {
     Any,
 }
 
-/// Envoy's `ForwardClientCertDetails`, as far as it matters for clients without a certificate.
+/// Envoy's `ForwardClientCertDetails`: what happens to `x-forwarded-client-cert`. Of clients without a certificate it is removed, unless
+/// it is always forwarded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ForwardClientCert {
-    /// `x-forwarded-client-cert` is removed: with `SANITIZE` always, with others since nobody vouches for it.
+    /// It is removed.
     #[default]
     Sanitize,
-    /// `ALWAYS_FORWARD_ONLY`: it stays.
-    AlwaysForward,
+    /// It stays.
+    ForwardOnly,
+    /// The client's certificate is added to it.
+    AppendForward,
+    /// It tells of the client's certificate alone.
+    SanitizeSet,
+    /// It stays, whoever sent it.
+    AlwaysForwardOnly,
+}
+
+/// Envoy's `SetCurrentClientCertDetails`: what `x-forwarded-client-cert` tells of a certificate besides its digest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ClientCertDetails {
+    /// `Subject`.
+    pub subject: bool,
+    /// `Cert`: the certificate in PEM.
+    pub cert: bool,
+    /// `Chain`: all certificates the client presented.
+    pub chain: bool,
+    /// `DNS`, as often as it has such names.
+    pub dns: bool,
+    /// `URI`, likewise; once and empty if it has none.
+    pub uri: bool,
 }
 
 /// Addresses with a common beginning.

@@ -133,8 +133,19 @@ pub struct RouteMatch {
     pub grpc: bool,
     /// Of the stream.
     pub dynamic_metadata: Vec<MetadataMatcher>,
+    /// Of the client's certificate.
+    pub tls_context: Option<TlsContextMatch>,
     /// A part of the requests, by chance.
     pub runtime_fraction: Option<RuntimeFractionalPercent>,
+}
+
+/// Envoy's `TlsContextMatchOptions`. What is not said does not matter.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TlsContextMatch {
+    /// Whether the client presented a certificate. Without TLS none did.
+    pub presented: Option<bool>,
+    /// Whether it was verified.
+    pub validated: Option<bool>,
 }
 
 /// How a path is matched.
@@ -309,6 +320,7 @@ impl RouteMatch {
             cookies: Vec::new(),
             grpc: false,
             dynamic_metadata: Vec::new(),
+            tls_context: None,
             runtime_fraction: None,
         }
     }

@@ -51,9 +51,7 @@ fn what_protects_is_refused_all_the_same() {
         let error = warn(&config(slot, text)).unwrap_err();
         assert!(error.contains("is not implemented") && !error.contains("would go on"), "{text}: {error}");
     }
-    assert!(
-        warn(&changed("match: {prefix: \"/\"}", "match: {prefix: \"/\", tls_context: {presented: true}}")).is_err()
-    );
+    assert!(warn(&changed("match: {prefix: \"/\"}", "match: {prefix: \"/\", filter_state: [{key: a}]}")).is_err());
 }
 
 #[test]

@@ -6,3 +6,4 @@ mod json;
 mod state;
 mod support;
 mod text;
+mod tls;

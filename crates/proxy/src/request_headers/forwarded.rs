@@ -38,7 +38,7 @@ pub(super) fn append(headers: &mut HeaderMap, context: &RequestContext<'_>) -> C
         append_peer(headers, context);
     }
     if hops == 0 || !headers.contains(b"x-forwarded-proto") {
-        headers.set(b"x-forwarded-proto", b"http");
+        headers.set(b"x-forwarded-proto", context.scheme());
     }
     Client { address: trusted.or(context.peer), direct }
 }

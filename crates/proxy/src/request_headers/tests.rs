@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
 
 use sandgate_config::model::RouteConfiguration;
+use sandgate_filter::CertificateInfo;
 use sandgate_http::HeaderMapKind;
 
 use super::*;
@@ -13,6 +14,14 @@ fn config(change: impl FnOnce(&mut HttpConnectionManager)) -> HttpConnectionMana
 
 /// The headers that go on, request ids made here shown as `<id>`.
 fn mutated(config: &HttpConnectionManager, lines: &[(&str, &str)]) -> (Vec<String>, Option<SocketAddr>) {
+    mutated_over(None, config, lines)
+}
+
+fn mutated_over(
+    tls: Option<&TlsInfo>,
+    config: &HttpConnectionManager,
+    lines: &[(&str, &str)],
+) -> (Vec<String>, Option<SocketAddr>) {
     let mut headers = HeaderMap::with_kind(HeaderMapKind::Request);
     for (name, value) in lines {
         headers.append(name.as_bytes(), value.as_bytes());
@@ -23,6 +32,7 @@ fn mutated(config: &HttpConnectionManager, lines: &[(&str, &str)]) -> (Vec<Strin
         local_ip: [192, 0, 2, 2].into(),
         local_port: Some(8080),
         user_agent: None,
+        tls,
         upgrade: false,
     };
     let client = mutate(&mut headers, &context).unwrap();
@@ -172,4 +182,90 @@ fn hop_by_hop_headers_end_here() {
         [":scheme: http", "proxy-authorization: z", "te: trailers", "trailer: x", "x-forwarded-proto: http"]
     );
     assert!(!mutated(&config(|_| ()), &[("te", "gzip")]).0.iter().any(|line| line.starts_with("te:")));
+}
+
+fn mutual_tls() -> TlsInfo {
+    let certificate = |subject: &str, uris: &[&str], names: &[&str]| {
+        std::sync::Arc::new(CertificateInfo {
+            subject: subject.to_owned(),
+            uri_sans: uris.iter().map(|&uri| uri.to_owned()).collect(),
+            dns_sans: names.iter().map(|&name| name.to_owned()).collect(),
+            sha256: "ab12".to_owned(),
+            der: bytes::Bytes::from_static(b"x"),
+            ..CertificateInfo::default()
+        })
+    };
+    TlsInfo {
+        peer_chain: vec![certificate("CN=a\\,b", &["spiffe://u"], &["one", "two"]), certificate("CN=ca", &[], &[])],
+        local: Some(certificate("CN=us", &["spiffe://1", "spiffe://2"], &[])),
+        ..TlsInfo::default()
+    }
+}
+
+/// What goes on as `x-forwarded-client-cert`.
+fn client_cert(tls: Option<&TlsInfo>, config: &HttpConnectionManager, sent: Option<&str>) -> Option<String> {
+    let sent = sent.map(|sent| ("x-forwarded-client-cert", sent));
+    let lines = [(":path", "/")].into_iter().chain(sent).collect::<Vec<_>>();
+    let (headers, _) = mutated_over(tls, config, &lines);
+    headers.iter().find_map(|line| line.strip_prefix("x-forwarded-client-cert: ")).map(str::to_owned)
+}
+
+#[test]
+fn client_certificates_are_told_of_as_configured() {
+    use sandgate_config::model::ForwardClientCert as Mode;
+    let tls = mutual_tls();
+    let without = TlsInfo { peer_chain: Vec::new(), ..mutual_tls() };
+    let own = "By=spiffe://1;By=spiffe://2;Hash=ab12";
+    let both = format!("By=x,{own}");
+    for (mode, mutual, anonymous) in [
+        (Mode::Sanitize, None, None),
+        (Mode::ForwardOnly, Some("By=x"), None),
+        (Mode::AppendForward, Some(&*both), None),
+        (Mode::SanitizeSet, Some(own), None),
+        (Mode::AlwaysForwardOnly, Some("By=x"), Some("By=x")),
+    ] {
+        let config = config(|config| config.forward_client_cert = mode);
+        assert_eq!(client_cert(Some(&tls), &config, Some("By=x")).as_deref(), mutual, "{mode:?}");
+        assert_eq!(client_cert(Some(&without), &config, Some("By=x")).as_deref(), anonymous, "{mode:?}");
+        assert_eq!(client_cert(None, &config, Some("By=x")).as_deref(), anonymous, "{mode:?}");
+        assert_eq!(client_cert(None, &config, None), None, "{mode:?}");
+    }
+}
+
+#[test]
+fn details_of_client_certificates_stand_in_envoys_order() {
+    let config = config(|config| {
+        config.forward_client_cert = sandgate_config::model::ForwardClientCert::SanitizeSet;
+        let details = &mut config.client_cert_details;
+        (details.subject, details.cert, details.chain, details.dns, details.uri) = (true, true, true, true, true);
+    });
+    let pem = "-----BEGIN%20CERTIFICATE-----%0AeA%3D%3D%0A-----END%20CERTIFICATE-----%0A";
+    let told = client_cert(Some(&mutual_tls()), &config, None).unwrap();
+    let wanted = format!(
+        "By=spiffe://1;By=spiffe://2;Hash=ab12;Cert=\"{pem}\";Chain=\"{pem}{pem}\";Subject=\"CN=a\\,b\";URI=spiffe://u;DNS=one;DNS=two"
+    );
+    assert_eq!(told, wanted);
+    let mut tls = mutual_tls();
+    tls.peer_chain.remove(0);
+    tls.local = None;
+    let told = client_cert(Some(&tls), &config, None).unwrap();
+    assert!(told.starts_with("Hash=ab12;Cert=") && told.ends_with(";Subject=\"CN=ca\";URI="), "{told}");
+}
+
+#[test]
+fn tls_is_https() {
+    let tls = TlsInfo::default();
+    let proto = |sent: Option<&str>, edge: bool| {
+        let config = config(|config| config.use_remote_address = edge);
+        let sent = sent.map(|sent| ("x-forwarded-proto", sent));
+        let lines = [(":path", "/")].into_iter().chain(sent).collect::<Vec<_>>();
+        let (headers, _) = mutated_over(Some(&tls), &config, &lines);
+        let value = |name| headers.iter().find_map(|line| line.strip_prefix(name)).unwrap().to_owned();
+        (value("x-forwarded-proto: "), value(":scheme: "))
+    };
+    let pair = |proto: &str, scheme: &str| (proto.to_owned(), scheme.to_owned());
+    assert_eq!(proto(None, false), pair("https", "https"));
+    assert_eq!(proto(Some("http"), false), pair("http", "http"));
+    assert_eq!(proto(Some("ftp"), false), pair("ftp", "https"));
+    assert_eq!(proto(Some("http"), true), pair("https", "https"));
 }

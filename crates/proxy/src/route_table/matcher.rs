@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use sandgate_config::model::{PathMatcher, RouteMatch, RuntimeFractionalPercent};
-use sandgate_filter::Stream;
+use sandgate_config::model::{PathMatcher, RouteMatch, RuntimeFractionalPercent, TlsContextMatch};
+use sandgate_filter::{Stream, TlsInfo};
 use sandgate_http::HeaderMap;
 use sandgate_matcher::{CookieMatcher, HeaderMatcher, MetadataMatcher, QueryParameterMatcher, all_match};
 
@@ -37,6 +37,7 @@ struct More {
     query_parameters: Vec<QueryParameterMatcher>,
     cookies: Vec<CookieMatcher>,
     dynamic_metadata: Vec<MetadataMatcher>,
+    tls_context: Option<TlsContextMatch>,
     runtime_fraction: Option<RuntimeFractionalPercent>,
 }
 
@@ -68,6 +69,7 @@ impl RouteMatcher {
             query_parameters: config.query_parameters.iter().map(QueryParameterMatcher::new).collect(),
             cookies: config.cookies.iter().map(CookieMatcher::new).collect(),
             dynamic_metadata: config.dynamic_metadata.iter().map(MetadataMatcher::new).collect(),
+            tls_context: config.tls_context,
             runtime_fraction: config.runtime_fraction.clone(),
         };
         Self {
@@ -106,6 +108,7 @@ impl More {
             && self.query_parameters.is_empty()
             && self.cookies.is_empty()
             && self.dynamic_metadata.is_empty()
+            && self.tls_context.is_none()
             && self.runtime_fraction.is_none()
     }
 
@@ -117,11 +120,20 @@ impl More {
                 let info = input.stream.info();
                 self.dynamic_metadata.iter().all(|matcher| matcher.matches(&info.dynamic_metadata))
             })
+            && self.tls_context.is_none_or(|wanted| tls_matches(wanted, input.stream.connection().tls.as_deref()))
             && self
                 .runtime_fraction
                 .as_ref()
                 .is_none_or(|percent| input.chance.runtime.feature_enabled(percent, input.chance.random))
     }
+}
+
+/// Without TLS, or without a certificate, nothing was presented or verified.
+fn tls_matches(wanted: TlsContextMatch, tls: Option<&TlsInfo>) -> bool {
+    let presented = tls.is_some_and(|tls| tls.peer().is_some());
+    let validated = tls.is_some_and(|tls| tls.peer_validated);
+    wanted.presented.is_none_or(|wanted| wanted == presented)
+        && wanted.validated.is_none_or(|wanted| wanted == validated)
 }
 
 /// A path without what stands between `;` and the next `/` (observed in Envoy 1.40).

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use sandgate_attributes::{AttributeSource, MetadataOf, ResponseFlags};
+use sandgate_attributes::{AttributeSource, MetadataOf, ResponseFlags, TlsAttribute};
 use sandgate_filter::FilterCallbacks;
 use sandgate_host::{HttpStream, StreamMap};
 use sandgate_http::{BodyBuffer, Direction, HeaderMap, LocalReply};
@@ -106,6 +106,11 @@ impl AttributeSource for FilterStream {
         downstream_remote_address -> Option<SocketAddr>;
         downstream_local_address -> Option<SocketAddr>;
         connection_id -> Option<u64>;
+        mtls -> bool;
+        requested_server_name -> String;
+        connection_termination_details -> Option<String>;
+        connection_transport_failure_reason -> Option<String>;
+        upstream_transport_failure_reason -> Option<String>;
         upstream_address -> Option<SocketAddr>;
         upstream_local_address -> Option<SocketAddr>;
         upstream_request_attempt_count -> u32;
@@ -116,6 +121,14 @@ impl AttributeSource for FilterStream {
         filter_chain_name -> Option<String>;
         listener_direction -> Option<i64>;
         node -> Option<Bytes>;
+    }
+
+    fn connection_tls(&self, of: TlsAttribute) -> Option<String> {
+        self.callbacks.stream().connection_tls(of)
+    }
+
+    fn upstream_tls(&self, of: TlsAttribute) -> Option<String> {
+        self.callbacks.stream().upstream_tls(of)
     }
 
     fn metadata(&self, of: MetadataOf) -> Option<Bytes> {
