@@ -7,6 +7,7 @@ import json
 
 import yaml
 
+from . import pieces
 from .environment import REPOSITORY, ROOT
 
 CASES = ROOT / "cases"
@@ -77,7 +78,7 @@ _CLIENT_STEPS = PROCESS_STEPS | {
 _UPSTREAM_KEYS = {"mode", "when", "responses", "addresses", "checks", "only", "http2", "tls"}
 _HTTP2_SIDES = {"downstream", "upstream"}
 _CHECK_KEYS = {"path", "responses", "record"}
-_UPSTREAM_STEPS = {"send", "pause", "wait_log", "wait_request", "wait_close", "close", "reset", "respond"}
+_UPSTREAM_STEPS = {"send", "pause", "wait_log", "wait_request", "wait_close", "close", "reset", "respond", "finish"}
 _PARTS = {
     "client",
     "upstream",
@@ -209,7 +210,7 @@ class Case:
 
 def is_steps(answer):
     """Whether an upstream's answer is a list of steps, and not of pieces of bytes."""
-    return isinstance(answer, list) and all(isinstance(s, dict) and not {"repeat", "hex"} & set(s) for s in answer)
+    return isinstance(answer, list) and all(isinstance(s, dict) and not pieces.is_bytes(s) for s in answer)
 
 
 def load(area=None, pattern=None):

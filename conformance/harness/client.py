@@ -192,9 +192,11 @@ class _Connection:
         await self.peer.send(pieces.request(spec))
 
     async def receive(self, spec, timeout):
-        """Reads as many responses, or {count, method, interim}."""
+        """Reads as many responses, or {count, method, interim}, or {bytes: regex}: until what is not read as a response matches."""
         if isinstance(spec, int):
             spec = {"count": spec}
+        if "bytes" in spec:
+            return await self._bytes(pieces.to_bytes(spec["bytes"]), timeout)
         for _ in range(spec.get("count", 1)):
             if not await self._response(spec.get("method", "GET"), timeout, spec.get("interim", False)):
                 return False
@@ -219,12 +221,28 @@ class _Connection:
         self.spent = True
         return False
 
+    async def _bytes(self, pattern, timeout):
+        try:
+            async with asyncio.timeout(timeout):
+                while not re.search(pattern, self.peer.buffer, re.DOTALL):
+                    await self.peer.fill()
+        except TimeoutError:
+            self.events.append(f"timeout: no {pattern!r}")
+            return False
+        except wire.Gone:
+            if self.peer.buffer:
+                self.events.append({"rest": bytes(self.peer.buffer)})
+            self.end(self.peer.how_ended())
+            return False
+        return True
+
     async def _message(self, method):
         message = wire.Message(await self.peer.head())
         event = {"status": message.start, "headers": [list(h) for h in message.headers], "incomplete": True}
         self.events.append(event)
         status = message.status()
-        none = method == "HEAD" or status < 200 or status in (204, 304)
+        tunnel = method == "CONNECT" and 200 <= status < 300
+        none = method == "HEAD" or status < 200 or status in (204, 304) or tunnel
         try:
             await self.peer.body(message, message.headers, "none" if none else "response")
             event.pop("incomplete")

@@ -69,7 +69,7 @@ class Http2Connection:
         if self._task is None:
             return opened
         for item in spec if _is_list(spec) else [spec]:
-            if not isinstance(item, dict) or {"repeat", "hex"} & set(item):
+            if not isinstance(item, dict) or pieces.is_bytes(item):
                 await self.peer.send(pieces.to_bytes(item))
             elif frames.is_frame(item):
                 await self._http2.send(item, self._http2.last)
@@ -159,4 +159,4 @@ class Http2Connection:
 
 def _is_list(spec):
     """Whether what is to be sent is a list of messages and frames, and not of pieces of bytes."""
-    return isinstance(spec, list) and all(isinstance(s, dict) and not {"repeat", "hex"} & set(s) for s in spec)
+    return isinstance(spec, list) and all(isinstance(s, dict) and not pieces.is_bytes(s) for s in spec)

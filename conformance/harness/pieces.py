@@ -1,4 +1,15 @@
-"""Bytes as cases write them: text (one character, one byte), or {repeat, count}, {hex}, or a list of those."""
+"""Bytes as cases write them: text (one character, one byte), or {repeat, count}, {hex}, {grpc}, {websocket}, or a list."""
+
+import struct
+
+# Any of these makes a mapping bytes, and not a message.
+KEYS = {"repeat", "hex", "grpc", "websocket"}
+_MASK = b"mask"
+
+
+def is_bytes(spec):
+    """Whether a mapping stands for bytes."""
+    return bool(KEYS & set(spec))
 
 
 def to_bytes(value):
@@ -17,7 +28,28 @@ def to_bytes(value):
         return to_bytes(value["repeat"]) * value["count"]
     if isinstance(value, dict) and set(value) == {"hex"}:
         return bytes.fromhex(value["hex"])
+    if isinstance(value, dict) and set(value) <= {"grpc", "flag"} and "grpc" in value:
+        message = to_bytes(value["grpc"])
+        return struct.pack(">BI", value.get("flag", 0), len(message)) + message
+    if isinstance(value, dict) and set(value) <= {"websocket", "opcode", "mask", "fin"} and "websocket" in value:
+        return _websocket(value)
     raise ValueError(f"not bytes: {value!r}")
+
+
+def _websocket(spec):
+    """One frame of RFC 6455; `opcode` 1 is text, 2 binary, 8 close, 9 ping; clients mask."""
+    data = to_bytes(spec["websocket"])
+    masked = 0x80 if spec.get("mask") else 0
+    first = (0x80 if spec.get("fin", True) else 0) | spec.get("opcode", 1)
+    if len(data) < 126:
+        head = struct.pack(">BB", first, masked | len(data))
+    elif len(data) < 1 << 16:
+        head = struct.pack(">BBH", first, masked | 126, len(data))
+    else:
+        head = struct.pack(">BBQ", first, masked | 127, len(data))
+    if not masked:
+        return head + data
+    return head + _MASK + bytes(byte ^ _MASK[i % 4] for i, byte in enumerate(data))
 
 
 def header_lines(headers):
@@ -60,7 +92,7 @@ def response(spec):
 
 
 def _is_message(spec):
-    return not ({"repeat", "hex"} & set(spec))
+    return not is_bytes(spec)
 
 
 def method_of(data):

@@ -137,6 +137,9 @@ class Upstream:
             return
         if self._tls and not await self._handshake(peer):
             return
+        if self._mode == "tcp":
+            await self._tcp_connection(peer)
+            return
         if await peer.starts_with(PREFACE):
             await peer.take(len(PREFACE))
             await self._http2_connection(peer)
@@ -156,6 +159,23 @@ class Upstream:
             finally:
                 complete.cancel()
                 await asyncio.gather(complete, return_exceptions=True)
+
+    async def _tcp_connection(self, peer):
+        """Bytes, in which it looks for no requests: the steps of an answer, then it reads on."""
+        complete = asyncio.ensure_future(self._read_all(peer))
+        try:
+            await self._answer(peer, complete, self._answers.next())
+            await complete
+        finally:
+            complete.cancel()
+            await asyncio.gather(complete, return_exceptions=True)
+
+    async def _read_all(self, peer):
+        try:
+            while True:
+                await peer.fill()
+        except wire.Gone:
+            return
 
     async def _handshake(self, peer):
         """Records what came of it."""
@@ -220,14 +240,27 @@ class Upstream:
                 await asyncio.shield(complete)
             else:
                 while not re.search(pieces.to_bytes(pattern), peer.received):
-                    await asyncio.sleep(0.005)
+                    await _more(peer, complete)
         if "wait_close" in step:
             while not peer.ended:
-                await asyncio.sleep(0.005)
+                await _more(peer, complete)
+        if "finish" in step:
+            peer.shut_write()
         if "close" in step:
             peer.close()
         if "reset" in step:
             peer.reset()
+
+
+async def _more(peer, complete):
+    """Waits a little for what `complete` reads, or, when that is done, reads what comes after the request."""
+    if not complete.done():
+        await asyncio.sleep(0.005)
+        return
+    try:
+        await peer.fill()
+    except wire.Gone:
+        await asyncio.sleep(0.005)
 
 
 class _Notes:
