@@ -1,9 +1,13 @@
-//! One worker's HTTP/1 connections to one host.
+//! One worker's connections to one host.
 
 mod connect;
 mod connection;
+mod http2;
+mod key;
+mod lease;
 mod opening;
 mod pending;
+mod streams;
 mod sweeper;
 
 use std::cell::{Cell, RefCell};
@@ -15,26 +19,30 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 pub(crate) use connection::{CloseSide, UpstreamConnection};
+pub(crate) use http2::{Http2Connection, StreamLease};
+pub(crate) use key::{PoolKey, PoolProtocol};
+pub(crate) use lease::Lease;
 pub(crate) use pending::{ConnectFailure, PendingConnection};
 pub(crate) use sweeper::Sweeper;
 
 use crate::cluster::{Host, ResourceGuard, Resources, WorkerCluster};
 use pending::Waiter;
-use sandgate_config::model::RoutingPriority;
 
-/// The connections of one worker to one host. A connection serves one request at a time; the one that was used last is
-/// used first, as in Envoy.
+/// The connections of one worker to one host. An HTTP/1 connection serves one request at a time, and the one that was used
+/// last is used first, as in Envoy; an HTTP/2 connection serves as many as it may.
 pub(crate) struct HostPool {
     cluster: Weak<WorkerCluster>,
     host: Arc<Host>,
     idle: RefCell<Vec<Idle>>,
+    /// All of HTTP/2, busy or not; the last one with room is used first.
+    http2: RefCell<Vec<Rc<Http2Connection>>>,
     /// Requests without a connection, in order; some may have been given up.
     waiters: RefCell<VecDeque<Weak<Waiter>>>,
     /// How many there are.
     waiting: Cell<usize>,
-    /// Connections that are being opened.
+    /// How many requests the connections that are being opened can serve at once.
     opening: Cell<usize>,
-    priority: RoutingPriority,
+    key: PoolKey,
     /// Open and opening connections.
     connections: Cell<usize>,
     /// The right to be: held while there are connections.
@@ -54,7 +62,7 @@ struct Idle {
 #[allow(clippy::large_enum_variant, reason = "it is taken apart at once; a box would be an allocation per request")]
 pub(crate) enum Acquired {
     /// At once.
-    Ready(UpstreamConnection),
+    Ready(Lease),
     /// Later.
     Pending(PendingConnection),
     /// Never: the circuit breaker is open.
@@ -62,20 +70,25 @@ pub(crate) enum Acquired {
 }
 
 impl HostPool {
-    pub(crate) fn new(cluster: Weak<WorkerCluster>, host: Arc<Host>, priority: RoutingPriority) -> Rc<Self> {
+    pub(crate) fn new(cluster: Weak<WorkerCluster>, host: Arc<Host>, key: PoolKey) -> Rc<Self> {
         Rc::new(Self {
             cluster,
             host,
             idle: RefCell::default(),
+            http2: RefCell::default(),
             waiters: RefCell::default(),
             waiting: Cell::new(0),
             opening: Cell::new(0),
-            priority,
+            key,
             connections: Cell::new(0),
             slot: RefCell::default(),
             retired: Cell::new(false),
             drained: Cell::new(None),
         })
+    }
+
+    pub(crate) fn key(&self) -> PoolKey {
+        self.key
     }
 
     pub(crate) fn host(&self) -> &Arc<Host> {
@@ -84,7 +97,7 @@ impl HostPool {
 
     /// What requests of this pool use, over all workers.
     pub(crate) fn resources<'a>(&self, cluster: &'a WorkerCluster) -> &'a Resources {
-        cluster.resources(self.priority)
+        cluster.resources(self.key.priority)
     }
 
     /// Whether there may be such a pool.
@@ -101,6 +114,7 @@ impl HostPool {
         self.retired.set(true);
         let idle = std::mem::take(&mut *self.idle.borrow_mut());
         drop(idle);
+        self.drain_streams();
     }
 
     /// The host was found unhealthy: the connections that there are serve what they serve now, and nothing after that. New ones
@@ -109,6 +123,7 @@ impl HostPool {
         self.drained.set(Some(now));
         let idle = std::mem::take(&mut *self.idle.borrow_mut());
         drop(idle);
+        self.drain_streams();
     }
 
     /// A connection for a request whose task is `cx`'s.
@@ -121,7 +136,10 @@ impl HostPool {
                 connection.closed_by(CloseSide::Remote);
                 continue;
             }
-            return Acquired::Ready(connection);
+            return Acquired::Ready(Lease::Http1(connection));
+        }
+        if let Some(stream) = self.lease_stream() {
+            return Acquired::Ready(Lease::Http2(stream));
         }
         let stats = &cluster.stats;
         let Some(pending) = self.resources(&cluster).pending_requests.acquire() else {
@@ -153,12 +171,20 @@ impl HostPool {
     }
 
     fn host_is_full(&self, cluster: &WorkerCluster) -> bool {
-        let limit = cluster.config.circuit_breakers.per_host(self.priority);
+        let limit = cluster.config.circuit_breakers.per_host(self.key.priority);
         limit.is_some_and(|limit| self.host.stats.cx_active.load(Relaxed) >= limit.into())
     }
 
     fn pop_idle(&self) -> Option<Idle> {
         self.idle.borrow_mut().pop()
+    }
+
+    /// Takes back what a request did not use.
+    pub(crate) fn give_back(self: &Rc<Self>, lease: Lease, now: Instant) {
+        match lease {
+            Lease::Http1(connection) => self.release(connection, now),
+            Lease::Http2(stream) => drop(stream),
+        }
     }
 
     /// Takes a connection back that can serve another request.
@@ -170,7 +196,7 @@ impl HostPool {
             return;
         }
         if let Some(waiter) = self.next_waiter() {
-            waiter.give(Ok(connection));
+            waiter.give(Ok(Lease::Http1(connection)));
             return;
         }
         let sweeper = cluster.sweeper();
@@ -250,7 +276,7 @@ impl HostPool {
         }
         // Outside of the borrow: a connection that goes may wake a waiter.
         drop(gone);
-        next
+        next.into_iter().chain(self.sweep_streams(&cluster, now)).min()
     }
 }
 

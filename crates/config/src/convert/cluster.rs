@@ -237,9 +237,6 @@ fn protocols(
     http1: Option<Http1ProtocolOptions>,
     options: Option<Http2ProtocolOptions>,
 ) -> Protocols {
-    if matches!(protocol, UpstreamHttpProtocol::Http2 | UpstreamHttpProtocol::Auto) {
-        context.error_at("http2_protocol_options", "http2_protocol_options is not implemented");
-    }
     Protocols {
         protocol,
         http1: protocol::http1(http1.unwrap_or_default()),
@@ -287,6 +284,7 @@ fn typed_options(context: &mut Context<'_>, options: HttpProtocolOptions) -> Opt
             })
         }
         UpstreamProtocolOptions::AutoConfig(config) => context.field("auto_config", |context| {
+            context.error("ALPN is not implemented");
             let (http1, http2) = (config.http_protocol_options, config.http2_protocol_options);
             protocols(context, UpstreamHttpProtocol::Auto, http1, http2)
         }),

@@ -121,7 +121,7 @@ impl RetryOn {
     pub const CONNECT_FAILURE: Self = Self(1 << 2);
     /// `retriable-4xx`: 409.
     pub const RETRIABLE_4XX: Self = Self(1 << 3);
-    /// `refused-stream`: HTTP/2's REFUSED_STREAM; HTTP/1 has none.
+    /// `refused-stream`: HTTP/2's REFUSED_STREAM.
     pub const REFUSED_STREAM: Self = Self(1 << 4);
     /// `cancelled`: `grpc-status` 1 in the response headers.
     pub const GRPC_CANCELLED: Self = Self(1 << 5);

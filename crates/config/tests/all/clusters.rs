@@ -146,7 +146,12 @@ fn protocol_options() {
     for (content, wanted) in [
         ("", Some("one of explicit_http_config, use_downstream_protocol_config, auto_config is required")),
         (", explicit_http_config: {}", Some("one of http_protocol_options")),
-        (", explicit_http_config: {http2_protocol_options: {}}", Some("http2_protocol_options is not implemented")),
+        (", explicit_http_config: {http2_protocol_options: {max_concurrent_streams: 7}}", OK),
+        (
+            ", explicit_http_config: {http2_protocol_options: {max_concurrent_streams: 0}}",
+            Some("max_concurrent_streams"),
+        ),
+        (", auto_config: {}", Some("ALPN")),
         (", use_downstream_protocol_config: {}", OK),
         (http1, OK),
         (&format!("{http1}, http_filters: [{codec}]"), OK),

@@ -9,10 +9,12 @@ use bytes::Bytes;
 use sandgate_config::model::{Cluster, HashPolicy, LbPolicy, LoadBalancing, RoutingPriority};
 use sandgate_http::h1::ResponseOptions;
 
+use smallvec::SmallVec;
+
 use sandgate_load_balancing::{Choice, LoadBalancer, RuntimeValues};
 
 use super::{Host, LbContext, PriorityResources, PrioritySet, Resources};
-use crate::pool::{HostPool, Sweeper};
+use crate::pool::{HostPool, PoolKey, PoolProtocol, Sweeper};
 use crate::runtime::Runtime;
 use crate::stats::{ClusterCodeStats, ClusterStats, Http1CodecStats, StatsStore, TransportSocketMatchStats};
 
@@ -39,17 +41,27 @@ pub(crate) struct WorkerCluster {
     runtime: Arc<Runtime>,
 }
 
-/// The pools of one host; requests of high priority have connections of their own.
+/// The pools of one host: requests with different keys do not share connections.
 struct Pools {
-    default: Rc<HostPool>,
-    high: Option<Rc<HostPool>>,
+    host: Arc<Host>,
+    /// In the order of their first requests.
+    pools: SmallVec<[Rc<HostPool>; 1]>,
 }
 
+// === impl Pools ===
+
 impl Pools {
-    fn iter(&self) -> impl Iterator<Item = &Rc<HostPool>> {
-        std::iter::once(&self.default).chain(&self.high)
+    fn get(&mut self, cluster: &Rc<WorkerCluster>, key: PoolKey) -> Rc<HostPool> {
+        if let Some(pool) = self.pools.iter().find(|pool| pool.key() == key) {
+            return Rc::clone(pool);
+        }
+        let pool = HostPool::new(Rc::downgrade(cluster), Arc::clone(&self.host), key);
+        self.pools.push(Rc::clone(&pool));
+        pool
     }
 }
+
+// === impl WorkerCluster ===
 
 impl WorkerCluster {
     pub(crate) fn new(
@@ -107,6 +119,22 @@ impl WorkerCluster {
         }
     }
 
+    /// The pool's name for requests of a priority from a client that speaks `downstream`.
+    pub(crate) fn pool_key(&self, priority: RoutingPriority, downstream: Option<&str>) -> PoolKey {
+        PoolKey { priority, protocol: PoolProtocol::of(self.config.http.protocol, downstream) }
+    }
+
+    /// A connection is made that speaks HTTP/1.
+    pub(crate) fn count_http1_connection(&self) {
+        self.stats.upstream_cx_http1_total().inc();
+        self.codec_stats.show();
+    }
+
+    /// A connection is made that speaks HTTP/2.
+    pub(crate) fn count_http2_connection(&self) {
+        self.stats.upstream_cx_http2_total().inc();
+    }
+
     /// What requests of a priority use, over all workers.
     pub(crate) fn resources(&self, priority: RoutingPriority) -> &Resources {
         self.resources.of(priority)
@@ -116,7 +144,7 @@ impl WorkerCluster {
     pub(crate) fn choose(
         self: &Rc<Self>,
         context: &mut LbContext<'_>,
-        priority: RoutingPriority,
+        key: PoolKey,
         now: Instant,
     ) -> Option<Rc<HostPool>> {
         let Choice { host, panic } = self.balancer.borrow_mut().choose(context, now);
@@ -128,32 +156,23 @@ impl WorkerCluster {
             self.stats.upstream_cx_none_healthy().inc();
             return None;
         };
-        let pool = match priority {
-            RoutingPriority::Default => &pools.default,
-            RoutingPriority::High => pools.high.get_or_insert_with(|| {
-                HostPool::new(Rc::downgrade(self), Arc::clone(pools.default.host()), RoutingPriority::High)
-            }),
-        };
+        let pool = pools.get(self, key);
         if !pool.reserve(self) {
             self.stats.upstream_cx_pool_overflow().inc();
             return None;
         }
-        Some(Rc::clone(pool))
+        Some(pool)
     }
 
     /// Takes over new hosts. Pools of hosts that stay are kept; idle connections of others are closed.
     pub(crate) fn update(self: &Rc<Self>, set: &Arc<PrioritySet>) {
         let mut old = std::mem::take(&mut *self.pools.borrow_mut());
-        let pools =
-            set.hosts.iter().map(|host| match old.iter().position(|pools| Arc::ptr_eq(pools.default.host(), host)) {
-                Some(index) => old.swap_remove(index),
-                None => Pools {
-                    default: HostPool::new(Rc::downgrade(self), Arc::clone(host), RoutingPriority::Default),
-                    high: None,
-                },
-            });
+        let pools = set.hosts.iter().map(|host| match old.iter().position(|pools| Arc::ptr_eq(&pools.host, host)) {
+            Some(index) => old.swap_remove(index),
+            None => Pools { host: Arc::clone(host), pools: SmallVec::new() },
+        });
         let pools: Vec<_> = pools.collect();
-        old.iter().flat_map(Pools::iter).for_each(|pool| pool.retire());
+        old.iter().flat_map(|pools| &pools.pools).for_each(|pool| pool.retire());
         let values = runtime_values(&self.config.load_balancing, &self.runtime);
         self.balancer.borrow_mut().update(set, values, Instant::now());
         self.host_count.set(set.hosts.len());
@@ -162,14 +181,14 @@ impl WorkerCluster {
 
     /// A host was found unhealthy: its connections take no more requests.
     pub(crate) fn drain_host(&self, host: &Arc<Host>, now: Instant) {
-        let pools: Vec<_> = self.pools.borrow().iter().flat_map(Pools::iter).cloned().collect();
+        let pools: Vec<_> = self.pools.borrow().iter().flat_map(|pools| &pools.pools).cloned().collect();
         pools.iter().filter(|pool| Arc::ptr_eq(pool.host(), host)).for_each(|pool| pool.drain(now));
     }
 
     /// Closes idle connections that the host has closed or that have been idle for too long, and says when to look
     /// again.
     pub(crate) fn sweep(&self, cx: &mut std::task::Context<'_>, now: Instant) -> Option<Instant> {
-        let pools: Vec<_> = self.pools.borrow().iter().flat_map(Pools::iter).cloned().collect();
+        let pools: Vec<_> = self.pools.borrow().iter().flat_map(|pools| &pools.pools).cloned().collect();
         pools.iter().filter_map(|pool| pool.sweep(cx, now)).min()
     }
 

@@ -12,7 +12,7 @@ use sandgate_http::WriteBuffer;
 use sandgate_http::h1::ResponseDecoder;
 use tokio::net::TcpStream;
 
-use super::HostPool;
+use super::{HostPool, PoolProtocol};
 use crate::cluster::{HostStats, ResourceGuard, WorkerCluster};
 use crate::connection_id::next_connection_id;
 use crate::socket::Socket;
@@ -54,15 +54,24 @@ pub(crate) struct UpstreamConnection {
 }
 
 impl ConnectionCount {
+    /// When it began to be opened.
+    pub(super) fn began(&self) -> Instant {
+        self.began
+    }
+
     pub(super) fn new(pool: &Rc<HostPool>, cluster: &Rc<WorkerCluster>, slot: ResourceGuard) -> Self {
         pool.connections.set(pool.connections.get() + 1);
         let stats = &cluster.stats;
         stats.upstream_cx_total().inc();
-        stats.upstream_cx_http1_total().inc();
+        match pool.key().protocol {
+            PoolProtocol::Http1 => cluster.count_http1_connection(),
+            PoolProtocol::Http2 => cluster.count_http2_connection(),
+            // It is counted when the host has chosen.
+            PoolProtocol::Auto => {}
+        }
         stats.upstream_cx_active().inc();
         HostStats::inc(&pool.host().stats.cx_total);
         HostStats::inc(&pool.host().stats.cx_active);
-        cluster.codec_stats.show();
         Self {
             pool: Rc::clone(pool),
             cluster: Rc::clone(cluster),
@@ -155,6 +164,10 @@ impl UpstreamConnection {
         let stats = &self.count.cluster.stats;
         stats.upstream_cx_rx_bytes_total().add(bytes as u64);
         stats.upstream_cx_rx_bytes_buffered().change(&mut self.unread, self.input.len());
+    }
+
+    pub(crate) fn count_protocol_error(&self) {
+        self.count.cluster.stats.upstream_cx_protocol_error().inc();
     }
 
     /// Who closed, for the stats of its end; us, unless somebody says otherwise.

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::connect::connect;
 use super::connection::ConnectionCount;
-use super::{CloseSide, ConnectFailure, HostPool, UpstreamConnection};
+use super::{CloseSide, ConnectFailure, HostPool, PoolProtocol, UpstreamConnection, http2};
 use crate::cluster::{HostStats, WorkerCluster};
 use crate::worker::guarded;
 
@@ -21,19 +21,35 @@ impl HostPool {
                 return;
             }
             let Some(slot) = self.connection_slot(cluster) else { return };
-            self.opening.set(self.opening.get() + 1);
+            let room = self.room_of_one(cluster);
+            self.opening.set(self.opening.get() + room);
             let count = ConnectionCount::new(self, cluster, slot);
-            let opening = Rc::clone(self).open(Rc::clone(cluster), count);
+            let opening = Rc::clone(self).open(Rc::clone(cluster), count, room);
             tokio::task::spawn_local(guarded("upstream connect", opening));
         }
     }
 
-    async fn open(self: Rc<Self>, cluster: Rc<WorkerCluster>, count: ConnectionCount) {
+    /// How many requests a new connection can serve at once.
+    fn room_of_one(&self, cluster: &WorkerCluster) -> usize {
+        match self.key.protocol {
+            PoolProtocol::Http1 => 1,
+            PoolProtocol::Http2 | PoolProtocol::Auto => http2::stream_limit(&cluster.config.http) as usize,
+        }
+    }
+
+    async fn open(self: Rc<Self>, cluster: Rc<WorkerCluster>, count: ConnectionCount, room: usize) {
         let connecting = connect(self.host.address(), cluster.config.socket.clone());
         let result = tokio::time::timeout(cluster.config.connect_timeout, connecting).await;
-        self.opening.set(self.opening.get().saturating_sub(1));
+        self.opening.set(self.opening.get().saturating_sub(room));
         let now = Instant::now();
         match result {
+            Ok(Ok(stream)) if self.key.protocol == PoolProtocol::Http2 => {
+                match http2::start(stream, count, now).await {
+                    Ok(connection) => self.add_streams(connection),
+                    Err(error) => log::debug!(target: "upstream", "{}: {error}", self.host.address()),
+                }
+                self.permit_next();
+            }
             Ok(Ok(stream)) => self.release(UpstreamConnection::new(stream, count, now), now),
             Ok(Err(error)) => self.failed(&cluster, count, ConnectFailure::Failed(reason(&error))),
             Err(_) => self.failed(&cluster, count, ConnectFailure::Timeout),

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
-use super::{HostPool, UpstreamConnection};
+use super::{HostPool, Lease};
 use crate::cluster::{ResourceGuard, WorkerCluster};
 
 /// Why there is no connection.
@@ -33,7 +33,7 @@ pub(super) struct Waiter(RefCell<Waiting>);
 
 #[derive(Default)]
 struct Waiting {
-    outcome: Option<Result<UpstreamConnection, ConnectFailure>>,
+    outcome: Option<Result<Lease, ConnectFailure>>,
     /// It is to open connections, if they are needed.
     permitted: bool,
     waker: Option<Waker>,
@@ -42,7 +42,7 @@ struct Waiting {
 // === impl Waiter ===
 
 impl Waiter {
-    pub(super) fn give(&self, outcome: Result<UpstreamConnection, ConnectFailure>) {
+    pub(super) fn give(&self, outcome: Result<Lease, ConnectFailure>) {
         self.0.borrow_mut().outcome = Some(outcome);
         self.wake();
     }
@@ -72,7 +72,7 @@ impl PendingConnection {
         Self { waiter, pool: Rc::clone(pool), cluster: Rc::clone(cluster), served: false, _pending: pending }
     }
 
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<UpstreamConnection, ConnectFailure>> {
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Lease, ConnectFailure>> {
         let mut waiting = self.waiter.0.borrow_mut();
         if let Some(outcome) = waiting.outcome.take() {
             self.served = true;
@@ -94,7 +94,7 @@ impl Drop for PendingConnection {
         let outcome = self.waiter.0.borrow_mut().outcome.take();
         match outcome {
             // It was too late for this one; another may have it.
-            Some(Ok(connection)) => self.pool.release(connection, Instant::now()),
+            Some(Ok(lease)) => self.pool.give_back(lease, Instant::now()),
             Some(Err(_)) => {}
             // A connection that is being opened for it will be somebody else's.
             None if !self.served => {

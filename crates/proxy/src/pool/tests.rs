@@ -40,7 +40,9 @@ fn fixture(connections: u32, pending: u32) -> Fixture {
     let endpoint = Endpoint::new(EndpointAddress::Ip(listener.local_addr().unwrap()));
     let host = Host::new(&endpoint, listener.local_addr().unwrap(), 0, &Arc::default(), false);
     cluster.update(&Arc::new(PrioritySet::new(vec![host], Vec::new())));
-    let pool = cluster.choose(&mut LbContext::default(), RoutingPriority::Default, Instant::now()).unwrap();
+    let pool = cluster
+        .choose(&mut LbContext::default(), cluster.pool_key(RoutingPriority::Default, None), Instant::now())
+        .unwrap();
     Fixture { pool, cluster, store, _listener: listener }
 }
 
@@ -64,7 +66,8 @@ impl Fixture {
 
 async fn connected(pending: &mut PendingConnection) -> UpstreamConnection {
     match poll_fn(|cx| pending.poll(cx)).await {
-        Ok(connection) => connection,
+        Ok(Lease::Http1(connection)) => connection,
+        Ok(Lease::Http2(_)) => panic!("a stream"),
         Err(failure) => panic!("{failure:?}"),
     }
 }
@@ -84,7 +87,7 @@ async fn the_last_used_connection_is_used_first() {
             fixture.pool.release(first, Instant::now());
             fixture.pool.release(second, Instant::now());
             match fixture.acquire().await {
-                Acquired::Ready(connection) => assert_eq!(connection.id(), id),
+                Acquired::Ready(lease) => assert_eq!(lease.id(), id),
                 _ => panic!("nothing is ready"),
             }
         })
@@ -161,9 +164,7 @@ async fn hosts_that_leave_take_their_idle_connections_with_them() {
             let busy = connected(&mut fixture.pending().await).await;
             fixture.pool.release(idle, Instant::now());
             fixture.cluster.update(&Arc::default());
-            assert!(
-                fixture.cluster.choose(&mut LbContext::default(), RoutingPriority::Default, Instant::now()).is_none()
-            );
+            assert!(fixture.cluster.choose(&mut LbContext::default(), fixture.pool.key(), Instant::now()).is_none());
             assert_eq!(fixture.stat("upstream_cx_active"), 1);
             fixture.pool.release(busy, Instant::now());
             assert_eq!(fixture.stat("upstream_cx_active"), 0);

@@ -18,7 +18,7 @@ use super::upstream_request::PerTry;
 use super::{ForwardPolicy, ResetReason, Router, UpstreamEvent, UpstreamRequest, headers};
 use crate::cluster::{LbContext, WorkerCluster};
 use crate::hcm::TerminalFactory;
-use crate::pool::HostPool;
+use crate::pool::{HostPool, PoolKey};
 use crate::route_table::{RouteEntry, Target};
 
 impl Router {
@@ -58,7 +58,12 @@ impl Router {
 
     /// The host that load balancing chooses for this request.
     fn choose(&self, cluster: &Rc<WorkerCluster>, priority: RoutingPriority, now: Instant) -> Option<Rc<HostPool>> {
-        cluster.choose(&mut LbContext { hash: self.hash.hash, ..LbContext::default() }, priority, now)
+        let key = self.pool_key(cluster, priority);
+        cluster.choose(&mut LbContext { hash: self.hash.hash, ..LbContext::default() }, key, now)
+    }
+
+    fn pool_key(&self, cluster: &WorkerCluster, priority: RoutingPriority) -> PoolKey {
+        cluster.pool_key(priority, self.stream.info().protocol)
     }
 
     /// What the route and the request's headers say of timeouts, retries and hedges; these headers go no further. On the way the
@@ -162,9 +167,9 @@ impl Router {
             Target::Cluster { policy, .. } => policy.priority,
             _ => RoutingPriority::Default,
         };
-        let hash = self.hash.hash;
+        let (hash, key) = (self.hash.hash, self.pool_key(&cluster, priority));
         let chosen = match &mut self.retry {
-            Some(retry) => retry.choose(&cluster, hash, priority, now),
+            Some(retry) => retry.choose(&cluster, hash, key, now),
             None => self.choose(&cluster, priority, now),
         };
         let Some(pool) = chosen else {

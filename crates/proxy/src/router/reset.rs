@@ -11,6 +11,10 @@ pub(crate) enum ResetReason {
     ConnectionTimeout,
     /// The host closed or reset the connection.
     ConnectionTermination,
+    /// The host reset the stream of HTTP/2.
+    RemoteReset,
+    /// The host has not even begun with the request: it may be tried again without risk.
+    RemoteRefusedStream,
     /// The response breaks the protocol.
     ProtocolError,
     /// A circuit breaker is open.
@@ -28,6 +32,8 @@ impl ResetReason {
             Self::ConnectionFailure(_) => "remote connection failure",
             Self::ConnectionTimeout => "connection timeout",
             Self::ConnectionTermination => "connection termination",
+            Self::RemoteReset => "remote reset",
+            Self::RemoteRefusedStream => "remote refused stream reset",
             Self::ProtocolError => "protocol error",
             Self::Overflow => "overflow",
             Self::LocalReset | Self::MaxStreamDuration => "local reset",
@@ -57,6 +63,7 @@ impl ResetReason {
         match self {
             Self::ConnectionFailure(_) | Self::ConnectionTimeout => response_flag::UPSTREAM_CONNECTION_FAILURE,
             Self::ConnectionTermination => response_flag::UPSTREAM_CONNECTION_TERMINATION,
+            Self::RemoteReset | Self::RemoteRefusedStream => response_flag::UPSTREAM_REMOTE_RESET,
             Self::ProtocolError => response_flag::UPSTREAM_PROTOCOL_ERROR,
             Self::Overflow => response_flag::UPSTREAM_OVERFLOW,
             Self::LocalReset => response_flag::LOCAL_RESET,

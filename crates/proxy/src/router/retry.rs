@@ -15,7 +15,7 @@ use super::headers::parse_number;
 use super::host_selection::HostSelection;
 use super::policy::CompiledRetryPolicy;
 use crate::cluster::{Host, LbContext, ResourceGuard, WorkerCluster};
-use crate::pool::HostPool;
+use crate::pool::{HostPool, PoolKey};
 use crate::route_table::RequestScopes;
 use back_off::{BackOffState, reset_interval};
 
@@ -121,12 +121,12 @@ impl Retry {
         &mut self,
         cluster: &Rc<WorkerCluster>,
         hash: Option<u64>,
-        priority: RoutingPriority,
+        key: PoolKey,
         now: Instant,
     ) -> Option<Rc<HostPool>> {
         match self.policy.as_ref().filter(|policy| HostSelection::matters(policy)) {
-            Some(policy) => self.hosts.choose(policy, cluster, hash, |context| cluster.choose(context, priority, now)),
-            None => cluster.choose(&mut LbContext { hash, ..LbContext::default() }, priority, now),
+            Some(policy) => self.hosts.choose(policy, cluster, hash, |context| cluster.choose(context, key, now)),
+            None => cluster.choose(&mut LbContext { hash, ..LbContext::default() }, key, now),
         }
     }
 
@@ -259,6 +259,7 @@ impl Retry {
         }
         let no_connection = matches!(reason, ResetReason::ConnectionFailure(_) | ResetReason::ConnectionTimeout);
         no_connection && self.on.has(RetryOn::CONNECT_FAILURE)
+            || *reason == ResetReason::RemoteRefusedStream && self.on.has(RetryOn::REFUSED_STREAM)
             || !begun && self.on.has(RetryOn::RESET_BEFORE_REQUEST)
             || self.on.has(RetryOn::RESET | RetryOn::SERVER_ERROR | RetryOn::GATEWAY_ERROR)
     }

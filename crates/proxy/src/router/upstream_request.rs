@@ -2,6 +2,7 @@
 
 mod exchange;
 mod http1;
+mod http2;
 mod outgoing;
 mod response;
 
@@ -16,10 +17,11 @@ use sandgate_load_balancing::OutlierResult;
 
 use super::ResetReason;
 use crate::cluster::{Host, WorkerCluster};
-use crate::pool::{Acquired, ConnectFailure, HostPool, PendingConnection, UpstreamConnection};
+use crate::pool::{Acquired, ConnectFailure, HostPool, Lease, PendingConnection};
 use crate::route_table::RequestScopes;
 use exchange::{ActiveRequest, Exchange};
 use http1::Http1Exchange;
+use http2::Http2Exchange;
 use outgoing::{Outgoing, RequestEnd};
 
 /// What an upstream request has for the router.
@@ -142,7 +144,7 @@ impl UpstreamRequest {
         match acquired {
             Acquired::Overflow => request.overflow = true,
             Acquired::Pending(pending) => request.state = State::Pending(pending),
-            Acquired::Ready(connection) => request.open(connection, now),
+            Acquired::Ready(lease) => request.open(lease, now),
         }
         request
     }
@@ -259,7 +261,7 @@ impl UpstreamRequest {
         if let State::Pending(pending) = &mut self.state {
             match pending.poll(cx) {
                 Poll::Pending => return Poll::Pending,
-                Poll::Ready(Ok(connection)) => self.open(connection, now),
+                Poll::Ready(Ok(lease)) => self.open(lease, now),
                 Poll::Ready(Err(failure)) => {
                     self.state = State::Done;
                     return Poll::Ready(UpstreamEvent::Reset(match failure {
@@ -335,9 +337,6 @@ impl UpstreamRequest {
             UpstreamEvent::Trailers(_) => true,
             UpstreamEvent::Invalid(_) | UpstreamEvent::PerTryTimeout | UpstreamEvent::PerTryIdleTimeout => return,
             UpstreamEvent::Reset(reason) => {
-                if *reason == ResetReason::ProtocolError {
-                    self.cluster.stats.upstream_cx_protocol_error().inc();
-                }
                 if let State::Open(exchange) = std::mem::replace(&mut self.state, State::Done) {
                     exchange.reset(reason);
                 }
@@ -356,25 +355,25 @@ impl UpstreamRequest {
         }
     }
 
-    fn open(&mut self, mut connection: UpstreamConnection, now: Instant) {
-        let Some(slot) = connection.pool().resources(&self.cluster).requests.acquire() else {
+    fn open(&mut self, mut lease: Lease, now: Instant) {
+        let Some(slot) = lease.pool().resources(&self.cluster).requests.acquire() else {
             self.cluster.stats.upstream_rq_active_overflow().inc();
             self.overflow = true;
             self.state = State::Done;
-            let pool = connection.pool();
-            pool.release(connection, now);
+            let pool = lease.pool();
+            pool.give_back(lease, now);
             return;
         };
-        connection.set_active(true);
+        lease.begin();
         let waited = now.saturating_duration_since(self.began);
         self.with_info(|info| {
-            connection.note(info);
+            lease.note(info);
             info.pool_ready = Some(waited);
         });
         {
             let mut info = self.stream.info_mut();
             let host = self.pool.host();
-            info.connection_ids_attempted.push(connection.id());
+            info.connection_ids_attempted.push(lease.id());
             info.hosts_attempted.push(AttemptedHost { address: host.address(), name: Arc::clone(&host.hostname) });
         }
         if self.request_complete {
@@ -383,9 +382,14 @@ impl UpstreamRequest {
         self.deadline = self.per_try.max_duration.map(|max| now + max);
         self.host().outlier().put_result(OutlierResult::LocalOriginConnectSuccess, None);
         self.scopes.iter().for_each(|scope| scope.stats.upstream_rq_total().inc());
-        let active = ActiveRequest::new(&self.cluster, connection.pool().host(), slot);
-        let enable_trailers = self.cluster.config.http.http1.enable_trailers;
-        self.state = State::Open(Exchange::Http1(Box::new(Http1Exchange::new(connection, enable_trailers, active))));
+        let active = ActiveRequest::new(&self.cluster, lease.pool().host(), slot);
+        let http = &self.cluster.config.http;
+        self.state = State::Open(match lease {
+            Lease::Http1(connection) => {
+                Exchange::Http1(Box::new(Http1Exchange::new(connection, http.http1.enable_trailers, active)))
+            }
+            Lease::Http2(stream) => Exchange::Http2(Box::new(Http2Exchange::new(stream, &self.cluster, active))),
+        });
     }
 }
 

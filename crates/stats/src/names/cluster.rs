@@ -10,6 +10,8 @@ scope!(
         upstream_cx_total,
         /// The same, over HTTP/1.
         upstream_cx_http1_total,
+        /// The same, speaking HTTP/2.
+        upstream_cx_http2_total,
         /// Connections that could not be made.
         upstream_cx_connect_fail,
         /// … within `connect_timeout`.
@@ -186,7 +188,6 @@ scope!(
             assignment_use_cached,
             original_dst_host_invalid,
             upstream_cx_connect_with_0_rtt,
-            upstream_cx_http2_total,
             upstream_cx_http3_total,
             upstream_cx_preconnect_skipped,
             upstream_http3_broken,

@@ -53,6 +53,8 @@ fn failures_to_try_again_for() {
     assert!(wants("reset", &closed, true) && wants("5xx", &closed, true) && wants("gateway-error", &refused, false));
     assert!(wants("reset-before-request", &closed, false) && !wants("reset-before-request", &closed, true));
     assert!(!wants("retriable-4xx,refused-stream", &closed, true));
+    assert!(wants("refused-stream", &ResetReason::RemoteRefusedStream, true));
+    assert!(!wants("refused-stream", &ResetReason::RemoteReset, true));
     assert!(!wants("5xx,reset,connect-failure", &ResetReason::Overflow, false));
 }
 

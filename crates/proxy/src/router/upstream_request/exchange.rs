@@ -9,6 +9,7 @@ use sandgate_filter::{ByteMeter, Stream};
 
 use super::UpstreamEvent;
 use super::http1::Http1Exchange;
+use super::http2::Http2Exchange;
 use super::outgoing::Outgoing;
 use crate::cluster::{Host, HostStats, ResourceGuard, WorkerCluster};
 use crate::router::ResetReason;
@@ -16,6 +17,7 @@ use crate::router::ResetReason;
 /// Request and response on one connection.
 pub(super) enum Exchange {
     Http1(Box<Http1Exchange>),
+    Http2(Box<Http2Exchange>),
 }
 
 /// Counts a request in flight.
@@ -57,9 +59,9 @@ impl Exchange {
         stream: &Stream,
         outgoing: &mut Outgoing,
     ) -> Result<bool, String> {
-        let _ = cx;
         match self {
             Self::Http1(exchange) => exchange.encode(stream, outgoing),
+            Self::Http2(exchange) => exchange.encode(cx, stream, outgoing),
         }
     }
 
@@ -67,6 +69,7 @@ impl Exchange {
     pub(super) fn write(&mut self, cx: &mut Context<'_>, encoded: bool) -> bool {
         match self {
             Self::Http1(exchange) => exchange.write(cx, encoded),
+            Self::Http2(exchange) => exchange.write(encoded),
         }
     }
 
@@ -74,6 +77,8 @@ impl Exchange {
     pub(super) fn unwritten(&self) -> usize {
         match self {
             Self::Http1(exchange) => exchange.unwritten(),
+            // What is taken is the window's, which bounds it.
+            Self::Http2(_) => 0,
         }
     }
 
@@ -81,6 +86,7 @@ impl Exchange {
     pub(super) fn poll(&mut self, cx: &mut Context<'_>, may_read: bool, limit: usize) -> Poll<UpstreamEvent> {
         match self {
             Self::Http1(exchange) => exchange.poll(cx, may_read, limit),
+            Self::Http2(exchange) => exchange.poll(cx, may_read),
         }
     }
 
@@ -88,6 +94,7 @@ impl Exchange {
     pub(super) fn bytes(&self) -> ByteMeter {
         match self {
             Self::Http1(exchange) => exchange.bytes(),
+            Self::Http2(exchange) => exchange.bytes(),
         }
     }
 
@@ -95,6 +102,7 @@ impl Exchange {
     pub(super) fn announces_close(&self) -> bool {
         match self {
             Self::Http1(exchange) => exchange.announces_close(),
+            Self::Http2(_) => false,
         }
     }
 
@@ -102,6 +110,7 @@ impl Exchange {
     pub(super) fn reset(self, reason: &ResetReason) {
         match self {
             Self::Http1(exchange) => exchange.reset(reason),
+            Self::Http2(exchange) => exchange.reset(reason),
         }
     }
 
@@ -109,6 +118,7 @@ impl Exchange {
     pub(super) fn finish(self, now: Instant) {
         match self {
             Self::Http1(exchange) => exchange.finish(now),
+            Self::Http2(exchange) => exchange.finish(),
         }
     }
 }

@@ -140,8 +140,10 @@ impl Http1Exchange {
 
     /// There will be no more of the response: nor of the connection.
     pub(super) fn reset(mut self, reason: &ResetReason) {
-        if *reason == ResetReason::ConnectionTermination {
-            self.connection.closed_by(CloseSide::Remote);
+        match reason {
+            ResetReason::ConnectionTermination => self.connection.closed_by(CloseSide::Remote),
+            ResetReason::ProtocolError => self.connection.count_protocol_error(),
+            _ => {}
         }
     }
 

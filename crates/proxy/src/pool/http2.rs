@@ -1,0 +1,274 @@
+//! An HTTP/2 connection to an upstream host, shared by the requests that run on it.
+
+mod driver;
+mod io;
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::task::Waker;
+use std::time::Instant;
+
+use bytes::Bytes;
+use h2::client::{ResponseFuture, SendRequest};
+use h2::{Reason, SendStream};
+use sandgate_config::model::{Http2Options, UpstreamHttpOptions};
+use sandgate_filter::UpstreamInfo;
+use tokio::net::TcpStream;
+
+use super::connection::ConnectionCount;
+use super::lease::ConnectionFacts;
+use super::{CloseSide, HostPool};
+use crate::cluster::WorkerCluster;
+use crate::connection_id::next_connection_id;
+use crate::router::ResetReason;
+use crate::stats::milliseconds;
+use crate::worker::guarded;
+use io::CountedIo;
+
+/// A connection as its streams and its pool see it; the task that moves its bytes is [`driver`].
+pub(crate) struct Http2Connection {
+    facts: ConnectionFacts,
+    pool: Rc<HostPool>,
+    cluster: Rc<WorkerCluster>,
+    /// Nothing once it is closed.
+    send: RefCell<Option<SendRequest<Bytes>>>,
+    /// Streams it may have at once: the configuration's or the host's word, whichever is less.
+    limit: Cell<u32>,
+    active: Cell<u32>,
+    served: Cell<u32>,
+    /// It takes no more requests, and ends with those it has.
+    draining: Cell<bool>,
+    began: Instant,
+    opened: Instant,
+    idle_since: Cell<Instant>,
+    /// Why its streams end, if it is not their own affair.
+    fate: RefCell<Option<ResetReason>>,
+    count: RefCell<Option<ConnectionCount>>,
+    /// The driver's.
+    waker: RefCell<Option<Waker>>,
+}
+
+/// The right to one stream of a connection; given back when dropped.
+pub(crate) struct StreamLease {
+    connection: Rc<Http2Connection>,
+}
+
+/// How many streams a connection may have at once before its host has said anything.
+pub(super) fn stream_limit(options: &UpstreamHttpOptions) -> u32 {
+    let limit = options.http2.max_concurrent_streams;
+    options.max_requests_per_connection.map_or(limit, |max| limit.min(max)).max(1)
+}
+
+/// Speaks HTTP/2 on a connected socket, and starts the task that goes on with it.
+///
+/// # Errors
+/// The socket fails.
+pub(super) async fn start(
+    stream: TcpStream,
+    mut count: ConnectionCount,
+    now: Instant,
+) -> Result<Rc<Http2Connection>, h2::Error> {
+    // Only a latency hint: a socket without it works.
+    let _ = stream.set_nodelay(true);
+    let facts = ConnectionFacts {
+        id: next_connection_id(),
+        local_address: stream.local_addr().ok(),
+        remote_address: stream.peer_addr().ok(),
+    };
+    let (pool, cluster) = (Rc::clone(&count.pool), Rc::clone(&count.cluster));
+    let began = count.began();
+    let took = now.saturating_duration_since(began);
+    cluster.stats.upstream_cx_connect_ms().record(milliseconds(took));
+    let options = &cluster.config.http;
+    let io = CountedIo::new(stream, &cluster);
+    let (send, codec) = match builder(&options.http2, options).handshake(io).await {
+        Ok(both) => both,
+        Err(error) => {
+            count.close_side = CloseSide::Remote;
+            return Err(error);
+        }
+    };
+    let connection = Rc::new(Http2Connection {
+        facts,
+        pool,
+        send: RefCell::new(Some(send)),
+        limit: Cell::new(stream_limit(options)),
+        active: Cell::new(0),
+        served: Cell::new(0),
+        draining: Cell::new(false),
+        began,
+        opened: now,
+        idle_since: Cell::new(now),
+        fate: RefCell::default(),
+        count: RefCell::new(Some(count)),
+        waker: RefCell::default(),
+        cluster: Rc::clone(&cluster),
+    });
+    tokio::task::spawn_local(guarded("upstream http2", driver::drive(Rc::clone(&connection), codec)));
+    Ok(connection)
+}
+
+fn builder(http2: &Http2Options, options: &UpstreamHttpOptions) -> h2::client::Builder {
+    let mut builder = h2::client::Builder::new();
+    builder
+        .enable_push(false)
+        .header_table_size(http2.hpack_table_size)
+        .initial_window_size(http2.initial_stream_window_size)
+        .initial_connection_window_size(http2.initial_connection_window_size)
+        .max_concurrent_streams(http2.max_concurrent_streams)
+        .initial_max_send_streams(stream_limit(options) as usize)
+        .max_header_list_size(options.max_response_headers_kb.saturating_mul(1024));
+    builder
+}
+
+// === impl Http2Connection ===
+
+impl Http2Connection {
+    pub(crate) fn pool(&self) -> &Rc<HostPool> {
+        &self.pool
+    }
+
+    pub(super) fn facts(&self) -> &ConnectionFacts {
+        &self.facts
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.active.get() == 0
+    }
+
+    /// Since when it has had no stream, if it has none.
+    pub(super) fn idle_since(&self) -> Option<Instant> {
+        self.is_idle().then(|| self.idle_since.get())
+    }
+
+    /// When it has lived as long as it may.
+    pub(super) fn too_old_at(&self) -> Option<Instant> {
+        let max = self.cluster.config.http.max_connection_duration?;
+        (!self.draining.get()).then(|| self.opened + max)
+    }
+
+    pub(super) fn has_room(&self) -> bool {
+        !self.draining.get() && self.active.get() < self.limit.get() && self.send.borrow().is_some()
+    }
+
+    /// What the stream's info tells of the connection.
+    pub(super) fn note(&self, info: &mut UpstreamInfo) {
+        info.connection_id = Some(self.facts.id);
+        info.local_address = self.facts.local_address;
+        info.remote_address = self.facts.remote_address;
+        info.protocol = Some("HTTP/2");
+        info.connect_start = Some(self.began);
+        info.connect_end = Some(self.opened);
+    }
+
+    /// One of its streams, if there is one to have.
+    pub(super) fn lease(self: &Rc<Self>) -> Option<StreamLease> {
+        if !self.has_room() {
+            return None;
+        }
+        self.active.set(self.active.get() + 1);
+        Some(StreamLease { connection: Rc::clone(self) })
+    }
+
+    /// It takes no more requests, and ends with the last it has.
+    pub(super) fn drain(&self) {
+        self.draining.set(true);
+        if self.is_idle() {
+            self.close();
+        }
+    }
+
+    /// Ends it at once.
+    pub(super) fn close(&self) {
+        if self.send.take().is_some() {
+            self.wake();
+        }
+    }
+
+    fn is_closed(&self) -> bool {
+        self.send.borrow().is_none()
+    }
+
+    fn wake(&self) {
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+
+    /// What the streams that it has are to say of their end.
+    pub(crate) fn fate(&self) -> Option<ResetReason> {
+        self.fate.borrow().clone()
+    }
+
+    /// The driver is done.
+    fn gone(self: &Rc<Self>, side: CloseSide) {
+        self.draining.set(true);
+        self.send.take();
+        self.pool.forget(self);
+        if let Some(mut count) = self.count.take() {
+            count.close_side = side;
+            count.active = self.active.get() > 0;
+            self.cluster.stats.upstream_rq_per_cx().record(self.served.get().into());
+        }
+    }
+
+    fn stream_ended(self: &Rc<Self>) {
+        self.active.set(self.active.get().saturating_sub(1));
+        if self.is_idle() {
+            self.idle_since.set(Instant::now());
+        }
+        if self.draining.get() {
+            if self.is_idle() {
+                self.close();
+            }
+            return;
+        }
+        self.pool.stream_ended(self);
+    }
+}
+
+// === impl StreamLease ===
+
+impl StreamLease {
+    pub(crate) fn connection(&self) -> &Rc<Http2Connection> {
+        &self.connection
+    }
+
+    /// A request begins. The last one that the connection may serve makes it take no more.
+    fn begin_count(&self) {
+        let connection = &self.connection;
+        let served = connection.served.get() + 1;
+        connection.served.set(served);
+        let options = &connection.cluster.config.http;
+        if options.max_requests_per_connection.is_some_and(|max| served >= max) && !connection.draining.replace(true) {
+            connection.cluster.stats.upstream_cx_max_requests().inc();
+        }
+    }
+
+    pub(super) fn begin(&self) {
+        self.begin_count();
+    }
+
+    /// Opens the stream.
+    ///
+    /// # Errors
+    /// The connection is over, or the request breaks HTTP/2's rules.
+    pub(crate) fn send_request(
+        &self,
+        request: http::Request<()>,
+        end_stream: bool,
+    ) -> Result<(ResponseFuture, SendStream<Bytes>), h2::Error> {
+        // A clone of its own: the handle itself would wait for its last request to be opened.
+        let send = self.connection.send.borrow().clone();
+        match send {
+            Some(mut send) => send.send_request(request, end_stream),
+            None => Err(Reason::CANCEL.into()),
+        }
+    }
+}
+
+impl Drop for StreamLease {
+    fn drop(&mut self) {
+        self.connection.stream_ended();
+    }
+}
