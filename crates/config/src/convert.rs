@@ -8,7 +8,7 @@ use prost_types::Any;
 use crate::{
     diagnostics::Severity,
     load::{LoadOptions, Unsupported},
-    model::Origin,
+    model::{Origin, Secret},
     report::{Report, field_path, item_path},
 };
 
@@ -42,6 +42,7 @@ mod runtime;
 mod source;
 mod stats;
 mod substitution_format;
+mod tls;
 mod upstream_socket;
 mod wasm;
 
@@ -55,13 +56,17 @@ pub(crate) struct Context<'a> {
     pub(crate) report: &'a mut Report,
     pub(crate) options: &'a LoadOptions,
     path: String,
+    /// `static_resources.secrets`, for those who name one.
+    secrets: Vec<Secret>,
+    /// Not all of them could be read.
+    secrets_failed: bool,
 }
 
 // === impl Context ===
 
 impl<'a> Context<'a> {
     pub(crate) fn new(report: &'a mut Report, options: &'a LoadOptions) -> Self {
-        Self { report, options, path: String::new() }
+        Self { report, options, path: String::new(), secrets: Vec::new(), secrets_failed: false }
     }
 
     /// Runs `convert` in the field of that name.
@@ -106,6 +111,15 @@ impl<'a> Context<'a> {
         match self.options.unsupported {
             Unsupported::Refuse => self.error_at(field, format!("{message} (--unsupported=warn would go on: {lost})")),
             Unsupported::Warn => self.warning_at(field, format!("{message}: {lost}")),
+        }
+    }
+
+    /// The same about this value itself.
+    fn lost_here(&mut self, message: &str, lost: &str) {
+        let path = self.path.clone();
+        match self.options.unsupported {
+            Unsupported::Refuse => self.error(format!("{message} (--unsupported=warn would go on: {lost})")),
+            Unsupported::Warn => self.report.add(Severity::Warning, &path, format!("{message}: {lost}")),
         }
     }
 
@@ -161,18 +175,4 @@ impl<'a> Context<'a> {
 /// The name of the message in an `Any`.
 fn type_name(any: &Any) -> &str {
     any.type_url.rsplit('/').next().unwrap_or_default()
-}
-
-/// A transport socket must be the plain one.
-fn check_transport_socket(
-    context: &mut Context<'_>,
-    socket: Option<&crate::proto::envoy::config::core::v3::TransportSocket>,
-) {
-    use crate::proto::envoy::config::core::v3::transport_socket::ConfigType;
-    let Some(socket) = socket else { return };
-    let config = socket.config_type.as_ref().map(|ConfigType::TypedConfig(config)| config);
-    if config.map(type_name) != Some("envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer") {
-        context
-            .field("transport_socket", |context| context.unknown_extension("transport socket", &socket.name, config));
-    }
 }

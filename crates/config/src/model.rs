@@ -29,6 +29,7 @@ mod rewrite;
 mod route;
 mod runtime;
 mod stats;
+mod tls;
 mod upstream_socket;
 mod wasm;
 
@@ -85,6 +86,11 @@ pub use self::{
         RuntimeLayerKind, RuntimeUInt32, RuntimeValue,
     },
     stats::{HistogramBucketSettings, StatsConfig, StatsMatcher, StatsSink, StatsSinkKind},
+    tls::{
+        CertificateValidationContext, CommonTlsContext, DataSource, DownstreamTlsContext, OcspStaplePolicy, SanType,
+        SdsSource, Secret, SecretKind, SecretSource, SessionTicketKeys, SubjectAltNameMatcher, TlsCertificate,
+        TlsParameters, TlsVersion, UpstreamTlsContext, ValidationSource,
+    },
     upstream_socket::{TcpKeepalive, UpstreamSocket},
     wasm::{CodeSource, FailurePolicy, ReadCodeError, VmConfig, WasmPlugin},
 };

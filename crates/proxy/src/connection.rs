@@ -16,7 +16,6 @@ use bytes::BytesMut;
 use sandgate_filter::{ByteMeter, ConnectionInfo};
 use sandgate_http::WriteBuffer;
 use sandgate_http::h1::RequestDecoder;
-use tokio::net::TcpStream;
 
 use crate::active_stream::{ActiveStream, RequestStart};
 use crate::connection_id::next_connection_id;
@@ -24,6 +23,7 @@ use crate::hcm::Hcm;
 use crate::pool::CloseSide;
 use crate::socket::Socket;
 use crate::stats::milliseconds;
+use crate::transport::Transport;
 use crate::worker::{ConnectionSlot, Worker};
 use close::{Closing, Drain};
 use request::Message;
@@ -72,9 +72,9 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn new(worker: &Rc<Worker>, hcm: &Rc<Hcm>, stream: TcpStream, peer: SocketAddr) -> Self {
+    pub(crate) fn new(worker: &Rc<Worker>, hcm: &Rc<Hcm>, transport: Transport, peer: SocketAddr) -> Self {
         let now = Instant::now();
-        let socket = Socket::new(stream);
+        let socket = Socket::new(transport);
         let info = ConnectionInfo {
             id: next_connection_id(),
             remote_address: Some(peer),
@@ -150,7 +150,7 @@ impl Connection {
 
     /// Writes what waits for the client; whether that made room for more of a response that had to wait.
     fn flush(&mut self, cx: &mut Context<'_>) -> bool {
-        if self.output.is_empty() {
+        if self.output.is_empty() && !self.socket.holds_back() {
             return false;
         }
         let before = self.output.len();

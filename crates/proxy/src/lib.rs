@@ -30,6 +30,7 @@ mod server;
 mod socket;
 mod stats_sinks;
 mod terminal;
+mod transport;
 mod wasm_filter;
 mod worker;
 

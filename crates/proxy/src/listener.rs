@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 
 use crate::connection::Connection;
 use crate::hcm::Hcm;
+use crate::transport::Transport;
 use crate::worker::{Worker, guarded};
 
 /// How long an accept that fails for want of resources waits before it tries again.
@@ -132,7 +133,7 @@ pub(crate) async fn accept(listener: std::net::TcpListener, worker: Rc<Worker>, 
         match accepted {
             Ok((stream, peer)) => {
                 hcm.listener_stats.connections_accepted_per_socket_event().record(1);
-                let connection = Connection::new(&worker, &hcm, stream, peer);
+                let connection = Connection::new(&worker, &hcm, Transport::tcp(stream), peer);
                 tokio::task::spawn_local(guarded("connection", connection));
             }
             Err(error) if is_the_clients(&error) => {}

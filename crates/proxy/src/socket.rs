@@ -1,4 +1,4 @@
-//! A TCP connection that can be read, written and, while it is not read, watched.
+//! A connection that can be read, written and, while it is not read, watched.
 
 use std::cell::RefCell;
 use std::future::Future as _;
@@ -9,8 +9,9 @@ use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
 use sandgate_http::WriteBuffer;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, Interest};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+
+use crate::transport::{Tcp, Transport};
 
 /// What is asked of the system at once.
 const READ_SIZE: usize = 16 * 1024;
@@ -49,24 +50,33 @@ pub(crate) fn recycle(buffer: &mut BytesMut) {
     }
 }
 
-/// A connected, non-blocking TCP socket.
+/// A connection that is read and written in buffers: TCP, or TLS over it.
 #[derive(Debug)]
 pub(crate) struct Socket {
-    stream: TcpStream,
-    /// Bytes may wait although the readiness flag is off: it was cleared to be woken by a close.
-    flag_cleared: bool,
+    transport: Transport,
     large_reads: bool,
+    /// The transport holds encrypted bytes back that the system did not take.
+    unflushed: bool,
 }
 
 impl Socket {
-    pub(crate) fn new(stream: TcpStream) -> Self {
-        // Only a latency hint: a socket without it works.
-        let _ = stream.set_nodelay(true);
-        Self { stream, flag_cleared: false, large_reads: false }
+    pub(crate) fn new(transport: Transport) -> Self {
+        Self { transport, large_reads: false, unflushed: false }
+    }
+
+    #[allow(dead_code, reason = "asked of encrypted connections")]
+    pub(crate) fn transport(&self) -> &Transport {
+        &self.transport
+    }
+
+    /// The bytes themselves, for who reads them otherwise. What was read already is the caller's.
+    #[allow(dead_code, reason = "connections that turn out to speak HTTP/2")]
+    pub(crate) fn into_transport(self) -> Transport {
+        self.transport
     }
 
     pub(crate) fn local_addr(&self) -> Option<SocketAddr> {
-        self.stream.local_addr().ok()
+        self.transport.local_addr()
     }
 
     /// Reads once, appending to `buffer`.
@@ -74,39 +84,29 @@ impl Socket {
         if buffer.capacity() == 0 {
             *buffer = SHARED.take();
         }
-        if self.flag_cleared {
-            match self.read_untracked(buffer) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.flag_cleared = false,
-                other => return Poll::Ready(other),
+        let size = if self.large_reads { LARGE_READ_SIZE } else { READ_SIZE };
+        let tcp = match &mut self.transport {
+            Transport::Tcp(tcp) => tcp,
+            tls => {
+                buffer.reserve(size);
+                // There may be more in the next record, which nothing would wake us for.
+                return pin!(tls.read_buf(buffer)).poll(cx).map_ok(|count| match count {
+                    0 => ReadOutcome::Closed,
+                    count => ReadOutcome::More(count),
+                });
+            }
+        };
+        if tcp.is_flag_cleared() {
+            match read_untracked(tcp, buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => tcp.trust_flag(),
+                other => return Poll::Ready(other.map(|count| self.outcome(count, LARGE_READ_SIZE))),
             }
         }
-        let size = if self.large_reads { LARGE_READ_SIZE } else { READ_SIZE };
         buffer.reserve(size);
         let room = buffer.capacity() - buffer.len();
         // `read_buf` keeps nothing between polls: a new future each time is the same as one that is kept.
-        let read = pin!(self.stream.read_buf(buffer)).poll(cx);
+        let read = pin!(tcp.stream().read_buf(buffer)).poll(cx);
         read.map_ok(|count| self.outcome(count, room))
-    }
-
-    /// Reads without asking the readiness flag.
-    fn read_untracked(&mut self, buffer: &mut BytesMut) -> io::Result<ReadOutcome> {
-        let start = buffer.len();
-        buffer.resize(start + LARGE_READ_SIZE, 0);
-        let result = loop {
-            let room = buffer.get_mut(start..).unwrap_or_default();
-            match rustix::net::recv(&self.stream, room, rustix::net::RecvFlags::DONTWAIT) {
-                Err(rustix::io::Errno::INTR) => {}
-                other => break other,
-            }
-        };
-        let count = result.as_ref().map_or(0, |(count, _)| *count);
-        buffer.truncate(start + count);
-        result?;
-        let outcome = self.outcome(count, LARGE_READ_SIZE);
-        if outcome == ReadOutcome::Drained(count) {
-            self.flag_cleared = false;
-        }
-        Ok(outcome)
     }
 
     fn outcome(&mut self, count: usize, room: usize) -> ReadOutcome {
@@ -120,41 +120,64 @@ impl Socket {
 
     /// Ready once the peer has closed or reset the connection, without reading what it sent before.
     pub(crate) fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        loop {
-            match self.stream.poll_read_ready(cx) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(Err(_)) => return Poll::Ready(()),
-                Poll::Ready(Ok(())) => {}
-            }
-            if let Poll::Ready(Ok(ready)) = pin!(self.stream.ready(Interest::READABLE)).poll(cx)
-                && ready.is_read_closed()
-            {
-                return Poll::Ready(());
-            }
-            // There are only bytes. Readiness is edge-triggered: clear the flag without reading, so that the next
-            // event, which may be the close, wakes us.
-            let _ = self.stream.try_io(Interest::READABLE, || Err::<(), _>(io::ErrorKind::WouldBlock.into()));
-            self.flag_cleared = true;
-        }
+        self.transport.poll_closed(cx)
     }
 
-    /// Whether a connection that should be silent has bytes or was closed. `cx` is woken when that happens later.
-    pub(crate) fn poll_stirred(&self, cx: &mut Context<'_>) -> Poll<()> {
-        self.stream.poll_read_ready(cx).map(|_| ())
+    /// Whether a connection that should be silent has bytes or was closed; its bytes are lost then. `cx` is woken when that
+    /// happens later.
+    pub(crate) fn poll_stirred(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.transport.poll_stirred(cx)
+    }
+
+    /// Whether [`Self::poll_write`] has something to do although nothing is left in the buffer.
+    pub(crate) fn holds_back(&self) -> bool {
+        self.unflushed
     }
 
     /// Writes until `buffer` is empty. How many bytes went out is what is missing in it.
     pub(crate) fn poll_write(&mut self, cx: &mut Context<'_>, buffer: &mut WriteBuffer) -> Poll<io::Result<()>> {
-        while !buffer.is_empty() {
-            match pin!(self.stream.write_buf(buffer)).poll(cx) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                Poll::Ready(Ok(_)) => {}
+        match &mut self.transport {
+            Transport::Tcp(tcp) => write_all(tcp.stream(), cx, buffer),
+            tls => {
+                self.unflushed = true;
+                let written = match write_all(tls, cx, buffer) {
+                    Poll::Ready(Ok(())) => pin!(tls.flush()).poll(cx),
+                    other => other,
+                };
+                self.unflushed = written.is_pending();
+                written
             }
         }
-        Poll::Ready(Ok(()))
     }
+}
+
+/// Reads without asking the readiness flag.
+fn read_untracked(tcp: &mut Tcp, buffer: &mut BytesMut) -> io::Result<usize> {
+    let start = buffer.len();
+    buffer.resize(start + LARGE_READ_SIZE, 0);
+    let result = tcp.read_untracked(buffer.get_mut(start..).unwrap_or_default());
+    let count = result.as_ref().map_or(0, |count| *count);
+    buffer.truncate(start + count);
+    if result.is_ok() && count > 0 && count < LARGE_READ_SIZE {
+        tcp.trust_flag();
+    }
+    result
+}
+
+fn write_all<W: AsyncWrite + Unpin>(
+    stream: &mut W,
+    cx: &mut Context<'_>,
+    buffer: &mut WriteBuffer,
+) -> Poll<io::Result<()>> {
+    while !buffer.is_empty() {
+        match pin!(stream.write_buf(buffer)).poll(cx) {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+            Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+            Poll::Ready(Ok(_)) => {}
+        }
+    }
+    Poll::Ready(Ok(()))
 }
 
 #[cfg(test)]
@@ -164,6 +187,8 @@ mod tests {
     use std::future::poll_fn;
     use std::io::Write as _;
 
+    use tokio::net::TcpStream;
+
     use super::*;
 
     async fn pair() -> (std::net::TcpStream, Socket) {
@@ -171,7 +196,7 @@ mod tests {
         let peer = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (stream, _) = listener.accept().unwrap();
         stream.set_nonblocking(true).unwrap();
-        (peer, Socket::new(TcpStream::from_std(stream).unwrap()))
+        (peer, Socket::new(Transport::tcp(TcpStream::from_std(stream).unwrap())))
     }
 
     #[tokio::test]
@@ -204,7 +229,7 @@ mod tests {
             Poll::Ready(())
         })
         .await;
-        assert!(socket.flag_cleared);
+        assert!(socket.transport().socket().is_flag_cleared());
         let outcome = poll_fn(|cx| socket.poll_read(cx, &mut buffer)).await.unwrap();
         assert_eq!((outcome, &buffer[..]), (ReadOutcome::Drained(5), &b"first"[..]));
         peer.write_all(b" second").unwrap();

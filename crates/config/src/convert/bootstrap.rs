@@ -9,6 +9,7 @@ use prost::Message;
 
 use super::{
     Context, access_log, address, cluster::cluster, listener::listener, runtime::layered_runtime, stats::stats_sink,
+    tls,
 };
 use crate::{
     diagnostics::Severity,
@@ -32,6 +33,9 @@ pub(crate) fn bootstrap(context: &mut Context<'_>, bootstrap: proto::Bootstrap) 
     } = bootstrap;
     let resources = static_resources.unwrap_or_default();
     let (clusters, listeners) = context.field("static_resources", |context| {
+        let count = resources.secrets.len();
+        context.secrets = tls::static_secrets(context, resources.secrets);
+        context.secrets_failed = context.secrets.len() < count;
         let clusters = context.list("clusters", resources.clusters, cluster);
         check_clusters(context, &clusters);
         let names: HashSet<String> = clusters.iter().map(|cluster| cluster.name.clone()).collect();

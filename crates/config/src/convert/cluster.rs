@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    Context, address::endpoint_address, check_transport_socket, circuit_breakers::circuit_breakers, health_check,
-    http2::http2, load_balancing::load_balancing, metadata::lb_metadata, outlier_detection::outlier_detection,
-    protocol, type_name, upstream_socket::upstream_socket,
+    Context, address::endpoint_address, circuit_breakers::circuit_breakers, health_check, http2::http2,
+    load_balancing::load_balancing, metadata::lb_metadata, outlier_detection::outlier_detection, protocol, tls,
+    type_name, upstream_socket::upstream_socket,
 };
 use crate::{
     model::{
@@ -34,7 +34,10 @@ const UPSTREAM_CODEC: &str = "envoy.extensions.filters.http.upstream_codec.v3.Up
 
 /// Converts a cluster.
 pub(super) fn cluster(context: &mut Context<'_>, mut message: proto::Cluster) -> Option<Cluster> {
-    check_transport_socket(context, message.transport_socket.as_ref());
+    let tls = tls::upstream_socket(context, message.transport_socket.as_ref());
+    if tls.is_some() {
+        context.error_at("transport_socket", "TLS to endpoints is not implemented");
+    }
     let http = http_options(context, &mut message);
     let discovery = discovery(context, &message);
     let load_balancing = load_balancing(context, &message, discovery.as_ref());
@@ -78,6 +81,7 @@ pub(super) fn cluster(context: &mut Context<'_>, mut message: proto::Cluster) ->
         ignore_new_hosts_until_first_hc: common_lb.ignore_new_hosts_until_first_hc,
         outlier_detection,
         http: http?,
+        tls: tls.map(Arc::new),
         metadata: message.metadata.map(Into::into),
         origin: context.origin(),
     })

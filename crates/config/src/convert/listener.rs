@@ -1,8 +1,8 @@
 //! Listeners.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
-use super::{Context, address, check_transport_socket, http_connection_manager::http_connection_manager, type_name};
+use super::{Context, address, http_connection_manager::http_connection_manager, tls, type_name};
 use crate::{
     model::{DrainType, FilterChain, Listener, TrafficDirection},
     proto::envoy::config::{
@@ -74,7 +74,12 @@ fn filter_chain(
     message: proto::FilterChain,
     clusters: &HashSet<String>,
 ) -> Option<FilterChain> {
-    check_transport_socket(context, message.transport_socket.as_ref());
+    let tls = tls::downstream_socket(context, message.transport_socket.as_ref());
+    if tls.is_some() {
+        context.error_at("transport_socket", "TLS is not implemented");
+    }
+    let connect_timeout =
+        context.limit("transport_socket_connect_timeout", message.transport_socket_connect_timeout, None);
     let count = message.filters.len();
     let mut index = 0;
     let mut filters = context.list("filters", message.filters, |context, filter| {
@@ -93,7 +98,13 @@ fn filter_chain(
             let message = context.unpack(config)?;
             http_connection_manager(context, message, clusters)
         })?;
-        Some(FilterChain { name: message.name.clone(), filter_name: filter.name, http_connection_manager })
+        Some(FilterChain {
+            name: message.name.clone(),
+            tls: tls.clone().map(Arc::new),
+            transport_socket_connect_timeout: connect_timeout,
+            filter_name: filter.name,
+            http_connection_manager,
+        })
     });
     if count == 0 && !context.report.is_broken(&context.path) {
         context.error("a filter chain without filters would serve nothing");

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::{
     CircuitBreakers, EndpointHealthCheck, HealthCheck, Http1Options, Http2Options, LoadBalancing, Origin,
-    OutlierDetection, UpstreamSocket,
+    OutlierDetection, UpstreamSocket, UpstreamTlsContext,
 };
 
 /// Envoy's `envoy.config.cluster.v3.Cluster`.
@@ -41,6 +41,8 @@ pub struct Cluster {
     pub outlier_detection: Option<OutlierDetection>,
     /// How HTTP is spoken to the endpoints.
     pub http: UpstreamHttpOptions,
+    /// How connections to the endpoints are secured; `None`: not at all.
+    pub tls: Option<Arc<UpstreamTlsContext>>,
     /// `envoy.config.core.v3.Metadata`, serialized; `None` if not set. The property `cluster_metadata`.
     pub metadata: Option<Bytes>,
     /// Where it stands.
@@ -230,6 +232,7 @@ impl Cluster {
             ignore_new_hosts_until_first_hc: false,
             outlier_detection: None,
             http: UpstreamHttpOptions::default(),
+            tls: None,
             metadata: None,
             origin: Origin::default(),
         }

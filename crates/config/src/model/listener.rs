@@ -1,10 +1,12 @@
 //! Listeners and their filter chains.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{HttpConnectionManager, Origin};
+use super::{DownstreamTlsContext, HttpConnectionManager, Origin};
 
 /// Envoy's `envoy.config.listener.v3.Listener`, bound to a TCP address.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,6 +44,10 @@ pub struct Listener {
 pub struct FilterChain {
     /// May be empty.
     pub name: String,
+    /// How connections are secured; `None`: not at all.
+    pub tls: Option<Arc<DownstreamTlsContext>>,
+    /// How long a handshake may take; `None` is for ever.
+    pub transport_socket_connect_timeout: Option<Duration>,
     /// The name given to the connection manager's network filter.
     pub filter_name: String,
     /// Its only network filter.

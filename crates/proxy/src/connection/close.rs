@@ -83,7 +83,7 @@ impl Connection {
     pub(super) fn step_closing(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
         let _ = self.flush(cx);
         let gone = self.remote_closed || self.socket.poll_closed(cx).is_ready();
-        let written = self.output.is_empty();
+        let written = self.output.is_empty() && !self.socket.holds_back();
         let idle = self.alarm.idle_deadline(now, self.hcm.config.stream_idle_timeout, written);
         let Some(closing) = &mut self.closing else { return false };
         if gone {

@@ -17,6 +17,7 @@ use crate::cluster::{HostStats, ResourceGuard, WorkerCluster};
 use crate::connection_id::next_connection_id;
 use crate::socket::Socket;
 use crate::stats::{ClusterStats, milliseconds};
+use crate::transport::Transport;
 
 /// Who ended a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,7 +114,7 @@ impl UpstreamConnection {
             id: next_connection_id(),
             local_address: stream.local_addr().ok(),
             remote_address: stream.peer_addr().ok(),
-            socket: Socket::new(stream),
+            socket: Socket::new(Transport::tcp(stream)),
             decoder: ResponseDecoder::new(count.cluster.response_options.clone()),
             input: BytesMut::new(),
             output: WriteBuffer::new(),
@@ -176,7 +177,7 @@ impl UpstreamConnection {
     }
 
     /// Ready if the connection, which should be silent, has bytes or was closed.
-    pub(crate) fn poll_stirred(&self, cx: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn poll_stirred(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.socket.poll_stirred(cx)
     }
 

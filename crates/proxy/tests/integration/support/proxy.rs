@@ -84,7 +84,13 @@ impl Proxy {
 }
 
 pub(crate) fn bootstrap(hcm: HttpConnectionManager, clusters: Vec<Cluster>) -> Bootstrap {
-    let chain = FilterChain { name: String::new(), filter_name: "hcm".into(), http_connection_manager: hcm };
+    let chain = FilterChain {
+        name: String::new(),
+        tls: None,
+        transport_socket_connect_timeout: None,
+        filter_name: "hcm".into(),
+        http_connection_manager: hcm,
+    };
     Bootstrap {
         admin: Some(Admin {
             address: ([127, 0, 0, 1], 0).into(),

@@ -1,0 +1,306 @@
+//! The bytes of a connection: plain TCP, or TLS over it.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use rustls::ConnectionCommon;
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::{client, server};
+
+/// A connected TCP socket that can be watched for its end while bytes wait in it.
+#[derive(Debug)]
+pub(crate) struct Tcp {
+    stream: TcpStream,
+    /// Bytes may wait although the readiness flag is off: it was cleared to be woken by a close.
+    flag_cleared: bool,
+}
+
+/// A connection's bytes in both directions.
+#[derive(Debug)]
+pub(crate) enum Transport {
+    /// As they are.
+    Tcp(Tcp),
+    /// Encrypted; we are the server.
+    #[allow(dead_code, reason = "made by the handshake")]
+    TlsServer(Box<server::TlsStream<Tcp>>),
+    /// Encrypted; we are the client.
+    #[allow(dead_code, reason = "made by the handshake")]
+    TlsClient(Box<client::TlsStream<Tcp>>),
+}
+
+// === impl Tcp ===
+
+impl Tcp {
+    pub(crate) fn new(stream: TcpStream) -> Self {
+        // Only a latency hint: a socket without it works.
+        let _ = stream.set_nodelay(true);
+        Self { stream, flag_cleared: false }
+    }
+
+    /// The socket, to be read with the readiness flag; only while it is not [cleared](Self::is_flag_cleared).
+    pub(crate) fn stream(&mut self) -> &mut TcpStream {
+        &mut self.stream
+    }
+
+    pub(crate) fn local_addr(&self) -> Option<SocketAddr> {
+        self.stream.local_addr().ok()
+    }
+
+    pub(crate) fn peer_addr(&self) -> Option<SocketAddr> {
+        self.stream.peer_addr().ok()
+    }
+
+    /// Whether bytes may wait although the readiness flag is off: [`Self::read_untracked`] finds them.
+    pub(crate) fn is_flag_cleared(&self) -> bool {
+        self.flag_cleared
+    }
+
+    /// What is readable is known to the readiness flag again.
+    pub(crate) fn trust_flag(&mut self) {
+        self.flag_cleared = false;
+    }
+
+    /// Reads without asking the readiness flag.
+    pub(crate) fn read_untracked(&self, room: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match rustix::net::recv(&self.stream, &mut *room, rustix::net::RecvFlags::DONTWAIT) {
+                Err(rustix::io::Errno::INTR) => {}
+                other => return Ok(other?.0),
+            }
+        }
+    }
+
+    /// Ready once the peer has closed or reset the connection, without reading what it sent before.
+    pub(crate) fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            match self.stream.poll_read_ready(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Err(_)) => return Poll::Ready(()),
+                Poll::Ready(Ok(())) => {}
+            }
+            let mut ready = std::pin::pin!(self.stream.ready(Interest::READABLE));
+            if let Poll::Ready(Ok(ready)) = ready.as_mut().poll(cx)
+                && ready.is_read_closed()
+            {
+                return Poll::Ready(());
+            }
+            // There are only bytes. Readiness is edge-triggered: clear the flag without reading, so that the next
+            // event, which may be the close, wakes us.
+            let _ = self.stream.try_io(Interest::READABLE, || Err::<(), _>(io::ErrorKind::WouldBlock.into()));
+            self.flag_cleared = true;
+        }
+    }
+}
+
+impl AsyncRead for Tcp {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if this.flag_cleared {
+            let room = buf.initialize_unfilled();
+            let size = room.len();
+            match this.read_untracked(room) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => this.flag_cleared = false,
+                Err(error) => return Poll::Ready(Err(error)),
+                Ok(count) => {
+                    buf.advance(count);
+                    // What did not fill the room was all there was.
+                    this.flag_cleared = count == size;
+                    return Poll::Ready(Ok(()));
+                }
+            }
+        }
+        Pin::new(&mut this.stream).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Tcp {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().stream).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().stream).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+    }
+}
+
+// === impl Transport ===
+
+impl Transport {
+    /// A connection without TLS.
+    pub(crate) fn tcp(stream: TcpStream) -> Self {
+        Self::Tcp(Tcp::new(stream))
+    }
+
+    /// The socket underneath.
+    pub(crate) fn socket(&self) -> &Tcp {
+        match self {
+            Self::Tcp(tcp) => tcp,
+            Self::TlsServer(stream) => stream.get_ref().0,
+            Self::TlsClient(stream) => stream.get_ref().0,
+        }
+    }
+
+    fn socket_mut(&mut self) -> &mut Tcp {
+        match self {
+            Self::Tcp(tcp) => tcp,
+            Self::TlsServer(stream) => stream.get_mut().0,
+            Self::TlsClient(stream) => stream.get_mut().0,
+        }
+    }
+
+    pub(crate) fn local_addr(&self) -> Option<SocketAddr> {
+        self.socket().local_addr()
+    }
+
+    #[allow(dead_code, reason = "the upstream side asks it of the socket it has connected")]
+    pub(crate) fn peer_addr(&self) -> Option<SocketAddr> {
+        self.socket().peer_addr()
+    }
+
+    #[allow(dead_code, reason = "asked of encrypted connections")]
+    pub(crate) fn is_tls(&self) -> bool {
+        !matches!(self, Self::Tcp(_))
+    }
+
+    /// The protocol that both sides have agreed on by ALPN.
+    #[allow(dead_code, reason = "asked of encrypted connections")]
+    pub(crate) fn alpn_protocol(&self) -> Option<&[u8]> {
+        match self {
+            Self::Tcp(_) => None,
+            Self::TlsServer(stream) => stream.get_ref().1.alpn_protocol(),
+            Self::TlsClient(stream) => stream.get_ref().1.alpn_protocol(),
+        }
+    }
+
+    /// Ready once the peer has closed or reset the connection, without reading what it sent before. With TLS, too, it is the
+    /// end of the TCP connection that counts: the alert before it would have to be read.
+    pub(crate) fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.socket_mut().poll_closed(cx)
+    }
+
+    /// Whether a connection that should be silent has bytes or was closed; its bytes are lost then. `cx` is woken when that
+    /// happens later. With TLS, what is of the protocol alone (session tickets come late) is taken in and is no stir.
+    pub(crate) fn poll_stirred(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let Self::Tcp(tcp) = self {
+            return tcp.stream.poll_read_ready(cx).map(|_| ());
+        }
+        let mut byte = [0];
+        Pin::new(self).poll_read(cx, &mut ReadBuf::new(&mut byte)).map(|_| ())
+    }
+}
+
+impl Drop for Transport {
+    /// Tells the peer of a TLS connection that no more comes (`close_notify`), if that can be had without waiting.
+    fn drop(&mut self) {
+        fn goodbye<D>(tcp: &TcpStream, session: &mut ConnectionCommon<D>) {
+            if session.is_handshaking() {
+                return;
+            }
+            session.send_close_notify();
+            while session.wants_write() {
+                if session.write_tls(&mut TryWrite(tcp)).map_or(true, |count| count == 0) {
+                    return;
+                }
+            }
+        }
+        match self {
+            Self::Tcp(_) => {}
+            Self::TlsServer(stream) => {
+                let (tcp, session) = stream.get_mut();
+                goodbye(&tcp.stream, session);
+            }
+            Self::TlsClient(stream) => {
+                let (tcp, session) = stream.get_mut();
+                goodbye(&tcp.stream, session);
+            }
+        }
+    }
+}
+
+/// Writes what goes out at once.
+struct TryWrite<'a>(&'a TcpStream);
+
+impl io::Write for TryWrite<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.try_write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Calls a method of whichever stream it is.
+macro_rules! delegate {
+    ($self:ident, $stream:ident => $call:expr) => {
+        match $self.get_mut() {
+            Transport::Tcp(stream) => {
+                let $stream = Pin::new(stream);
+                $call
+            }
+            Transport::TlsServer(stream) => {
+                let $stream = Pin::new(&mut **stream);
+                $call
+            }
+            Transport::TlsClient(stream) => {
+                let $stream = Pin::new(&mut **stream);
+                $call
+            }
+        }
+    };
+}
+
+impl AsyncRead for Transport {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        delegate!(self, stream => stream.poll_read(cx, buf))
+    }
+}
+
+impl AsyncWrite for Transport {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        delegate!(self, stream => stream.poll_write(cx, buf))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        delegate!(self, stream => stream.poll_write_vectored(cx, bufs))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            Self::Tcp(stream) => stream.is_write_vectored(),
+            Self::TlsServer(stream) => stream.is_write_vectored(),
+            Self::TlsClient(stream) => stream.is_write_vectored(),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        delegate!(self, stream => stream.poll_flush(cx))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        delegate!(self, stream => stream.poll_shutdown(cx))
+    }
+}
