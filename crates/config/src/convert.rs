@@ -43,6 +43,7 @@ mod source;
 mod stats;
 mod substitution_format;
 mod tls;
+mod upgrade;
 mod upstream_socket;
 mod wasm;
 

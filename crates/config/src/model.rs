@@ -30,6 +30,7 @@ mod route;
 mod runtime;
 mod stats;
 mod tls;
+mod upgrade;
 mod upstream_socket;
 mod wasm;
 
@@ -91,6 +92,7 @@ pub use self::{
         SdsSource, Secret, SecretKind, SecretSource, SessionTicketKeys, SubjectAltNameMatcher, TlsCertificate,
         TlsParameters, TlsVersion, UpstreamTlsContext, ValidationSource,
     },
+    upgrade::{ConnectConfig, RouteUpgrade, UpgradeConfig},
     upstream_socket::{TcpKeepalive, UpstreamSocket},
     wasm::{CodeSource, FailurePolicy, ReadCodeError, VmConfig, WasmPlugin},
 };

@@ -24,6 +24,7 @@ mod status_line;
 mod target;
 
 pub use body_encoder::BodyEncoder;
+pub use connection::is_upgrade;
 pub use encode_error::EncodeError;
 pub use encoder::{RequestEncodeOptions, ResponseEncodeOptions, encode_continue, encode_request, encode_response};
 pub use error::{DecodeError, DecodeErrorKind};

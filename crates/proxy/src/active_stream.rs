@@ -15,6 +15,7 @@ use sandgate_filter::{
     ByteMeter, ConnectionInfo, EncodeEvent, FilterManager, LocalReplyRewriter, Stream, StreamOptions, response_flag,
 };
 use sandgate_formatter::AccessLogType;
+use sandgate_http::h1::is_upgrade;
 use sandgate_http::{BodyBuffer, Direction, HeaderMap, LocalReply};
 
 use crate::hcm::Hcm;
@@ -23,6 +24,7 @@ use crate::response_headers;
 use crate::route_table::{Chance, RouteEntry};
 use crate::router::RouterEvent;
 use crate::terminal::Terminal;
+use crate::upgrade::{Upgrade, is_connect};
 use crate::worker::Worker;
 
 pub(crate) use timers::{StreamTimeout, StreamTimers};
@@ -41,7 +43,7 @@ pub(crate) struct RequestKind {
     pub(crate) protocol: &'static str,
     /// No body and no trailers follow.
     pub(crate) end_stream: bool,
-    /// It asks for another protocol.
+    /// It asks for another protocol, or is CONNECT.
     pub(crate) upgrade: bool,
     /// Bytes that have come.
     pub(crate) bytes: ByteMeter,
@@ -77,6 +79,8 @@ pub(crate) struct ActiveStream {
     /// When the access logs want their next entry.
     log_at: Option<Instant>,
     ends_connection: bool,
+    /// Whether it gets the protocol that it asks for; `None` if it asks for none.
+    upgraded: Option<bool>,
 }
 
 // === impl RequestStart ===
@@ -115,7 +119,7 @@ impl ActiveStream {
                 local_port: connection.local_address.map(|address| address.port()),
                 user_agent: hcm.user_agent.as_deref(),
                 tls: connection.tls.as_deref(),
-                upgrade: kind.upgrade,
+                upgrade: kind.upgrade && is_upgrade(&headers),
             };
             match request_headers::mutate(&mut headers, &context) {
                 Ok(client) if client != connection.remote_address => {
@@ -130,7 +134,8 @@ impl ActiveStream {
             }
         }
         let timers = StreamTimers::new(&hcm.config, start.instant, now);
-        let mut this = Self::build(worker, hcm, &connection, start, (kind.protocol, Some(headers)), timers);
+        let mut this =
+            Self::build(worker, hcm, &connection, start, (kind.protocol, Some(headers), kind.upgrade), timers);
         {
             let mut info = this.stream.info_mut();
             info.headers_rx = Some(now);
@@ -140,17 +145,23 @@ impl ActiveStream {
         if let Some(reply) = refusal {
             // Envoy answers no other request of a client that sends no host or a path without sense.
             this.ends_connection = matches!(reply.status, 400);
+            this.upgraded = None;
             this.manager.local_reply(reply);
             return this;
         }
         this.note_route();
-        if kind.upgrade {
-            hcm.stats.downstream_rq_ws_on_non_ws_route().inc();
-            this.manager.local_reply(reply(403, "", "upgrade_failed"));
-            return this;
+        if this.upgraded == Some(true) {
+            hcm.stats.downstream_cx_upgrades_total().inc();
+            hcm.stats.downstream_cx_upgrades_active().inc();
+            this.terminal.allow_upgrade();
         }
         if hcm.access_logs.on_new_request() {
             hcm.access_logs.log(&this.stream, AccessLogType::DownstreamStart, now);
+        }
+        if this.upgraded == Some(false) && this.route.is_some() {
+            hcm.stats.downstream_rq_ws_on_non_ws_route().inc();
+            this.manager.local_reply(reply(403, "", "upgrade_failed"));
+            return this;
         }
         this.manager.decode_headers(kind.end_stream);
         this
@@ -165,7 +176,7 @@ impl ActiveStream {
         now: Instant,
     ) -> Self {
         let timers = StreamTimers::new(&hcm.config, start.instant, now);
-        Self::build(worker, hcm, connection, start, ("HTTP/1.1", None), timers)
+        Self::build(worker, hcm, connection, start, ("HTTP/1.1", None, false), timers)
     }
 
     fn build(
@@ -173,7 +184,7 @@ impl ActiveStream {
         hcm: &Rc<Hcm>,
         connection: &Rc<ConnectionInfo>,
         start: RequestStart,
-        (protocol, headers): (&'static str, Option<HeaderMap>),
+        (protocol, headers, asks_upgrade): (&'static str, Option<HeaderMap>, bool),
         timers: StreamTimers,
     ) -> Self {
         let options = StreamOptions {
@@ -188,13 +199,17 @@ impl ActiveStream {
         }
         let random = fastrand::u64(..);
         let mut route = None;
+        let mut upgrade = Upgrade::NotAsked;
         if let Some(headers) = headers {
             // The route comes before the filters: it may say which of them there are.
             let chance = Chance { random, runtime: &worker.runtime };
             route = hcm.routes.find(&headers, &stream, chance);
+            if asks_upgrade {
+                upgrade = Upgrade::decide(&hcm.upgrades, &headers, route.as_deref());
+            }
             stream.set_headers(Direction::Request, headers);
         }
-        let manager = FilterManager::new(Rc::clone(&stream), hcm.make_filters(route.as_deref()));
+        let manager = FilterManager::new(Rc::clone(&stream), hcm.make_filters(route.as_deref(), upgrade));
         let terminal = Terminal::new(worker, hcm, &stream);
         Self {
             worker: Rc::clone(worker),
@@ -208,12 +223,29 @@ impl ActiveStream {
             request_complete: false,
             log_at: hcm.access_logs.interval().map(|interval| start.instant + interval),
             ends_connection: false,
+            upgraded: match upgrade {
+                Upgrade::NotAsked => None,
+                Upgrade::Accepted(_) => Some(true),
+                Upgrade::Rejected => Some(false),
+            },
         }
     }
 
     /// Whether the connection takes no other request.
     pub(crate) fn ends_connection(&self) -> bool {
         self.ends_connection
+    }
+
+    /// Whether the request was granted another protocol, should the host agree.
+    pub(crate) fn is_upgraded(&self) -> bool {
+        self.upgraded == Some(true)
+    }
+
+    /// Whether what follows the response's headers is not HTTP any more.
+    pub(crate) fn switches_protocol(&self) -> bool {
+        let (Some(true), Some(response)) = (self.upgraded, self.response_headers()) else { return false };
+        let connected = || self.stream.headers(Direction::Request).is_some_and(|headers| is_connect(&headers));
+        is_upgrade(&response) || self.response_code() == Some(200) && connected()
     }
 
     /// Whether the client has sent all of the request.
@@ -364,6 +396,10 @@ impl ActiveStream {
             EncodeEvent::Headers { end_stream } => {
                 self.finish_headers();
                 self.stream.info_mut().first_downstream_tx = Some(now);
+                if self.upgraded.is_some() && self.switches_protocol() {
+                    // The request, as such, has come.
+                    self.timers.request_complete();
+                }
                 ResponseEvent::Headers { end_stream }
             }
             EncodeEvent::Data { data, end_stream } => ResponseEvent::Data(data, end_stream),
@@ -382,7 +418,9 @@ impl ActiveStream {
         let wanted = config.always_set_request_id_in_response;
         let request_id = request.as_ref().filter(|_| wanted).and_then(|headers| headers.get(b"x-request-id"));
         if let Some(mut headers) = self.stream.headers_mut(Direction::Response) {
-            response_headers::mutate(&mut headers, config, request_id, &self.worker.date, SystemTime::now());
+            let upgrade = self.upgraded == Some(true) && request.as_deref().is_some_and(is_upgrade);
+            let from = (&self.worker.date, SystemTime::now());
+            response_headers::mutate(&mut headers, config, request_id, from, upgrade);
         }
         let info = self.stream.info();
         self.hcm.count_response(info.response_code.unwrap_or_default());
@@ -430,10 +468,14 @@ impl ActiveStream {
         if self.manager.encode_complete() {
             self.stream.info_mut().last_downstream_tx = Some(now);
         }
+        self.terminal.note_bytes();
         self.manager.log(now);
         self.hcm.access_logs.log(&self.stream, AccessLogType::DownstreamEnd, now);
         self.manager.destroy();
         self.terminal.abort();
+        if self.upgraded.take() == Some(true) {
+            self.hcm.stats.downstream_cx_upgrades_active().dec();
+        }
     }
 }
 

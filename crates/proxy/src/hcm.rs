@@ -15,6 +15,7 @@ use crate::route_table::{RouteEntry, RouteTable};
 use crate::stats::{
     Http1CodecStats, Http2CodecStats, HttpListenerStats, HttpStats, ListenerStats, RouterStats, ThreadListenerStats,
 };
+use crate::upgrade::{Upgrade, UpgradeChain};
 
 /// Makes one filter for each stream.
 pub(crate) type FilterFactory = Box<dyn Fn() -> Box<dyn HttpFilter>>;
@@ -50,6 +51,8 @@ pub(crate) struct Hcm {
     pub(crate) local_replies: Option<Rc<LocalReplies>>,
     /// In the order of the request; the terminal is not among them.
     pub(crate) filters: Vec<FilterEntry>,
+    /// What is said of requests for other protocols.
+    pub(crate) upgrades: Vec<UpgradeChain>,
     pub(crate) terminal: TerminalFactory,
     pub(crate) request_options: RequestOptions,
     /// What requests are told of this node, if they are.
@@ -86,13 +89,21 @@ pub(crate) fn request_options(config: &model::HttpConnectionManager) -> RequestO
 
 impl Hcm {
     /// The filters of a request with that route.
-    pub(crate) fn make_filters(&self, route: Option<&RouteEntry>) -> impl Iterator<Item = Box<dyn HttpFilter>> {
+    pub(crate) fn make_filters<'a>(
+        &'a self,
+        route: Option<&'a RouteEntry>,
+        upgrade: Upgrade<'a>,
+    ) -> impl Iterator<Item = Box<dyn HttpFilter>> + use<'a> {
+        let filters = match upgrade {
+            Upgrade::Accepted(Some(filters)) => filters,
+            _ => &self.filters,
+        };
         let route = route.filter(|route| route.has_filter_configs());
         let runs = move |filter: &&FilterEntry| {
             let said = route.and_then(|route| route.filter_disabled(&filter.name));
             !said.unwrap_or(filter.disabled)
         };
-        self.filters.iter().filter(runs).map(|filter| (filter.make)())
+        filters.iter().filter(runs).map(|filter| (filter.make)())
     }
 
     /// Counts a response (also a 1xx) by its code.

@@ -31,6 +31,7 @@ mod socket;
 mod stats_sinks;
 mod terminal;
 mod transport;
+mod upgrade;
 mod wasm_filter;
 mod worker;
 

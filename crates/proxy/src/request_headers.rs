@@ -175,12 +175,7 @@ impl Present {
 }
 
 fn remove_hop_by_hop(headers: &mut HeaderMap, upgrade: bool) {
-    if upgrade {
-        // Without its `transfer-encoding` an upgrade request without a length would seem to have no body rule at all.
-        if !headers.contains(b"transfer-encoding") && !headers.contains(b"content-length") {
-            headers.set(b"content-length", b"0");
-        }
-    } else {
+    if !upgrade {
         headers.remove(b"connection");
         headers.remove(b"upgrade");
     }

@@ -5,17 +5,18 @@ use std::time::SystemTime;
 
 use sandgate_config::model::{HttpConnectionManager, ServerHeaderTransformation};
 use sandgate_http::HeaderMap;
+use sandgate_http::h1::is_upgrade;
 
 use crate::date::DateCache;
 use crate::request_headers::append_via;
 
-/// Changes `headers` as Envoy does; a `keep-alive` that filters have added stays. `request_id` is the request's, to be shown in the response if asked for.
+/// Changes `headers` as Envoy does; `upgrade` is whether the request asked for another protocol. a `keep-alive` that filters have added stays. `request_id` is the request's, to be shown in the response if asked for.
 pub(crate) fn mutate(
     headers: &mut HeaderMap,
     config: &HttpConnectionManager,
     request_id: Option<&[u8]>,
-    date: &DateCache,
-    now: SystemTime,
+    (date, now): (&DateCache, SystemTime),
+    upgrade: bool,
 ) {
     let mut has_date = false;
     let mut has_server = false;
@@ -39,9 +40,17 @@ pub(crate) fn mutate(
         _ => {}
     }
     if hop_by_hop {
-        for name in [&b"connection"[..], b"upgrade", b"transfer-encoding", b"proxy-connection"] {
-            headers.remove(name);
+        if upgrade && is_upgrade(headers) {
+            let unsaid = !headers.contains(b"transfer-encoding") && !headers.contains(b"content-length");
+            if unsaid && !headers.get(b":status").is_some_and(|status| status.starts_with(b"1")) {
+                headers.set(b"content-length", b"0");
+            }
+        } else {
+            headers.remove(b"connection");
+            headers.remove(b"upgrade");
         }
+        headers.remove(b"transfer-encoding");
+        headers.remove(b"proxy-connection");
     }
     if let Some(id) = request_id {
         headers.set(b"x-request-id", id);
@@ -65,7 +74,7 @@ mod tests {
         for (name, value) in lines {
             headers.append(name.as_bytes(), value.as_bytes());
         }
-        mutate(&mut headers, &config, None, &DateCache::default(), UNIX_EPOCH);
+        mutate(&mut headers, &config, None, (&DateCache::default(), UNIX_EPOCH), false);
         let line = |(n, v): (&[u8], &[u8])| format!("{}: {}", String::from_utf8_lossy(n), String::from_utf8_lossy(v));
         headers.iter().map(line).collect()
     }

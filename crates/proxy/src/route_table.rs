@@ -141,7 +141,7 @@ impl RouteTable {
         if host.wants_tls(headers, protocol) {
             return Some(Rc::clone(&host.tls_redirect));
         }
-        let input = RouteInput::new(headers, stream, self.ignore_path_parameters, chance)?;
+        let input = RouteInput::new(headers, stream, self.ignore_path_parameters, chance);
         let (_, choice) = host.routes.iter().find(|(matcher, _)| matcher.matches(&input))?;
         choice.choose(headers, chance)
     }

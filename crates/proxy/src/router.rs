@@ -14,6 +14,7 @@ mod reset;
 mod retry;
 mod strict;
 mod timeouts;
+mod tunnel;
 mod upstream_request;
 
 use std::rc::Rc;
@@ -38,6 +39,7 @@ use mirror::Mirror;
 use replay::Replay;
 use retry::Retry;
 use timeouts::Timeouts;
+use tunnel::Tunnel;
 
 /// What the router has for the filter manager.
 #[derive(Debug)]
@@ -87,6 +89,10 @@ pub(crate) struct Router {
     hedging: bool,
     /// A timeout is answered with 204.
     alt_response: bool,
+    /// The request may become something else than HTTP.
+    may_tunnel: bool,
+    /// What it becomes.
+    tunnel: Tunnel,
     proxy_100_continue: bool,
     suppress_envoy_headers: bool,
     /// What the gRPC response under way is worth, its trailers will say.
@@ -128,6 +134,8 @@ impl Router {
             attempts: 0,
             hedging: false,
             alt_response: false,
+            may_tunnel: false,
+            tunnel: Tunnel::No,
             proxy_100_continue: hcm.config.proxy_100_continue,
             suppress_envoy_headers: suppress,
             grpc_pending: false,
@@ -136,6 +144,11 @@ impl Router {
             headers_sent: false,
             done: false,
         }
+    }
+
+    /// The request may become something else than HTTP.
+    pub(crate) fn allow_upgrade(&mut self) {
+        self.may_tunnel = true;
     }
 
     /// Whether it can take more of the request.
@@ -245,7 +258,13 @@ impl Router {
         self.answer = None;
     }
 
+    /// Tells the stream's info of bytes that no event has told of.
+    pub(crate) fn note_bytes(&mut self) {
+        self.upstreams.iter_mut().for_each(UpstreamRequest::note_bytes);
+    }
+
     fn finish(&mut self) {
+        self.note_bytes();
         self.done = true;
         self.deadline = None;
         (self.retry, self.replay) = (None, None);

@@ -46,6 +46,13 @@ impl Terminal {
         }
     }
 
+    /// The request gets the protocol that it asks for, should the host agree.
+    pub(crate) fn allow_upgrade(&mut self) {
+        if let Self::Router(router) = self {
+            router.allow_upgrade();
+        }
+    }
+
     pub(crate) fn can_take(&self) -> bool {
         match self {
             Self::Router(router) => router.can_take(),
@@ -85,6 +92,13 @@ impl Terminal {
         match self {
             Self::Router(router) => router.take_answer(),
             Self::Admin(_) => None,
+        }
+    }
+
+    /// The stream is over: what is not told of it yet.
+    pub(crate) fn note_bytes(&mut self) {
+        if let Self::Router(router) = self {
+            router.note_bytes();
         }
     }
 

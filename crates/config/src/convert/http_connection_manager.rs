@@ -4,7 +4,7 @@ use std::{collections::HashSet, time::Duration};
 
 use super::{
     Context, access_log, http_filters::http_filters, http2, local_reply, protocol, request_options,
-    route::route_configuration, type_name,
+    route::route_configuration, type_name, upgrade,
 };
 use crate::{
     model::{AccessLogOptions, CodecType, HttpConnectionManager, ServerHeaderTransformation},
@@ -61,13 +61,15 @@ pub(super) fn http_connection_manager(
     let early = context.list("early_header_mutation_extensions", early, request_options::early_header_mutation);
     let http2 = message.http2_protocol_options.take().unwrap_or_default();
     let http2 = context.field("http2_protocol_options", |context| http2::http2(context, http2));
-    let http_filters = http_filters(context, message.http_filters);
+    let http_filters = http_filters(context, "http_filters", message.http_filters);
+    let upgrades = upgrade::of_connection_manager(context, message.upgrade_configs, &http_filters);
     let route_config = context.required("route_config", message.route_specifier)?;
     let RouteSpecifier::RouteConfig(route_config) = route_config;
     let route_config = context.field("route_config", |context| route_configuration(context, route_config, clusters));
     let transformation = message.server_header_transformation;
     Some(HttpConnectionManager {
         codec_type: codec_type?,
+        upgrades,
         server_name: if message.server_name.is_empty() { "envoy".to_owned() } else { message.server_name },
         server_header_transformation: match Transformation::try_from(transformation) {
             Ok(Transformation::AppendIfAbsent) => ServerHeaderTransformation::AppendIfAbsent,

@@ -15,16 +15,16 @@ const ROUTER: &str = "envoy.extensions.filters.http.router.v3.Router";
 const HEALTH_CHECK: &str = "envoy.extensions.filters.http.health_check.v3.HealthCheck";
 const WASM: &str = "envoy.extensions.filters.http.wasm.v3.Wasm";
 
-/// Converts the filters and checks that the router is the last one, and only the last.
-pub(super) fn http_filters(context: &mut Context<'_>, messages: Vec<Message>) -> Vec<HttpFilter> {
+/// Converts the filters in `field` and checks that the router is the last one, and only the last.
+pub(super) fn http_filters(context: &mut Context<'_>, field: &str, messages: Vec<Message>) -> Vec<HttpFilter> {
     let count = messages.len();
     let mut index = 0;
-    let filters = context.list("http_filters", messages, |context, message| {
+    let filters = context.list(field, messages, |context, message| {
         index += 1;
         http_filter(context, message, index == count)
     });
     if count == 0 && !context.report.is_broken(&context.path) {
-        context.error_at("http_filters", "without a router as the last HTTP filter nothing would answer");
+        context.error_at(field, "without a router as the last HTTP filter nothing would answer");
     }
     filters
 }

@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     Context, circuit_breakers::routing_priority, hash_policy, header_mutations::header_mutations, matcher, mirror,
-    per_filter::per_filter, redirect::redirect, retry, rewrite, source,
+    per_filter::per_filter, redirect::redirect, retry, rewrite, source, upgrade,
 };
 use crate::{
     model::{
@@ -198,6 +198,7 @@ fn route_match(context: &mut Context<'_>, message: proto::RouteMatch) -> Option<
         PathSpecifier::SafeRegex(pattern) => {
             context.field("safe_regex", |context| matcher::regex(context, &pattern)).map(PathMatcher::Regex)
         }
+        PathSpecifier::ConnectMatcher(_) => Some(PathMatcher::Connect),
     };
     Some(RouteMatch {
         case_sensitive: message.case_sensitive.unwrap_or(true),
@@ -238,8 +239,11 @@ fn route_action(
     let path_rewrite = rewrite::path(context, message.prefix_rewrite, message.regex_rewrite, &message.path_rewrite);
     let host_rewrite = rewrite::host(context, message.host_rewrite_specifier);
     let mirrors = mirror::mirror_policies(context, message.request_mirror_policies, around);
+    let (upgrades, connect) = upgrade::of_route(context, message.upgrade_configs);
     Some(RouteAction {
         cluster,
+        upgrades,
+        connect,
         cluster_not_found_response_code: match Code::try_from(message.cluster_not_found_response_code) {
             Ok(Code::NotFound) => ClusterNotFoundResponseCode::NotFound,
             Ok(Code::InternalServerError) => ClusterNotFoundResponseCode::InternalServerError,

@@ -5,13 +5,12 @@ use std::time::Duration;
 use super::{
     AccessLog, AccessLogOptions, CidrRange, ClientCertDetails, ForwardClientCert, HeaderMutation, HealthCheckFilter,
     Http2Options, LocalReplyConfig, Origin, OriginalIpDetection, PathOptions, RouteConfiguration, StripPort,
-    WasmPlugin,
+    UpgradeConfig, WasmPlugin,
 };
 
 /// Envoy's `envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager`.
 ///
-/// What cannot be configured is as Envoy has it by default: a connection is closed after an invalid request, and requests to upgrade are
-/// served as if they had not asked.
+/// What cannot be configured is as Envoy has it by default: a connection is closed after an invalid request.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HttpConnectionManager {
     /// Names the stats: `http.<stat_prefix>.…`. Not empty.
@@ -22,6 +21,8 @@ pub struct HttpConnectionManager {
     pub route_config: RouteConfiguration,
     /// In order of the request; the last is the router, and only the last.
     pub http_filters: Vec<HttpFilter>,
+    /// Requests that ask for another protocol and find nothing here nor at their route get 403.
+    pub upgrades: Vec<UpgradeConfig>,
     /// For `server`, by default `envoy`.
     pub server_name: String,
     /// What happens to the upstream's `server`.
@@ -194,6 +195,12 @@ pub struct Router {
 // === impl HttpConnectionManager ===
 
 impl HttpConnectionManager {
+    /// All filters there are: those of all requests, and then those of upgrades that have their own. A filter's place among
+    /// these names it.
+    pub fn all_filters(&self) -> impl Iterator<Item = &HttpFilter> {
+        self.http_filters.iter().chain(self.upgrades.iter().filter_map(|upgrade| upgrade.filters.as_ref()).flatten())
+    }
+
     /// A connection manager with Envoy's defaults for all that can be left out.
     #[must_use]
     pub fn new(
@@ -206,6 +213,7 @@ impl HttpConnectionManager {
             codec_type: CodecType::Auto,
             route_config,
             http_filters,
+            upgrades: Vec::new(),
             server_name: "envoy".to_owned(),
             server_header_transformation: ServerHeaderTransformation::Overwrite,
             via: String::new(),

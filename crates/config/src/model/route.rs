@@ -5,9 +5,9 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::{
-    ClusterSpecifier, CookieMatcher, HashPolicy, HeaderMatcher, HeaderMutations, HedgePolicy, HostRewrite,
-    MaxStreamDuration, MetadataMatcher, Origin, PathRewrite, PerFilterConfig, QueryParameterMatcher, RedirectAction,
-    Regex, RequestMirrorPolicy, RetryPolicy, RuntimeFractionalPercent,
+    ClusterSpecifier, ConnectConfig, CookieMatcher, HashPolicy, HeaderMatcher, HeaderMutations, HedgePolicy,
+    HostRewrite, MaxStreamDuration, MetadataMatcher, Origin, PathRewrite, PerFilterConfig, QueryParameterMatcher,
+    RedirectAction, Regex, RequestMirrorPolicy, RetryPolicy, RouteUpgrade, RuntimeFractionalPercent,
 };
 
 /// Envoy's `envoy.config.route.v3.RouteConfiguration`.
@@ -159,6 +159,8 @@ pub enum PathMatcher {
     Regex(Regex),
     /// `path_separated_prefix`: all of the path, or up to a `/`. Without a slash at its end.
     PathSeparatedPrefix(String),
+    /// `connect_matcher`: CONNECT, whatever its path, if it has one.
+    Connect,
 }
 
 /// What a route does.
@@ -213,6 +215,10 @@ pub struct RouteAction {
     pub hash_policies: Vec<HashPolicy>,
     /// Which circuit breakers of the cluster count.
     pub priority: RoutingPriority,
+    /// What becomes of requests for other protocols, before the connection manager is asked.
+    pub upgrades: Vec<RouteUpgrade>,
+    /// CONNECT ends here; without, it is forwarded.
+    pub connect: Option<ConnectConfig>,
 }
 
 /// Envoy's `envoy.config.core.v3.RoutingPriority`.
@@ -351,6 +357,8 @@ impl RouteAction {
             append_x_forwarded_host: false,
             hash_policies: Vec::new(),
             priority: RoutingPriority::Default,
+            upgrades: Vec::new(),
+            connect: None,
         }
     }
 }

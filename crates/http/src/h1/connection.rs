@@ -18,23 +18,28 @@ pub(super) fn keeps_alive(headers: &HeaderMap, version: Version) -> bool {
         && (version == Version::Http11 || has_token(connection, b"keep-alive"))
 }
 
-/// Whether the request asks for another protocol. A wish for HTTP/2 is taken out of the headers, as Envoy does.
+/// Whether a message's headers speak of another protocol: `upgrade`, and `connection` that names it.
+#[must_use]
+pub fn is_upgrade(headers: &HeaderMap) -> bool {
+    headers.contains(b"upgrade") && has_token(headers.get(b"connection"), b"upgrade")
+}
+
+/// Whether the request asks for another protocol. A wish for HTTP/2 and nothing else is taken out of the headers, as Envoy does.
 pub(super) fn takes_upgrade(headers: &mut HeaderMap) -> bool {
     let Some(upgrade) = headers.get(b"upgrade") else { return false };
     if !has_token(headers.get(b"connection"), b"upgrade") {
         return false;
     }
-    if !has_token(Some(upgrade), b"h2c") {
+    if !upgrade.eq_ignore_ascii_case(b"h2c") {
         return true;
     }
-    let others = without(upgrade, |token| token.eq_ignore_ascii_case(b"h2c"));
     headers.remove(b"http2-settings");
     let connection = without(headers.get(b"connection").unwrap_or_default(), |token| {
-        token.eq_ignore_ascii_case(b"http2-settings") || others.is_empty() && token.eq_ignore_ascii_case(b"upgrade")
+        token.eq_ignore_ascii_case(b"http2-settings") || token.eq_ignore_ascii_case(b"upgrade")
     });
     set_or_remove(headers, b"connection", &connection);
-    set_or_remove(headers, b"upgrade", &others);
-    !others.is_empty()
+    headers.remove(b"upgrade");
+    false
 }
 
 /// Removes the headers that `Connection` names, and what Envoy does not understand from `TE`. `Connection` itself stays.

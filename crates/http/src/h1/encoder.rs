@@ -2,6 +2,7 @@
 
 use super::body_encoder::BodyEncoder;
 use super::chars::{breaks_line, has_control, is_name, is_space};
+use super::connection::is_upgrade;
 use super::encode_error::EncodeError;
 use super::framing::parse_length;
 use super::number::write_number;
@@ -16,6 +17,8 @@ pub struct ResponseEncodeOptions {
     pub head_request: bool,
     /// The request was CONNECT: what follows a 2xx is written as it is.
     pub connect_request: bool,
+    /// The request asked for another protocol: what follows a response that speaks of it, too, is written as it is.
+    pub upgrade: bool,
     /// The request was HTTP/1.0: no chunks, the end of the connection ends the body.
     pub http_10: bool,
     /// No body and no trailers follow.
@@ -27,6 +30,8 @@ pub struct ResponseEncodeOptions {
 /// What else decides how a request head is written.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RequestEncodeOptions {
+    /// It asks for another protocol: what follows is written as it is, whatever its length.
+    pub upgrade: bool,
     /// No body and no trailers follow.
     pub end_stream: bool,
     /// Trailers are written (`enable_trailers`), else dropped.
@@ -79,6 +84,7 @@ pub fn encode_request(
     write_fields(headers, out);
     let bodiless = connect || matches!(method, b"GET" | b"HEAD" | b"DELETE" | b"TRACE");
     let framing = match length {
+        _ if options.upgrade => BodyFraming::Raw,
         Some(length) => BodyFraming::Length(length),
         None if options.end_stream => {
             if !bodiless {
@@ -120,7 +126,7 @@ pub fn encode_response(
     out.extend_from_slice(u32::try_from(status).map_or("Unknown", reason_phrase).as_bytes());
     out.extend_from_slice(b"\r\n");
     write_fields(headers, out);
-    let raw = options.connect_request && (200..300).contains(&status);
+    let raw = options.connect_request && (200..300).contains(&status) || options.upgrade && is_upgrade(headers);
     let never = status < 200 || status == 204 || status == 304;
     let framing = match length {
         _ if raw => BodyFraming::Raw,

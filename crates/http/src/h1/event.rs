@@ -72,7 +72,7 @@ pub struct ResponseHead {
     pub keep_alive: bool,
     /// The headers, or HTTP/1.0 by its silence, said that the connection ends with this response.
     pub announces_close: bool,
-    /// 101, or a 2xx to CONNECT: every following byte of the connection is body, without framing.
+    /// An upgrade that was asked for (whatever the status), or a 2xx to CONNECT: every following byte of the connection is body, without framing.
     pub upgrade: bool,
     /// What Envoy counts as bytes of the header lines.
     pub header_bytes: u64,

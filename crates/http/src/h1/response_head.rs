@@ -2,7 +2,7 @@
 
 use super::body::BodyDecoder;
 use super::chunked::ChunkDecoder;
-use super::connection::keeps_alive;
+use super::connection::{is_upgrade, keeps_alive};
 use super::error::DecodeError;
 use super::event::{ResponseHead, Version};
 use super::fields::read_fields;
@@ -46,11 +46,11 @@ pub(super) fn read_head(
     let keep_alive = if notes.steers { keeps_alive(&headers, line.version) } else { line.version == Version::Http11 };
     let announces_close = !keep_alive;
 
-    let upgrade = expected.upgrade && status == 101 || expected.connect && (200..300).contains(&status);
+    let upgrade =
+        expected.upgrade && notes.steers && is_upgrade(&headers) || expected.connect && (200..300).contains(&status);
     let framing = Framing::of(&mut headers, &notes, options.allow_chunked_length)?;
     let never_has_body = status < 200 || status == 204;
     if upgrade {
-        headers.remove(b"content-length");
         headers.remove(b"transfer-encoding");
     } else if never_has_body {
         if !matches!(framing, Framing::Unsaid | Framing::Length(0)) {

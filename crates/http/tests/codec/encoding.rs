@@ -20,7 +20,7 @@ fn text(mut out: WriteBuffer) -> String {
 /// A request with this body (`None`: ended by its headers).
 fn request(lines: &[(&str, &str)], body: Option<&[&str]>) -> Result<String, EncodeError> {
     let mut out = WriteBuffer::new();
-    let options = RequestEncodeOptions { end_stream: body.is_none(), enable_trailers: false };
+    let options = RequestEncodeOptions { end_stream: body.is_none(), ..RequestEncodeOptions::default() };
     let mut encoder = encode_request(&map(HeaderMapKind::Request, lines), options, &mut out)?;
     for piece in body.unwrap_or_default() {
         encoder.data(Bytes::copy_from_slice(piece.as_bytes()), &mut out);

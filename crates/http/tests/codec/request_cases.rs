@@ -369,7 +369,7 @@ pub(crate) fn more_requests() -> Vec<Case> {
         (
             "Upgrade to h2c or another",
             get(b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c, websocket\r\nHTTP2-Settings: AA\r\n"),
-            format!("{GET}[connection Upgrade][upgrade websocket] upgrade\n…"),
+            format!("{GET}[connection Upgrade, HTTP2-Settings][upgrade h2c, websocket][http2-settings AA] upgrade\n…"),
         ),
         (
             "Upgrade with body",

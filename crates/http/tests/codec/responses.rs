@@ -30,8 +30,8 @@ fn the_request_decides_on_the_body() {
         "[:status 403][content-length 1]\ndata x\nend"
     );
     assert_eq!(
-        read("UPGRADE", b"HTTP/1.1 101 S\r\nUpgrade: x\r\n\r\nraw"),
-        "[:status 101][upgrade x] close upgrade\ndata raw\nend"
+        read("UPGRADE", b"HTTP/1.1 101 S\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\nraw"),
+        "[:status 101][upgrade x][connection upgrade] close upgrade\ndata raw\nend"
     );
 }
 

@@ -77,7 +77,7 @@ fn requests_survive() {
         }
         let mut out = WriteBuffer::new();
         let end_stream = message.body.is_empty() && message.trailers.is_none();
-        let options = RequestEncodeOptions { end_stream, enable_trailers: true };
+        let options = RequestEncodeOptions { end_stream, enable_trailers: true, upgrade: false };
         let mut encoder = encode_request(&message.headers, options, &mut out).unwrap();
         encoder.data(Bytes::from(message.body.clone()), &mut out);
         match &message.trailers {

@@ -216,8 +216,7 @@ impl Connection {
         let kind = RequestKind {
             protocol: if self.message.http_10 { "HTTP/1.0" } else { "HTTP/1.1" },
             end_stream,
-            // CONNECT finds no route: there is nothing else to refuse it for.
-            upgrade: upgrade && !self.message.connect_request,
+            upgrade,
             bytes: self.bytes,
         };
         let stream = ActiveStream::new(&self.worker, &self.hcm, &self.info, start, headers, kind, now);

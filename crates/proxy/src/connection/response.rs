@@ -79,7 +79,9 @@ impl Connection {
     fn encode_headers(&mut self, end_stream: bool, now: Instant) {
         self.decide_close(now);
         let Some(stream) = &self.stream else { return };
-        if self.drain != Drain::No {
+        if stream.switches_protocol() {
+            // What follows is not HTTP: there is nothing to say of the connection.
+        } else if self.drain != Drain::No {
             stream.set_connection_header(b"close");
         } else if self.message.http_10 {
             stream.set_connection_header(b"keep-alive");
@@ -87,6 +89,7 @@ impl Connection {
         let options = ResponseEncodeOptions {
             head_request: self.message.head_request,
             connect_request: self.message.connect_request,
+            upgrade: stream.is_upgraded(),
             http_10: self.message.http_10,
             end_stream,
             enable_trailers: self.hcm.config.http1.enable_trailers,
@@ -145,7 +148,13 @@ impl Connection {
         self.drain = Drain::Closing;
         let reply = LocalReply { status: 502, body: message.into_bytes(), ..LocalReply::default() };
         let mut prepared = prepare_local_reply(&reply, sandgate_filter::RequestKind::default());
-        response_headers::mutate(&mut prepared.headers, &self.hcm.config, None, &self.worker.date, SystemTime::now());
+        response_headers::mutate(
+            &mut prepared.headers,
+            &self.hcm.config,
+            None,
+            (&self.worker.date, SystemTime::now()),
+            false,
+        );
         prepared.headers.set(b"connection", b"close");
         let options =
             ResponseEncodeOptions { head_request: self.message.head_request, ..ResponseEncodeOptions::default() };

@@ -86,7 +86,8 @@ impl HttpSpec {
             headers.set(b"content-length", body.len().to_string().as_bytes());
         }
         let mut out = WriteBuffer::new();
-        let options = RequestEncodeOptions { end_stream: self.config.send.is_none(), enable_trailers: false };
+        let options =
+            RequestEncodeOptions { end_stream: self.config.send.is_none(), ..RequestEncodeOptions::default() };
         let mut encoder = match encode_request(&headers, options, &mut out) {
             Ok(encoder) => encoder,
             Err(error) => {

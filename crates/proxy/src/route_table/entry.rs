@@ -240,6 +240,16 @@ impl RouteEntry {
         Some(self.virtual_clusters.as_ref()?.of(headers))
     }
 
+    /// Whether the route lets requests have another protocol; `None` if it says nothing of it.
+    pub(crate) fn upgrade(&self, name: &[u8]) -> Option<bool> {
+        let Target::Cluster { policy, .. } = &self.target else { return None };
+        policy
+            .upgrades
+            .iter()
+            .find(|upgrade| upgrade.upgrade_type.as_bytes().eq_ignore_ascii_case(name))
+            .map(|u| u.enabled)
+    }
+
     /// What the route's requests are counted by, if that is wanted.
     pub(crate) fn scope(&self) -> Option<&Rc<RequestScope>> {
         self.scope.as_ref()

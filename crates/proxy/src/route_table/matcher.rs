@@ -9,6 +9,7 @@ use sandgate_matcher::{CookieMatcher, HeaderMatcher, MetadataMatcher, QueryParam
 
 use super::cluster_choice::Chance;
 use super::rewrite::without_query;
+use crate::upgrade::is_connect;
 
 /// What routes look at.
 pub(super) struct RouteInput<'a> {
@@ -18,6 +19,8 @@ pub(super) struct RouteInput<'a> {
     pub(super) path_and_query: &'a [u8],
     /// `:path` before `?`, without parameters if they do not count.
     pub(super) path: Cow<'a, [u8]>,
+    /// CONNECT may have none.
+    pub(super) has_path: bool,
     pub(super) chance: Chance<'a>,
 }
 
@@ -44,19 +47,20 @@ struct More {
 // === impl RouteInput ===
 
 impl<'a> RouteInput<'a> {
-    /// Of a request; none without a path.
+    /// Of a request.
     pub(super) fn new(
         headers: &'a HeaderMap,
         stream: &'a Stream,
         ignore_path_parameters: bool,
         chance: Chance<'a>,
-    ) -> Option<Self> {
-        let path_and_query = headers.get(b":path")?;
+    ) -> Self {
+        let has_path = headers.contains(b":path");
+        let path_and_query = headers.get(b":path").unwrap_or_default();
         let mut path = Cow::Borrowed(without_query(path_and_query));
         if ignore_path_parameters && path.contains(&b';') {
             path = Cow::Owned(without_parameters(&path));
         }
-        Some(Self { headers, stream, path_and_query, path, chance })
+        Self { headers, stream, path_and_query, path, has_path, chance }
     }
 }
 
@@ -81,17 +85,22 @@ impl RouteMatcher {
     }
 
     pub(super) fn matches(&self, input: &RouteInput<'_>) -> bool {
-        self.path_matches(&input.path)
+        self.path_matches(input)
             && (!self.grpc || is_grpc(input.headers))
             && self.more.as_ref().is_none_or(|more| more.matches(input))
     }
 
-    fn path_matches(&self, path: &[u8]) -> bool {
+    fn path_matches(&self, input: &RouteInput<'_>) -> bool {
+        if !input.has_path && self.path != PathMatcher::Connect {
+            return false;
+        }
+        let path: &[u8] = &input.path;
         let same = |a: &[u8], b: &[u8]| if self.case_sensitive { a == b } else { a.eq_ignore_ascii_case(b) };
         match &self.path {
             PathMatcher::Prefix(prefix) => path.get(..prefix.len()).is_some_and(|start| same(start, prefix.as_bytes())),
             PathMatcher::Path(whole) => same(path, whole.as_bytes()),
             PathMatcher::Regex(regex) => regex.is_full_match(path),
+            PathMatcher::Connect => is_connect(input.headers),
             PathMatcher::PathSeparatedPrefix(prefix) => {
                 path.get(..prefix.len()).is_some_and(|start| same(start, prefix.as_bytes()))
                     && path.get(prefix.len()).is_none_or(|next| *next == b'/')

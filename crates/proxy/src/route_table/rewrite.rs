@@ -124,6 +124,6 @@ fn replace_regex(path: &[u8], rewrite: &RegexRewrite) -> Option<Vec<u8>> {
 fn matched_length(matched: &PathMatcher, path: &[u8]) -> usize {
     match matched {
         PathMatcher::Prefix(text) | PathMatcher::Path(text) | PathMatcher::PathSeparatedPrefix(text) => text.len(),
-        PathMatcher::Regex(_) => without_query(path).len(),
+        PathMatcher::Regex(_) | PathMatcher::Connect => without_query(path).len(),
     }
 }

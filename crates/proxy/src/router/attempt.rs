@@ -14,6 +14,7 @@ use super::hash_policy::request_hash;
 use super::mirror::{self, Mirror};
 use super::replay::Replay;
 use super::retry::{Retry, RetryStatus};
+use super::tunnel::Tunnel;
 use super::upstream_request::PerTry;
 use super::{ForwardPolicy, ResetReason, Router, UpstreamEvent, UpstreamRequest, headers};
 use crate::cluster::{LbContext, WorkerCluster};
@@ -50,9 +51,23 @@ impl Router {
         if self.retry.is_some() && !end_stream {
             self.replay = Some(Replay::new(self.stream.buffer_limit()));
         }
+        self.find_tunnel(policy, now);
         self.attempt(cx, cluster, &pool, now);
         if end_stream && let Some(upstream) = self.upstreams.last_mut() {
             upstream.end_request();
+        }
+    }
+
+    /// Finds out what the request becomes. The host's answer to a WebSocket's handshake must come in time, although the
+    /// request does not end.
+    fn find_tunnel(&mut self, policy: &ForwardPolicy, now: Instant) {
+        if !self.may_tunnel {
+            return;
+        }
+        let headers = self.stream.headers(Direction::Request);
+        self.tunnel = headers.map_or(Tunnel::No, |headers| Tunnel::of(&headers, policy.connect));
+        if self.tunnel == Tunnel::WebSocket {
+            self.deadline = self.timeouts.global.map(|timeout| now + timeout);
         }
     }
 
@@ -150,7 +165,8 @@ impl Router {
             None => cluster.config.http.max_stream_duration,
         };
         let per_try = PerTry { max_duration, ..self.timeouts.per_try };
-        let upstream = UpstreamRequest::start(cluster, pool, &self.stream, per_try, &self.scopes, acquired, now);
+        let mut upstream = UpstreamRequest::start(cluster, pool, &self.stream, per_try, &self.scopes, acquired, now);
+        upstream.set_tunnel(self.tunnel, now);
         let failed = upstream.has_failed();
         self.upstreams.push(upstream);
         if failed {

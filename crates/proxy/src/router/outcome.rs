@@ -9,6 +9,7 @@ use sandgate_load_balancing::OutlierResult;
 
 use super::charge::ResponseNotes;
 use super::retry::RetryStatus;
+use super::tunnel::Tunnel;
 use super::{ResetReason, Router, RouterEvent, UpstreamEvent, UpstreamRequest, headers};
 use crate::cluster::{HostStats, WorkerCluster};
 use crate::stats::milliseconds;
@@ -71,6 +72,8 @@ impl Router {
         now: Instant,
     ) -> Option<RouterEvent> {
         let cluster = self.cluster(index)?;
+        let refused = self.tunnel == Tunnel::WebSocket && self.answers_handshake(index, status, &mut headers);
+        let end_stream = end_stream || refused;
         let notes = ResponseNotes::of(&headers);
         self.tell_host(index, status, notes);
         if self.retry.is_some() && self.retries_response(index, &cluster, status, &headers, now) {
@@ -91,7 +94,8 @@ impl Router {
         }
         {
             let mut info = self.stream.info_mut();
-            info.response_code_details.get_or_insert_with(|| "via_upstream".to_owned());
+            let details = if refused { "websocket_handshake_unsuccessful" } else { "via_upstream" };
+            info.response_code_details.get_or_insert_with(|| details.to_owned());
             info.response_code = Some(status.into());
         }
         self.hash.cookies.iter().for_each(|cookie| headers.append(b"set-cookie", cookie));
@@ -105,6 +109,21 @@ impl Router {
         self.keep_only(index);
         self.end_if(end_stream, 0, now);
         Some(RouterEvent::Headers(headers, end_stream))
+    }
+
+    /// Takes the answer to a WebSocket's handshake; whether it is neither a yes nor an error, so that its headers are all that is
+    /// passed on.
+    fn answers_handshake(&mut self, index: usize, status: u16, headers: &mut HeaderMap) -> bool {
+        if self.upstreams.get(index).is_some_and(|upstream| !upstream.awaits_agreement()) {
+            self.deadline = None;
+            return false;
+        }
+        if status >= 400 {
+            return false;
+        }
+        headers.remove(b"content-length");
+        headers.remove(b"content-type");
+        true
     }
 
     /// Whether a response is not passed on, because the request is tried again or because another attempt may do better.

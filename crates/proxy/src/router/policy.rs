@@ -4,7 +4,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use sandgate_config::model::{
-    HashPolicy, MaxStreamDuration, RequestMirrorPolicy, RetryPolicy, RouteAction, RoutingPriority,
+    ConnectConfig, HashPolicy, MaxStreamDuration, RequestMirrorPolicy, RetryPolicy, RouteAction, RouteUpgrade,
+    RoutingPriority,
 };
 use sandgate_filter::Stream;
 use sandgate_http::{Direction, HeaderMap};
@@ -29,6 +30,9 @@ pub(crate) struct ForwardPolicy {
     pub(super) max_grpc_timeout: Option<Duration>,
     pub(super) grpc_timeout_offset: Option<Duration>,
     max_stream_duration: Option<MaxStreamDuration>,
+    pub(crate) upgrades: Vec<RouteUpgrade>,
+    /// CONNECT ends here.
+    pub(super) connect: Option<ConnectConfig>,
 }
 
 /// A retry policy with its matchers.
@@ -78,6 +82,8 @@ impl ForwardPolicy {
             max_grpc_timeout: action.max_grpc_timeout.filter(|_| action.max_stream_duration.is_none()),
             grpc_timeout_offset: action.grpc_timeout_offset,
             max_stream_duration: action.max_stream_duration,
+            upgrades: action.upgrades.clone(),
+            connect: action.connect,
         }
     }
 

@@ -16,6 +16,7 @@ use sandgate_http::{BodyBuffer, HeaderMap};
 use sandgate_load_balancing::OutlierResult;
 
 use super::ResetReason;
+use super::tunnel::Tunnel;
 use crate::cluster::{Host, WorkerCluster};
 use crate::pool::{Acquired, ConnectFailure, HostPool, Lease, PendingConnection};
 use crate::route_table::RequestScopes;
@@ -147,6 +148,28 @@ impl UpstreamRequest {
             Acquired::Ready(lease) => request.open(lease, now),
         }
         request
+    }
+
+    /// Says what the request becomes.
+    pub(crate) fn set_tunnel(&mut self, tunnel: Tunnel, now: Instant) {
+        self.outgoing.tunnel = tunnel;
+        self.outgoing.paused = tunnel != Tunnel::No;
+        if tunnel == Tunnel::WebSocket {
+            self.arm_per_try(now);
+        }
+    }
+
+    /// Tells the stream's info what went over the wire so far.
+    pub(crate) fn note_bytes(&mut self) {
+        if let State::Open(exchange) = &self.state {
+            let bytes = exchange.bytes();
+            self.with_info(|info| info.bytes = bytes);
+        }
+    }
+
+    /// Whether the host has yet to agree to what the request becomes.
+    pub(crate) fn awaits_agreement(&self) -> bool {
+        self.outgoing.paused
     }
 
     /// Whether it has failed before it began.
@@ -325,7 +348,11 @@ impl UpstreamRequest {
         }
         let end = match event {
             UpstreamEvent::Informational { .. } => return,
-            UpstreamEvent::Headers { end_stream, .. } => {
+            UpstreamEvent::Headers { status, end_stream, .. } => {
+                if self.outgoing.paused && self.outgoing.tunnel.agrees(*status, exchange.is_http1()) {
+                    self.outgoing.paused = false;
+                    (self.per_try_deadline, self.per_try_idle_deadline) = (None, None);
+                }
                 if exchange.announces_close() {
                     self.cluster.stats.upstream_cx_close_notify().inc();
                 }

@@ -22,6 +22,7 @@ use crate::stats::{
     ConfiguredListenerStats, Http1CodecStats, Http2CodecStats, HttpListenerStats, HttpStats, ListenerStats,
     RouterStats, StatsStore, ThreadListenerStats, TracingStats,
 };
+use crate::upgrade::UpgradeChain;
 use crate::wasm_filter::WasmFilter;
 use crate::worker::Worker;
 
@@ -54,26 +55,14 @@ fn build_one(
         });
     };
     let config = Arc::new(chain.http_connection_manager.clone());
-    let mut filters = Vec::new();
-    let mut router = model::Router::default();
-    for (filter_index, filter) in config.http_filters.iter().enumerate() {
-        match &filter.kind {
-            HttpFilterKind::Router(config) => router = config.clone(),
-            HttpFilterKind::HealthCheck(config) => {
-                let make = checks.factory((index, filter_index), &filter.name, config);
-                filters.push(FilterEntry { name: filter.name.as_str().into(), disabled: filter.disabled, make });
-            }
-            HttpFilterKind::Wasm(wasm) => {
-                let Some(plugin) = plugins.get(index, 0, filter_index) else { continue };
-                let handle = local.host.plugin_handle(plugin).map_err(|source| StartError::Plugin {
-                    origin: Box::new(wasm.origin.clone()),
-                    source: Box::new(source),
-                })?;
-                let make = wasm_factory(&filter.name, handle);
-                filters.push(FilterEntry { name: filter.name.as_str().into(), disabled: filter.disabled, make });
-            }
-        }
+    let mut chains = Chains { index, plugins, checks, local, next: 0, router: model::Router::default() };
+    let filters = chains.build(&config.http_filters)?;
+    let mut upgrades = Vec::new();
+    for upgrade in &config.upgrades {
+        let own = upgrade.filters.as_deref().map(|filters| chains.build(filters)).transpose()?;
+        upgrades.push(UpgradeChain::new(upgrade, own));
     }
+    let router = chains.router;
     let node = &bootstrap.node;
     let user_agent = (config.add_user_agent && !node.cluster.is_empty())
         .then(|| Box::new(UserAgent { cluster: node.cluster.clone(), node: node.id.clone() }));
@@ -92,6 +81,7 @@ fn build_one(
     let hcm = assemble(Parts {
         config,
         filters,
+        upgrades,
         terminal: TerminalFactory::Router(router),
         buffer_limit: listener.per_connection_buffer_limit_bytes as usize,
         user_agent,
@@ -106,6 +96,44 @@ fn build_one(
     // Every worker has these; they are zero.
     let _ = (TracingStats::new(store, &hcm.config.stat_prefix), ConfiguredListenerStats::new(store, &stat_name));
     Ok(hcm)
+}
+
+/// Makes the chains of one connection manager. The filters of all of them are counted through, as when the plugins are loaded.
+struct Chains<'a> {
+    /// Of the listener.
+    index: usize,
+    plugins: &'a Plugins,
+    checks: &'a HealthCheckFilters,
+    local: &'a LocalWorker,
+    next: usize,
+    router: model::Router,
+}
+
+impl Chains<'_> {
+    fn build(&mut self, filters: &[model::HttpFilter]) -> Result<Vec<FilterEntry>, StartError> {
+        let mut entries = Vec::new();
+        for filter in filters {
+            let place = self.next;
+            self.next += 1;
+            let make = match &filter.kind {
+                HttpFilterKind::Router(config) => {
+                    self.router = config.clone();
+                    continue;
+                }
+                HttpFilterKind::HealthCheck(config) => self.checks.factory((self.index, place), &filter.name, config),
+                HttpFilterKind::Wasm(wasm) => {
+                    let Some(plugin) = self.plugins.get(self.index, 0, place) else { continue };
+                    let handle = self.local.host.plugin_handle(plugin).map_err(|source| StartError::Plugin {
+                        origin: Box::new(wasm.origin.clone()),
+                        source: Box::new(source),
+                    })?;
+                    wasm_factory(&filter.name, handle)
+                }
+            };
+            entries.push(FilterEntry { name: filter.name.as_str().into(), disabled: filter.disabled, make });
+        }
+        Ok(entries)
+    }
 }
 
 /// The connection manager of the admin interface.
@@ -124,6 +152,7 @@ pub(super) fn build_admin(
     assemble(Parts {
         config: Arc::new(config),
         filters: Vec::new(),
+        upgrades: Vec::new(),
         terminal: TerminalFactory::Admin(Arc::clone(context)),
         buffer_limit: 1024 * 1024,
         user_agent: None,
@@ -139,6 +168,7 @@ pub(super) fn build_admin(
 struct Parts<'a> {
     config: Arc<model::HttpConnectionManager>,
     filters: Vec<FilterEntry>,
+    upgrades: Vec<UpgradeChain>,
     terminal: TerminalFactory,
     buffer_limit: usize,
     user_agent: Option<Box<UserAgent>>,
@@ -154,6 +184,7 @@ fn assemble(parts: Parts<'_>) -> Rc<Hcm> {
     let Parts {
         config,
         filters,
+        upgrades,
         terminal,
         buffer_limit,
         user_agent,
@@ -170,6 +201,7 @@ fn assemble(parts: Parts<'_>) -> Rc<Hcm> {
         access_logs: AccessLogs::new(&config.access_logs, config.access_log_options, &worker.logs, &worker.runtime),
         routes: RouteTable::new(&config.route_config, store),
         filters,
+        upgrades,
         terminal,
         request_options: request_options(&config),
         user_agent,

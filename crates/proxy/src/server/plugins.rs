@@ -11,7 +11,7 @@ use sandgate_host::{
 
 use super::StartError;
 
-/// Plugins by listener, filter chain and place among the filters of the chain.
+/// Plugins by listener, filter chain and place among all filters of the chain.
 #[derive(Debug, Default)]
 pub(super) struct Plugins {
     loaded: Vec<((usize, usize, usize), Arc<Plugin>)>,
@@ -30,7 +30,7 @@ impl Plugins {
         let mut handles = Vec::new();
         for (listener_index, listener) in listeners.iter().enumerate() {
             for (chain_index, chain) in listener.filter_chains.iter().enumerate() {
-                for (filter_index, filter) in chain.http_connection_manager.http_filters.iter().enumerate() {
+                for (filter_index, filter) in chain.http_connection_manager.all_filters().enumerate() {
                     let model::HttpFilterKind::Wasm(wasm) = &filter.kind else { continue };
                     let plugin = load_one(wasm, listener, host, environment)?;
                     handles.push(local.plugin_handle(&plugin).map_err(|source| refused(wasm, source))?);

@@ -18,7 +18,7 @@ pub fn validate(bootstrap: &Bootstrap, host: &Arc<Host>) -> Vec<StartError> {
     // Kept to the end, so that plugins of one module share its compilation, as they do when serving.
     let mut loaded = Vec::new();
     for listener in &bootstrap.listeners {
-        for filter in listener.filter_chains.iter().flat_map(|chain| &chain.http_connection_manager.http_filters) {
+        for filter in listener.filter_chains.iter().flat_map(|chain| chain.http_connection_manager.all_filters()) {
             let HttpFilterKind::Wasm(wasm) = &filter.kind else { continue };
             match load_one(wasm, listener, host, &environment) {
                 Ok(plugin) => loaded.push(plugin),

@@ -98,6 +98,14 @@ impl Exchange {
         }
     }
 
+    /// Whether the host speaks HTTP/1, which answers wishes for other protocols with 101.
+    pub(super) fn is_http1(&self) -> bool {
+        match self {
+            Self::Http1(_) => true,
+            Self::Http2(_) => false,
+        }
+    }
+
     /// Whether the host has said with its headers that it ends the connection.
     pub(super) fn announces_close(&self) -> bool {
         match self {

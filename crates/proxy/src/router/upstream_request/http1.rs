@@ -13,6 +13,7 @@ use super::outgoing::{Outgoing, RequestEnd};
 use super::response::ResponseReader;
 use crate::pool::{CloseSide, UpstreamConnection};
 use crate::router::ResetReason;
+use crate::router::tunnel::Tunnel;
 
 /// The request line without method and target, and the empty line.
 const FIRST_AND_LAST_LINE: usize = "  HTTP/1.1\r\n\r\n".len();
@@ -21,6 +22,8 @@ const FIRST_AND_LAST_LINE: usize = "  HTTP/1.1\r\n\r\n".len();
 pub(super) struct Http1Exchange {
     connection: UpstreamConnection,
     enable_trailers: bool,
+    /// The request is CONNECT.
+    connect: bool,
     encoder: Option<BodyEncoder>,
     reader: ResponseReader,
     /// Writing failed: the response may still be there to read.
@@ -37,6 +40,7 @@ impl Http1Exchange {
         Self {
             connection,
             enable_trailers,
+            connect: false,
             encoder: None,
             reader: ResponseReader::default(),
             write_failed: false,
@@ -54,6 +58,9 @@ impl Http1Exchange {
         let begins = self.encoder.is_none();
         if begins && self.encode_head(stream, outgoing)? {
             return Ok(true);
+        }
+        if outgoing.paused {
+            return Ok(begins);
         }
         let (Some(encoder), out) = (&mut self.encoder, &mut self.connection.output) else { return Ok(begins) };
         let before = out.len();
@@ -81,7 +88,9 @@ impl Http1Exchange {
         let headers = stream.headers(Direction::Request);
         let Some(headers) = headers else { return Err("missing request headers".to_owned()) };
         let end_stream = outgoing.headers_only;
-        let options = RequestEncodeOptions { end_stream, enable_trailers: self.enable_trailers };
+        self.connect = outgoing.tunnel == Tunnel::Connect;
+        let upgrade = outgoing.tunnel.is_upgrade();
+        let options = RequestEncodeOptions { end_stream, enable_trailers: self.enable_trailers, upgrade };
         let body = encode_request(&headers, options, out).map_err(|error| error.to_string())?;
         self.encoder = Some(body);
         let method = headers.get(b":method").unwrap_or_default();
@@ -89,7 +98,7 @@ impl Http1Exchange {
         self.bytes.wire_sent = (out.len() - before) as u64;
         self.bytes.header_sent =
             self.bytes.wire_sent.saturating_sub((method.len() + path.len() + FIRST_AND_LAST_LINE) as u64);
-        self.connection.decoder.expect_response(method, false);
+        self.connection.decoder.expect_response(method, upgrade);
         if end_stream {
             outgoing.end = RequestEnd::Encoded;
         }
@@ -141,6 +150,8 @@ impl Http1Exchange {
     /// There will be no more of the response: nor of the connection.
     pub(super) fn reset(mut self, reason: &ResetReason) {
         match reason {
+            // A tunnel that CONNECT opened can be shut on one side: it is ended here.
+            ResetReason::ConnectionTermination if self.connect && self.reader.is_upgraded() => {}
             ResetReason::ConnectionTermination => self.connection.closed_by(CloseSide::Remote),
             ResetReason::ProtocolError => self.connection.count_protocol_error(),
             _ => {}

@@ -77,6 +77,9 @@ impl Http2Exchange {
         if begins {
             self.send_head(stream, outgoing)?;
         }
+        if outgoing.paused {
+            return Ok(begins);
+        }
         if !outgoing.is_encoded() {
             self.send_body(cx, outgoing);
         }

@@ -2,6 +2,8 @@
 
 use sandgate_http::BodyBuffer;
 
+use crate::router::tunnel::Tunnel;
+
 /// What there is of the request. Headers and trailers are in the stream.
 #[derive(Debug)]
 pub(super) struct Outgoing {
@@ -11,6 +13,10 @@ pub(super) struct Outgoing {
     /// The headers came with the end of the request. Framing follows from that, as in Envoy, and not from a body that
     /// turns out to be empty before there is a connection.
     pub(super) headers_only: bool,
+    /// What the request becomes.
+    pub(super) tunnel: Tunnel,
+    /// The host has yet to agree to that: nothing but the headers may be sent.
+    pub(super) paused: bool,
 }
 
 /// How the request ends, as far as is known.
@@ -29,7 +35,13 @@ pub(super) enum RequestEnd {
 
 impl Outgoing {
     pub(super) fn new() -> Self {
-        Self { body: BodyBuffer::new(), end: RequestEnd::NotYet, headers_only: false }
+        Self {
+            body: BodyBuffer::new(),
+            end: RequestEnd::NotYet,
+            headers_only: false,
+            tunnel: Tunnel::No,
+            paused: false,
+        }
     }
 
     /// Whether an exchange has taken all of it.

@@ -25,6 +25,8 @@ pub(super) struct ResponseReader {
     trailers: Option<HeaderMap>,
     /// The host has closed.
     closed: bool,
+    /// What follows the head is another protocol: it has no end of its own.
+    upgraded: bool,
     /// Bytes read, and those of them that Envoy counts for headers.
     received: u64,
     header_received: u64,
@@ -38,6 +40,11 @@ impl ResponseReader {
     /// Whether the connection may serve another request after this response.
     pub(super) fn reusable(&self) -> bool {
         self.keep_alive && !self.closed
+    }
+
+    /// Whether what follows the head is no HTTP any more.
+    pub(super) fn is_upgraded(&self) -> bool {
+        self.upgraded
     }
 
     /// Whether the host has said that it ends the connection with this response.
@@ -124,9 +131,8 @@ impl ResponseReader {
             Event::Head(head) if head.is_informational() => {
                 Some(UpstreamEvent::Informational { status: head.status, headers: head.headers })
             }
-            // Nobody asked to switch protocols: upgrades are refused before they get here.
-            Event::Head(head) if head.upgrade => Some(self.protocol_error("unexpected upgrade")),
             Event::Head(head) => {
+                self.upgraded = head.upgrade;
                 self.keep_alive = head.keep_alive;
                 self.header_received = head.header_bytes;
                 self.announces_close = head.announces_close;
@@ -152,10 +158,13 @@ impl ResponseReader {
 
     /// The host has closed and everything it sent is decoded.
     fn on_close(&mut self, connection: &mut UpstreamConnection) -> UpstreamEvent {
-        connection.closed_by(CloseSide::Remote);
         if !self.gathered.is_empty() {
             return UpstreamEvent::Data(std::mem::take(&mut self.gathered), false);
         }
+        if self.upgraded {
+            return UpstreamEvent::Reset(ResetReason::ConnectionTermination);
+        }
+        connection.closed_by(CloseSide::Remote);
         match connection.decoder.finish() {
             Ok(Some(Event::End)) => UpstreamEvent::Data(BodyBuffer::new(), true),
             Ok(_) => UpstreamEvent::Reset(ResetReason::ConnectionTermination),

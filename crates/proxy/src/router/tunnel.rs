@@ -1,0 +1,54 @@
+//! Requests that become something else than HTTP once their headers are answered.
+
+use sandgate_config::model::ConnectConfig;
+use sandgate_http::HeaderMap;
+use sandgate_http::h1::is_upgrade;
+
+use crate::upgrade::{is_connect, is_websocket};
+
+/// What a request becomes. Nothing of what follows its headers is sent before the host agrees.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Tunnel {
+    /// It stays HTTP.
+    #[default]
+    No,
+    /// A WebSocket. A host that does not agree has to refuse.
+    WebSocket,
+    /// Another protocol.
+    Upgrade,
+    /// CONNECT, forwarded.
+    Connect,
+    /// CONNECT that ends here: the host sees only what follows.
+    Tcp,
+}
+
+// === impl Tunnel ===
+
+impl Tunnel {
+    /// What a request becomes that was granted its wish; `connect` is what the route says of CONNECT.
+    pub(super) fn of(headers: &HeaderMap, connect: Option<ConnectConfig>) -> Self {
+        match connect {
+            Some(_) if is_connect(headers) => Self::Tcp,
+            _ if is_connect(headers) => Self::Connect,
+            _ if is_websocket(headers) => Self::WebSocket,
+            _ if is_upgrade(headers) => Self::Upgrade,
+            _ => Self::No,
+        }
+    }
+
+    /// Whether a response with this status over HTTP/1 (or else HTTP/2) means that the host agrees.
+    pub(super) fn agrees(self, status: u16, http1: bool) -> bool {
+        let success = (200..300).contains(&status);
+        match self {
+            Self::No => true,
+            Self::WebSocket => status == 101 || !http1,
+            Self::Upgrade => status == 101 || !http1 && success,
+            Self::Connect | Self::Tcp => success,
+        }
+    }
+
+    /// Whether the request is written as one that asks for another protocol.
+    pub(super) fn is_upgrade(self) -> bool {
+        matches!(self, Self::WebSocket | Self::Upgrade)
+    }
+}
