@@ -129,6 +129,11 @@ impl Socket {
         self.transport.poll_stirred(cx)
     }
 
+    /// Says that nothing more will be written.
+    pub(crate) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        pin!(self.transport.shutdown()).poll(cx)
+    }
+
     /// Whether [`Self::poll_write`] has something to do although nothing is left in the buffer.
     pub(crate) fn holds_back(&self) -> bool {
         self.unflushed

@@ -44,15 +44,15 @@ pub(super) fn of_route(
     messages: Vec<RouteMessage>,
 ) -> (Vec<RouteUpgrade>, Option<ConnectConfig>) {
     let mut names = HashSet::new();
-    let connect = None;
+    let mut connect = None;
     let upgrades = context.list("upgrade_configs", messages, |context, message| {
         let upgrade_type = message.upgrade_type.to_ascii_lowercase();
         if !names.insert(upgrade_type.clone()) {
             context.error(format!("Duplicate upgrade {}", message.upgrade_type));
         }
-        if message.connect_config.is_some() {
+        if let Some(config) = message.connect_config {
             match upgrade_type.as_str() {
-                "connect" => context.error_at("connect_config", "CONNECT that ends here is not implemented"),
+                "connect" => connect = Some(ConnectConfig { allow_post: config.allow_post }),
                 "connect-udp" => context.error_at("connect_config", "CONNECT-UDP is not implemented"),
                 _ => context.error(format!("Non-CONNECT upgrade type {} has ConnectConfig", message.upgrade_type)),
             }

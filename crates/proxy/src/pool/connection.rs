@@ -68,7 +68,7 @@ impl ConnectionCount {
             PoolProtocol::Http1 => cluster.count_http1_connection(),
             PoolProtocol::Http2 => cluster.count_http2_connection(),
             // It is counted when the host has chosen.
-            PoolProtocol::Auto => {}
+            PoolProtocol::Auto | PoolProtocol::Tcp => {}
         }
         stats.upstream_cx_active().inc();
         HostStats::inc(&pool.host().stats.cx_total);
@@ -135,7 +135,7 @@ impl UpstreamConnection {
         info.connection_id = Some(self.id);
         info.local_address = self.local_address;
         info.remote_address = self.remote_address;
-        info.protocol = Some("HTTP/1.1");
+        info.protocol = (self.count.pool.key().protocol != PoolProtocol::Tcp).then_some("HTTP/1.1");
         info.connect_start = Some(self.count.began);
         info.connect_end = Some(self.opened);
     }

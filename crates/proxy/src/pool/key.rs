@@ -15,6 +15,8 @@ pub(crate) enum PoolProtocol {
     #[default]
     Http1,
     Http2,
+    /// Nothing that is known here: each serves one tunnel.
+    Tcp,
     /// What each host chooses by ALPN.
     Auto,
 }

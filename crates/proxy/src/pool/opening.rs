@@ -32,7 +32,7 @@ impl HostPool {
     /// How many requests a new connection can serve at once.
     fn room_of_one(&self, cluster: &WorkerCluster) -> usize {
         match self.key.protocol {
-            PoolProtocol::Http1 => 1,
+            PoolProtocol::Http1 | PoolProtocol::Tcp => 1,
             PoolProtocol::Http2 | PoolProtocol::Auto => http2::stream_limit(&cluster.config.http) as usize,
         }
     }

@@ -19,7 +19,7 @@ use super::upstream_request::PerTry;
 use super::{ForwardPolicy, ResetReason, Router, UpstreamEvent, UpstreamRequest, headers};
 use crate::cluster::{LbContext, WorkerCluster};
 use crate::hcm::TerminalFactory;
-use crate::pool::{HostPool, PoolKey};
+use crate::pool::{HostPool, PoolKey, PoolProtocol};
 use crate::route_table::{RouteEntry, Target};
 
 impl Router {
@@ -43,6 +43,7 @@ impl Router {
         if !hash_policies.is_empty() {
             self.hash = request_hash(hash_policies, &self.stream);
         }
+        self.find_tunnel(policy);
         let Some(pool) = self.choose(cluster, policy.priority, now) else { return self.no_healthy_upstream(cluster) };
         self.steer(route, policy, now);
         if !policy.mirrors.is_empty() {
@@ -51,23 +52,21 @@ impl Router {
         if self.retry.is_some() && !end_stream {
             self.replay = Some(Replay::new(self.stream.buffer_limit()));
         }
-        self.find_tunnel(policy, now);
+        if self.tunnel == Tunnel::WebSocket {
+            // The answer to the handshake must come in time, although the request does not end.
+            self.deadline = self.timeouts.global.map(|timeout| now + timeout);
+        }
         self.attempt(cx, cluster, &pool, now);
         if end_stream && let Some(upstream) = self.upstreams.last_mut() {
             upstream.end_request();
         }
     }
 
-    /// Finds out what the request becomes. The host's answer to a WebSocket's handshake must come in time, although the
-    /// request does not end.
-    fn find_tunnel(&mut self, policy: &ForwardPolicy, now: Instant) {
-        if !self.may_tunnel {
-            return;
-        }
-        let headers = self.stream.headers(Direction::Request);
-        self.tunnel = headers.map_or(Tunnel::No, |headers| Tunnel::of(&headers, policy.connect));
-        if self.tunnel == Tunnel::WebSocket {
-            self.deadline = self.timeouts.global.map(|timeout| now + timeout);
+    /// Finds out what the request becomes.
+    fn find_tunnel(&mut self, policy: &ForwardPolicy) {
+        if self.may_tunnel || policy.connect.is_some() {
+            let headers = self.stream.headers(Direction::Request);
+            self.tunnel = headers.map_or(Tunnel::No, |headers| Tunnel::of(&headers, policy.connect));
         }
     }
 
@@ -78,6 +77,9 @@ impl Router {
     }
 
     fn pool_key(&self, cluster: &WorkerCluster, priority: RoutingPriority) -> PoolKey {
+        if self.tunnel == Tunnel::Tcp {
+            return PoolKey { priority, protocol: PoolProtocol::Tcp };
+        }
         cluster.pool_key(priority, self.stream.info().protocol)
     }
 

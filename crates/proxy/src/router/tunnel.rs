@@ -18,7 +18,7 @@ pub(crate) enum Tunnel {
     Upgrade,
     /// CONNECT, forwarded.
     Connect,
-    /// CONNECT that ends here: the host sees only what follows.
+    /// CONNECT (or POST) that ends here: the host sees only what follows.
     Tcp,
 }
 
@@ -29,6 +29,7 @@ impl Tunnel {
     pub(super) fn of(headers: &HeaderMap, connect: Option<ConnectConfig>) -> Self {
         match connect {
             Some(_) if is_connect(headers) => Self::Tcp,
+            Some(config) if config.allow_post && headers.get(b":method") == Some(b"POST") => Self::Tcp,
             _ if is_connect(headers) => Self::Connect,
             _ if is_websocket(headers) => Self::WebSocket,
             _ if is_upgrade(headers) => Self::Upgrade,

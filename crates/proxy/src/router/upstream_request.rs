@@ -5,6 +5,7 @@ mod http1;
 mod http2;
 mod outgoing;
 mod response;
+mod tcp;
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -18,12 +19,13 @@ use sandgate_load_balancing::OutlierResult;
 use super::ResetReason;
 use super::tunnel::Tunnel;
 use crate::cluster::{Host, WorkerCluster};
-use crate::pool::{Acquired, ConnectFailure, HostPool, Lease, PendingConnection};
+use crate::pool::{Acquired, ConnectFailure, HostPool, Lease, PendingConnection, PoolProtocol};
 use crate::route_table::RequestScopes;
 use exchange::{ActiveRequest, Exchange};
 use http1::Http1Exchange;
 use http2::Http2Exchange;
 use outgoing::{Outgoing, RequestEnd};
+use tcp::TcpExchange;
 
 /// What an upstream request has for the router.
 #[derive(Debug)]
@@ -412,6 +414,9 @@ impl UpstreamRequest {
         let active = ActiveRequest::new(&self.cluster, lease.pool().host(), slot);
         let http = &self.cluster.config.http;
         self.state = State::Open(match lease {
+            Lease::Http1(connection) if connection.pool().key().protocol == PoolProtocol::Tcp => {
+                Exchange::Tcp(Box::new(TcpExchange::new(connection, active)))
+            }
             Lease::Http1(connection) => {
                 Exchange::Http1(Box::new(Http1Exchange::new(connection, http.http1.enable_trailers, active)))
             }

@@ -11,6 +11,7 @@ use super::UpstreamEvent;
 use super::http1::Http1Exchange;
 use super::http2::Http2Exchange;
 use super::outgoing::Outgoing;
+use super::tcp::TcpExchange;
 use crate::cluster::{Host, HostStats, ResourceGuard, WorkerCluster};
 use crate::router::ResetReason;
 
@@ -18,6 +19,7 @@ use crate::router::ResetReason;
 pub(super) enum Exchange {
     Http1(Box<Http1Exchange>),
     Http2(Box<Http2Exchange>),
+    Tcp(Box<TcpExchange>),
 }
 
 /// Counts a request in flight.
@@ -62,6 +64,7 @@ impl Exchange {
         match self {
             Self::Http1(exchange) => exchange.encode(stream, outgoing),
             Self::Http2(exchange) => exchange.encode(cx, stream, outgoing),
+            Self::Tcp(exchange) => Ok(exchange.encode(outgoing)),
         }
     }
 
@@ -70,6 +73,7 @@ impl Exchange {
         match self {
             Self::Http1(exchange) => exchange.write(cx, encoded),
             Self::Http2(exchange) => exchange.write(encoded),
+            Self::Tcp(exchange) => exchange.write(cx, encoded),
         }
     }
 
@@ -79,6 +83,7 @@ impl Exchange {
             Self::Http1(exchange) => exchange.unwritten(),
             // What is taken is the window's, which bounds it.
             Self::Http2(_) => 0,
+            Self::Tcp(exchange) => exchange.unwritten(),
         }
     }
 
@@ -87,6 +92,7 @@ impl Exchange {
         match self {
             Self::Http1(exchange) => exchange.poll(cx, may_read, limit),
             Self::Http2(exchange) => exchange.poll(cx, may_read),
+            Self::Tcp(exchange) => exchange.poll(cx, may_read, limit),
         }
     }
 
@@ -95,6 +101,7 @@ impl Exchange {
         match self {
             Self::Http1(exchange) => exchange.bytes(),
             Self::Http2(exchange) => exchange.bytes(),
+            Self::Tcp(exchange) => exchange.bytes(),
         }
     }
 
@@ -102,7 +109,7 @@ impl Exchange {
     pub(super) fn is_http1(&self) -> bool {
         match self {
             Self::Http1(_) => true,
-            Self::Http2(_) => false,
+            Self::Http2(_) | Self::Tcp(_) => false,
         }
     }
 
@@ -110,7 +117,7 @@ impl Exchange {
     pub(super) fn announces_close(&self) -> bool {
         match self {
             Self::Http1(exchange) => exchange.announces_close(),
-            Self::Http2(_) => false,
+            Self::Http2(_) | Self::Tcp(_) => false,
         }
     }
 
@@ -119,6 +126,7 @@ impl Exchange {
         match self {
             Self::Http1(exchange) => exchange.reset(reason),
             Self::Http2(exchange) => exchange.reset(reason),
+            Self::Tcp(exchange) => exchange.reset(reason),
         }
     }
 
@@ -127,6 +135,7 @@ impl Exchange {
         match self {
             Self::Http1(exchange) => exchange.finish(now),
             Self::Http2(exchange) => exchange.finish(),
+            Self::Tcp(exchange) => drop(exchange),
         }
     }
 }
