@@ -5,6 +5,7 @@ mod filesystem;
 mod health;
 mod http;
 mod listener;
+mod ssl;
 mod vhost;
 
 use std::borrow::Cow;
@@ -14,6 +15,7 @@ pub use filesystem::FilesystemStats;
 pub use health::{HealthCheckStats, OutlierDetectionStats};
 pub use http::{Http1CodecStats, Http2CodecStats, HttpListenerStats, HttpStats, RouterStats, TracingStats};
 pub use listener::{ConfiguredListenerStats, ListenerStats, ThreadListenerStats};
+pub use ssl::{SslNames, SslSocketFactoryStats, SslStats};
 pub use vhost::VirtualClusterStats;
 
 /// Defines a scope: a type with one method for each stat, which is also the last part of the stat's name. `zeros` are stats
