@@ -47,7 +47,7 @@ mod upgrade;
 mod upstream_socket;
 mod wasm;
 
-pub(crate) use self::{bootstrap::bootstrap, runtime::runtime_value};
+pub(crate) use self::{bootstrap::bootstrap, runtime::runtime_value, tls::secret_of};
 
 /// A time that Envoy does not take, in seconds: nanoseconds since 1970 must fit 64 bits.
 const MAX_SECONDS: i64 = 9_223_372_035;

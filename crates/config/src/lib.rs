@@ -25,7 +25,7 @@ mod suggest;
 pub use self::{
     diagnostics::{Diagnostic, Diagnostics, Severity},
     dump::message_to_json,
-    load::{Format, LoadOptions, Loaded, Unsupported, load_file, load_str},
+    load::{Format, LoadOptions, Loaded, Unsupported, load_file, load_secret, load_str},
     runtime_value::parse_runtime_value,
     schema::{HarmlessField, harmless_fields},
 };

@@ -9,9 +9,9 @@ use crate::{
     check::Checker,
     convert::{self, Context},
     diagnostics::Diagnostics,
-    model::{Bootstrap, Origin},
+    model::{Bootstrap, Origin, Secret},
     node::{Mark, Value, json, yaml},
-    proto::envoy::config::bootstrap::v3 as proto,
+    proto::envoy::{config::bootstrap::v3 as proto, service::discovery::v3::DiscoveryResponse},
     read::{self, Reader, Unpacked},
     report::Report,
     schema::{Schema, wire},
@@ -105,6 +105,49 @@ pub fn load_str(name: &str, text: &str, format: Format, options: &LoadOptions) -
         Some(bootstrap) if !failed => Ok(Loaded { bootstrap, warnings: findings }),
         _ => Err(findings),
     }
+}
+
+/// Loads the secret of that name from a file with a `DiscoveryResponse`: what file-based SDS reads. The file's name says its format, as in
+/// [`load_file`].
+///
+/// # Errors
+/// All findings, if any of them is an error; a file that cannot be read, or that has no such secret.
+pub fn load_secret(path: &Path, secret: &str) -> Result<Secret, Diagnostics> {
+    let name = path.display().to_string();
+    let fail =
+        |message: String| Diagnostics::error(Origin { file: name.as_str().into(), ..Origin::default() }, message);
+    let yaml = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
+    let format = if yaml { Format::Yaml } else { Format::Json };
+    let text = std::fs::read_to_string(path).map_err(|error| fail(format!("unable to read file: {error}")))?;
+    let mut report = Report::new(name.as_str().into());
+    let options = LoadOptions::default();
+    let message = read_root(&mut report, &text, format, &options, "envoy.service.discovery.v3.DiscoveryResponse");
+    let response = message.and_then(|serialized| {
+        let response = DiscoveryResponse::decode(serialized.as_slice());
+        response.map_err(|error| report.error("", format!("the schema does not fit: {error}"))).ok()
+    });
+    let found =
+        response.and_then(|response| convert::secret_of(&mut Context::new(&mut report, &options), response, secret));
+    let failed = report.has_errors();
+    match found {
+        Some(found) if !failed => Ok(found),
+        None if !failed => Err(fail(format!("there is no secret {secret} here"))),
+        _ => Err(Diagnostics::new(&name, report.into_items())),
+    }
+}
+
+/// Reads text as a message of that type, checked, and serialized.
+fn read_root(report: &mut Report, text: &str, format: Format, options: &LoadOptions, root: &str) -> Option<Vec<u8>> {
+    let schema = Schema::get().map_err(|error| report.error("", format!("the schema is damaged: {error}"))).ok()?;
+    let Some(descriptor) = schema.message(root) else {
+        report.error("", format!("the schema has no {root}"));
+        return None;
+    };
+    let mut message = DynamicMessage::new(descriptor);
+    let mut unpacked = Unpacked::new();
+    read_text(schema, report, text, format, &mut message, &mut unpacked);
+    Checker::new(schema, report, &unpacked, options.unsupported).root(&message);
+    Some(wire::encode(&message))
 }
 
 fn load(report: &mut Report, text: &str, format: Format, options: &LoadOptions) -> Option<Bootstrap> {

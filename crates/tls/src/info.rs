@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rustls::{CipherSuite, CommonState, HandshakeKind, NamedGroup, ProtocolVersion};
+use rustls::{CipherSuite, CommonState, HandshakeKind, NamedGroup, ProtocolVersion, SignatureScheme};
 use sandgate_filter::{CertificateInfo, TlsInfo};
 
 use crate::certificate::certificate_info;
@@ -72,6 +72,25 @@ pub fn group_name(group: NamedGroup) -> &'static str {
         NamedGroup::secp384r1 => "P-384",
         NamedGroup::secp521r1 => "P-521",
         NamedGroup::X25519MLKEM768 => "X25519MLKEM768",
+        _ => "unknown",
+    }
+}
+
+/// BoringSSL's name of a signature scheme.
+#[must_use]
+pub fn scheme_name(scheme: SignatureScheme) -> &'static str {
+    match scheme {
+        SignatureScheme::RSA_PKCS1_SHA1 => "rsa_pkcs1_sha1",
+        SignatureScheme::RSA_PKCS1_SHA256 => "rsa_pkcs1_sha256",
+        SignatureScheme::RSA_PKCS1_SHA384 => "rsa_pkcs1_sha384",
+        SignatureScheme::RSA_PKCS1_SHA512 => "rsa_pkcs1_sha512",
+        SignatureScheme::ECDSA_NISTP256_SHA256 => "ecdsa_secp256r1_sha256",
+        SignatureScheme::ECDSA_NISTP384_SHA384 => "ecdsa_secp384r1_sha384",
+        SignatureScheme::ECDSA_NISTP521_SHA512 => "ecdsa_secp521r1_sha512",
+        SignatureScheme::RSA_PSS_SHA256 => "rsa_pss_rsae_sha256",
+        SignatureScheme::RSA_PSS_SHA384 => "rsa_pss_rsae_sha384",
+        SignatureScheme::RSA_PSS_SHA512 => "rsa_pss_rsae_sha512",
+        SignatureScheme::ED25519 => "ed25519",
         _ => "unknown",
     }
 }

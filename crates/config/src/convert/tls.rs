@@ -5,6 +5,7 @@ mod parameters;
 mod secret;
 mod validation;
 
+pub(crate) use self::secret::secret_of;
 pub(super) use self::secret::static_secrets;
 
 use std::time::Duration;

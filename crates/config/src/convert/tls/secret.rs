@@ -7,11 +7,13 @@ use crate::{
     convert::{
         Context,
         source::{Data, data},
+        type_name,
     },
     model::{DataSource, SdsSource, Secret, SecretKind, SecretSource, SessionTicketKeys, TlsCertificate},
     proto::envoy::{
         config::core::v3::{self as core, config_source::ConfigSourceSpecifier},
         extensions::transport_sockets::tls::v3::{self as proto, secret::Type},
+        service::discovery::v3::DiscoveryResponse,
     },
 };
 
@@ -30,8 +32,23 @@ pub(in crate::convert) fn static_secrets(context: &mut Context<'_>, messages: Ve
     secrets
 }
 
+/// The secret of that name in a response of a discovery service.
+pub(crate) fn secret_of(context: &mut Context<'_>, response: DiscoveryResponse, name: &str) -> Option<Secret> {
+    const SECRET: &str = "envoy.extensions.transport_sockets.tls.v3.Secret";
+    let secrets = context.list("resources", response.resources, |context, resource| {
+        if type_name(&resource) != SECRET {
+            context.error(format!("a {} is no secret", type_name(&resource)));
+            return None;
+        }
+        let message: proto::Secret = context.unpack(&resource)?;
+        // Of the others only the names are looked at.
+        if message.name == name { secret(context, message) } else { None }
+    });
+    secrets.into_iter().next()
+}
+
 /// Converts a secret.
-pub(in crate::convert) fn secret(context: &mut Context<'_>, message: proto::Secret) -> Option<Secret> {
+fn secret(context: &mut Context<'_>, message: proto::Secret) -> Option<Secret> {
     let kind = match message.r#type {
         Some(Type::TlsCertificate(message)) => {
             SecretKind::Certificate(context.field("tls_certificate", |context| certificate(context, message))?)
