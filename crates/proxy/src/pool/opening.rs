@@ -59,7 +59,7 @@ impl HostPool {
         now: Instant,
     ) {
         let http2 = match self.key.protocol {
-            PoolProtocol::Http1 => false,
+            PoolProtocol::Http1 | PoolProtocol::Tcp => false,
             PoolProtocol::Http2 => true,
             PoolProtocol::Auto => transport.alpn_protocol() == Some(b"h2"),
         };
