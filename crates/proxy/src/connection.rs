@@ -5,9 +5,6 @@ mod request;
 mod response;
 mod timers;
 
-use std::future::Future;
-use std::net::SocketAddr;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Instant;
@@ -18,13 +15,11 @@ use sandgate_http::WriteBuffer;
 use sandgate_http::h1::RequestDecoder;
 
 use crate::active_stream::{ActiveStream, RequestStart};
-use crate::connection_id::next_connection_id;
+use crate::downstream::DownstreamConnection;
 use crate::hcm::Hcm;
-use crate::pool::CloseSide;
+use crate::http2::Http2Connection;
 use crate::socket::Socket;
-use crate::stats::milliseconds;
-use crate::transport::Transport;
-use crate::worker::{ConnectionSlot, Worker};
+use crate::worker::Worker;
 use close::{Closing, Drain};
 use request::Message;
 use timers::Alarm;
@@ -39,6 +34,7 @@ pub(crate) struct Connection {
     worker: Rc<Worker>,
     hcm: Rc<Hcm>,
     info: Rc<ConnectionInfo>,
+    base: DownstreamConnection,
     socket: Socket,
     decoder: RequestDecoder,
     input: BytesMut,
@@ -58,45 +54,39 @@ pub(crate) struct Connection {
     input_failed: bool,
     /// The first bytes have come, and they are HTTP/1.
     has_codec: bool,
+    /// They are HTTP/2.
+    is_http2: bool,
     requests: u64,
     /// When the request in flight, or the last one, began.
     request_began: Instant,
     /// What the stats of buffered bytes hold of this connection.
     unread: u64,
     unwritten: u64,
-    opened: Instant,
     idle_since: Instant,
     drain_deadline: Option<Instant>,
     alarm: Alarm,
-    slot: ConnectionSlot,
+}
+
+/// How the work on a connection came to an end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Served {
+    /// It is closed.
+    Over,
+    /// The client speaks HTTP/2: [`Connection::into_http2`] is what goes on.
+    Http2,
 }
 
 impl Connection {
-    pub(crate) fn new(worker: &Rc<Worker>, hcm: &Rc<Hcm>, transport: Transport, peer: SocketAddr) -> Self {
+    /// Serves a connection that has just been accepted.
+    pub(crate) fn new(base: DownstreamConnection, socket: Socket) -> Self {
         let now = Instant::now();
-        let socket = Socket::new(transport);
-        let info = ConnectionInfo {
-            id: next_connection_id(),
-            remote_address: Some(peer),
-            direct_remote_address: Some(peer),
-            opened: Some(now),
-            local_address: socket.local_addr(),
-            listener: std::sync::Arc::clone(&hcm.listener),
-            ..ConnectionInfo::default()
-        };
-        hcm.stats.downstream_cx_total().inc();
-        hcm.stats.downstream_cx_active().inc();
-        hcm.listener_stats.downstream_cx_total().inc();
-        hcm.listener_stats.downstream_cx_active().inc();
-        hcm.listener_stats.downstream_pre_cx_active().set(0);
-        hcm.thread_stats.downstream_cx_total().inc();
-        hcm.thread_stats.downstream_cx_active().inc();
-        log::debug!(target: "conn_handler", "[C{}] new connection from {:?}", info.id, info.remote_address);
+        let (worker, hcm) = (Rc::clone(&base.worker), Rc::clone(&base.hcm));
         Self {
-            worker: Rc::clone(worker),
+            worker,
             decoder: RequestDecoder::new(hcm.request_options.clone()),
-            hcm: Rc::clone(hcm),
-            info: Rc::new(info),
+            hcm,
+            info: Rc::clone(&base.info),
+            base,
             socket,
             input: BytesMut::new(),
             output: WriteBuffer::new(),
@@ -109,15 +99,14 @@ impl Connection {
             remote_closed: false,
             input_failed: false,
             has_codec: false,
+            is_http2: false,
             requests: 0,
             request_began: now,
             unread: 0,
             unwritten: 0,
-            opened: now,
             idle_since: now,
             drain_deadline: None,
             alarm: Alarm::default(),
-            slot: ConnectionSlot::new(worker),
         }
     }
 
@@ -169,65 +158,51 @@ impl Connection {
     fn is_over(&self) -> bool {
         self.closing.as_ref().is_some_and(Closing::is_over)
     }
-}
 
-impl Future for Connection {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let this = self.get_mut();
+    /// Serves it as far as it goes now.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Served> {
         let now = Instant::now();
-        this.slot.register(cx.waker());
-        if this.worker.is_draining() && this.stream.is_none() {
+        self.base.register(cx.waker());
+        if self.worker.is_draining() && self.stream.is_none() {
             // A request that has come is not to be taken for an idle connection.
-            let _ = this.step(cx, now);
+            let _ = self.step(cx, now);
         }
-        this.on_alarm(now);
+        self.on_alarm(now);
         for _ in 0..STEPS_PER_POLL {
-            let progress = this.step(cx, now);
-            if this.is_over() {
-                return Poll::Ready(());
+            let progress = self.step(cx, now);
+            if self.is_over() {
+                return Poll::Ready(Served::Over);
+            }
+            if self.is_http2 {
+                return Poll::Ready(Served::Http2);
             }
             if !progress {
-                this.arm(cx, now);
+                self.arm(cx, now);
                 return Poll::Pending;
             }
         }
         cx.waker().wake_by_ref();
         Poll::Pending
     }
-}
 
-impl Drop for Connection {
-    fn drop(&mut self) {
-        let side = self.closing.as_ref().map_or(CloseSide::Local, Closing::side);
+    /// Goes on with HTTP/2, with what has come so far.
+    pub(crate) fn into_http2(self) -> Http2Connection {
+        self.hcm.stats.downstream_cx_rx_bytes_buffered().sub(self.unread);
+        Http2Connection::new(self.base, self.socket, self.input)
+    }
+
+    /// Ends what is still there, and tells how it ended.
+    pub(crate) fn end(&mut self) {
         let active = self.stream.is_some() || self.partial.is_some();
         self.abandon(Instant::now());
         let stats = &self.hcm.stats;
-        stats.downstream_cx_active().dec();
-        self.hcm.listener_stats.downstream_cx_active().dec();
-        self.hcm.thread_stats.downstream_cx_active().dec();
-        let lived = milliseconds(Instant::now().saturating_duration_since(self.opened));
-        stats.downstream_cx_length_ms().record(lived);
-        self.hcm.listener_stats.downstream_cx_length_ms().record(lived);
         stats.downstream_cx_rx_bytes_buffered().change(&mut self.unread, 0);
         stats.downstream_cx_tx_bytes_buffered().change(&mut self.unwritten, 0);
-        stats.downstream_cx_destroy().inc();
-        self.hcm.listener_stats.downstream_cx_destroy().inc();
         if self.has_codec {
             stats.downstream_cx_http1_active().dec();
         }
-        match side {
-            CloseSide::Local => stats.downstream_cx_destroy_local().inc(),
-            CloseSide::Remote => stats.downstream_cx_destroy_remote().inc(),
+        if let Some(closing) = &self.closing {
+            self.base.ended(closing.side(), active || closing.had_request());
         }
-        if active || self.closing.as_ref().is_some_and(Closing::had_request) {
-            stats.downstream_cx_destroy_active_rq().inc();
-            match side {
-                CloseSide::Local => stats.downstream_cx_destroy_local_active_rq().inc(),
-                CloseSide::Remote => stats.downstream_cx_destroy_remote_active_rq().inc(),
-            }
-        }
-        log::debug!(target: "connection", "[C{}] closed", self.info.id);
     }
 }

@@ -66,7 +66,6 @@ pub(crate) struct Hcm {
     /// Nothing is shown of the admin interface's, which has no router.
     pub(crate) router_stats: RouterStats,
     pub(crate) codec_stats: Http1CodecStats,
-    #[expect(dead_code, reason = "the connections that count come next")]
     pub(crate) http2_stats: Http2CodecStats,
     pub(crate) listener_http_stats: HttpListenerStats,
     pub(crate) listener_stats: Rc<ListenerStats>,

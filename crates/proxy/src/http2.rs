@@ -1,4 +1,17 @@
 //! HTTP/2 over the `h2` crate.
 
-#[allow(dead_code, reason = "what belongs to clients' connections is used by them, which come next")]
+mod alarm;
+mod begin;
+mod connection;
+mod deadlines;
+mod drain;
+mod frames;
 pub(crate) mod headers;
+mod io;
+mod output;
+mod scanner;
+mod shared;
+mod stream;
+
+pub(crate) use connection::Http2Connection;
+pub(crate) use io::PREFACE;

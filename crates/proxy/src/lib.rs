@@ -8,6 +8,7 @@ mod cluster;
 mod connection;
 mod connection_id;
 mod date;
+mod downstream;
 mod drain;
 mod event_file;
 mod hcm;

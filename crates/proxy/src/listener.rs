@@ -10,7 +10,7 @@ use sandgate_config::model;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::sync::Notify;
 
-use crate::connection::Connection;
+use crate::downstream::Downstream;
 use crate::hcm::Hcm;
 use crate::transport::Transport;
 use crate::worker::{Worker, guarded};
@@ -133,7 +133,7 @@ pub(crate) async fn accept(listener: std::net::TcpListener, worker: Rc<Worker>, 
         match accepted {
             Ok((stream, peer)) => {
                 hcm.listener_stats.connections_accepted_per_socket_event().record(1);
-                let connection = Connection::new(&worker, &hcm, Transport::tcp(stream), peer);
+                let connection = Downstream::new(&worker, &hcm, Transport::tcp(stream), peer);
                 tokio::task::spawn_local(guarded("connection", connection));
             }
             Err(error) if is_the_clients(&error) => {}

@@ -4,12 +4,12 @@ use std::cell::RefCell;
 use std::future::Future as _;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
 use sandgate_http::WriteBuffer;
-use tokio::io::{AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::io::{AsyncRead as _, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 
 use crate::transport::{Tcp, Transport};
 
@@ -121,6 +121,30 @@ impl Socket {
     /// Ready once the peer has closed or reset the connection, without reading what it sent before.
     pub(crate) fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.transport.poll_closed(cx)
+    }
+
+    /// Reads once, for a codec that has its own buffer and never watches a connection without reading it.
+    pub(crate) fn poll_read_bytes(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.transport).poll_read(cx, buffer)
+    }
+
+    /// Writes once; how many bytes went out.
+    pub(crate) fn poll_write_bytes(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.transport).poll_write(cx, bytes)
+    }
+
+    /// Writes several pieces at once; how many bytes went out.
+    pub(crate) fn poll_write_pieces(
+        &mut self,
+        cx: &mut Context<'_>,
+        pieces: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.transport).poll_write_vectored(cx, pieces)
+    }
+
+    /// Writes what the transport holds back.
+    pub(crate) fn poll_flush_bytes(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.transport).poll_flush(cx)
     }
 
     /// Whether a connection that should be silent has bytes or was closed; its bytes are lost then. `cx` is woken when that

@@ -3,6 +3,8 @@
 use std::task::Context;
 use std::time::Instant;
 
+use sandgate_filter::response_flag;
+
 use super::Connection;
 use crate::active_stream::log_unread;
 use crate::pool::CloseSide;
@@ -70,7 +72,10 @@ impl Connection {
             self.end_request_count();
             self.hcm.stats.downstream_rq_rx_reset().inc();
         } else if let Some(start) = self.partial.take() {
-            log_unread(&self.hcm, &self.info, start, std::mem::take(&mut self.bytes), self.remote_closed, now);
+            let left = self.remote_closed;
+            let failure = (response_flag::DOWNSTREAM_CONNECTION_TERMINATION, "downstream_remote_disconnect");
+            let bytes = std::mem::take(&mut self.bytes);
+            log_unread(&self.hcm, &self.info, start, ("HTTP/1.1", bytes), left.then_some(failure), now);
             self.end_request_count();
             self.hcm.stats.downstream_rq_rx_reset().inc();
         }

@@ -12,6 +12,7 @@ use sandgate_http::{BodyBuffer, HeaderMap};
 use super::Connection;
 use super::close::Drain;
 use crate::active_stream::{ActiveStream, RequestKind, RequestStart};
+use crate::http2::PREFACE;
 use crate::socket::{ReadOutcome, owned, recycle};
 
 /// What the framing of a response needs to know of its request, and how far the response is.
@@ -31,9 +32,6 @@ pub(super) struct Message {
     pub(super) broken: bool,
 }
 
-/// The length of the HTTP/2 connection preface.
-const PREFACE_LEN: usize = 24;
-
 impl Connection {
     /// Reads and decodes as much as the stream can take; whether anything came.
     pub(super) fn read(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
@@ -41,7 +39,7 @@ impl Connection {
         let mut body = BodyBuffer::new();
         while !self.remote_closed && !self.message.response_complete && self.wants_input(body.len()) {
             // The end of a body with a length comes without further bytes.
-            if (self.decoder.in_message() || !self.input.is_empty()) && self.knows_codec(now) {
+            if (self.decoder.in_message() || !self.input.is_empty()) && self.knows_codec() {
                 match self.decoder.decode(&mut self.input) {
                     Ok(Some(event)) => {
                         progress = true;
@@ -56,7 +54,7 @@ impl Connection {
                     }
                 }
             }
-            if self.closing.is_some() {
+            if self.closing.is_some() || self.is_http2 {
                 return true;
             }
             match self.socket.poll_read(cx, &mut self.input) {
@@ -94,20 +92,12 @@ impl Connection {
     }
 
     /// Whether what comes is HTTP/1. Decides with the first bytes.
-    fn knows_codec(&mut self, now: Instant) -> bool {
+    fn knows_codec(&mut self) -> bool {
         if self.has_codec {
             return true;
         }
         if self.hcm.config.codec_type != CodecType::Http1 && RequestDecoder::is_http2_preface(&self.input) {
-            if self.input.len() >= PREFACE_LEN {
-                log::warn!(
-                    target: "http",
-                    "[C{}] closing a connection that speaks HTTP/2, which is not supported yet",
-                    self.info.id
-                );
-                self.hcm.stats.downstream_cx_protocol_error().inc();
-                self.close(false, now);
-            }
+            self.is_http2 = self.input.len() >= PREFACE.len();
             return false;
         }
         self.has_codec = true;

@@ -62,7 +62,7 @@ impl Connection {
             self.on_idle(now);
         }
         let duration = self.hcm.config.max_connection_duration;
-        if self.drain == Drain::No && duration.is_some_and(|max| self.opened + max <= now) {
+        if self.drain == Drain::No && duration.is_some_and(|max| self.base.opened + max <= now) {
             self.hcm.stats.downstream_cx_max_duration_reached().inc();
             self.start_drain(now);
         }
@@ -86,7 +86,7 @@ impl Connection {
                     (None, None) => self.idle_deadline(),
                 };
                 let duration = self.hcm.config.max_connection_duration.filter(|_| self.drain == Drain::No);
-                let aged = duration.map(|max| self.opened + max);
+                let aged = duration.map(|max| self.base.opened + max);
                 current.into_iter().chain(aged).chain(self.drain_deadline).min()
             }
         };

@@ -68,6 +68,8 @@ scope!(
         downstream_rq_max_duration_reached,
         /// Requests reset by the client.
         downstream_rq_rx_reset,
+        /// Connections closed for requests that were reset soon after they had come.
+        downstream_rq_too_many_premature_resets,
         /// Requests reset by us.
         downstream_rq_tx_reset,
         /// Requests answered before they were complete.
@@ -122,7 +124,6 @@ scope!(
             downstream_cx_ssl_total,
             downstream_rq_http3_total,
             downstream_rq_overload_close,
-            downstream_rq_too_many_premature_resets,
         }
         gauges {
             downstream_cx_http1_soft_drain,

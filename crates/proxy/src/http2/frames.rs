@@ -1,0 +1,264 @@
+//! What the frames of a connection tell: bytes of each stream, and peers that send too many of what costs them nothing.
+//!
+//! The rules are those of Envoy's `ProtocolConstraints`; the `h2` crate has none for most of these frames.
+
+use std::time::Instant;
+
+use sandgate_config::model::Http2Options;
+use sandgate_filter::ByteMeter;
+
+use super::scanner::{FrameHead, kind};
+
+/// The head of a frame counts, too.
+const HEAD: u64 = 9;
+/// Streams that are remembered at most. The `h2` crate closes connections with so many long before.
+const MOST_STREAMS: usize = 1 << 16;
+
+/// Why a connection cannot go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// Frames without content.
+    EmptyFrames,
+    /// PRIORITY frames.
+    Priority,
+    /// WINDOW_UPDATE frames.
+    WindowUpdates,
+    /// Streams that were reset.
+    Resets,
+    /// A message that is none.
+    InvalidMessage,
+}
+
+/// A stream that has begun and is not over.
+#[derive(Clone, Copy, Debug)]
+struct StreamFrames {
+    id: u32,
+    bytes: ByteMeter,
+    /// The type of the last frame that came.
+    last_received: u8,
+    /// The request was handed out.
+    accepted: bool,
+    /// Its last frame is written.
+    sent: bool,
+}
+
+/// Everything that is counted.
+#[derive(Debug)]
+pub(super) struct Frames {
+    limits: Limits,
+    /// By id, which grows.
+    streams: Vec<StreamFrames>,
+    last_id: u32,
+    opened: u64,
+    empty: u32,
+    priority: u64,
+    window_updates: u64,
+    data_sent: u64,
+    resets: TokenBucket,
+    pub(super) goaways_sent: u64,
+    pub(super) resets_sent: u64,
+    pub(super) fault: Option<Fault>,
+}
+
+#[derive(Debug)]
+struct Limits {
+    empty: u32,
+    priority: u64,
+    window_updates: u64,
+    stream_errors: bool,
+}
+
+/// Tokens that come back over time.
+#[derive(Debug)]
+struct TokenBucket {
+    tokens: u64,
+    burst: u64,
+    rate: u64,
+    filled: Option<Instant>,
+}
+
+// === impl Frames ===
+
+impl Frames {
+    pub(super) fn new(options: &Http2Options) -> Self {
+        Self {
+            limits: Limits {
+                empty: options.max_consecutive_inbound_frames_with_empty_payload,
+                priority: options.max_inbound_priority_frames_per_stream.into(),
+                window_updates: options.max_inbound_window_update_frames_per_data_frame_sent.into(),
+                stream_errors: options.stream_error_on_invalid_http_message,
+            },
+            streams: Vec::new(),
+            last_id: 0,
+            opened: 0,
+            empty: 0,
+            priority: 0,
+            window_updates: 0,
+            data_sent: 0,
+            resets: TokenBucket {
+                tokens: options.stream_reset_burst,
+                burst: options.stream_reset_burst,
+                rate: options.stream_reset_rate,
+                filled: None,
+            },
+            goaways_sent: 0,
+            resets_sent: 0,
+            fault: None,
+        }
+    }
+
+    /// The last stream that the peer has opened.
+    pub(super) fn last_id(&self) -> u32 {
+        self.last_id
+    }
+
+    /// Bytes of a stream so far.
+    pub(super) fn bytes(&self, id: u32) -> ByteMeter {
+        self.find(id).and_then(|at| self.streams.get(at)).map(|stream| stream.bytes).unwrap_or_default()
+    }
+
+    /// Whether the last frame of a stream is written, or nothing is known of it.
+    pub(super) fn is_sent(&self, id: u32) -> bool {
+        self.find(id).and_then(|at| self.streams.get(at)).is_none_or(|stream| stream.sent)
+    }
+
+    /// Whether what came last of a stream were headers.
+    pub(super) fn ended_with_headers(&self, id: u32) -> bool {
+        let stream = self.find(id).and_then(|at| self.streams.get(at));
+        stream.is_some_and(|stream| matches!(stream.last_received, kind::HEADERS | kind::CONTINUATION))
+    }
+
+    /// The request of a stream is handed out.
+    pub(super) fn accept(&mut self, id: u32) {
+        if let Some(stream) = self.stream(id) {
+            stream.accepted = true;
+        }
+    }
+
+    /// The stream is over; its bytes.
+    pub(super) fn forget(&mut self, id: u32) -> ByteMeter {
+        self.find(id).map(|at| self.streams.remove(at).bytes).unwrap_or_default()
+    }
+
+    /// A frame comes in.
+    pub(super) fn received(&mut self, head: FrameHead) {
+        match head.kind {
+            kind::DATA | kind::HEADERS | kind::CONTINUATION => self.received_message(head),
+            kind::PRIORITY => {
+                self.priority += 1;
+                if self.priority > self.limits.priority.saturating_mul(1 + self.opened) {
+                    self.fault.get_or_insert(Fault::Priority);
+                }
+            }
+            kind::WINDOW_UPDATE => {
+                self.window_updates += 1;
+                let per_data = self.limits.window_updates.saturating_mul(self.data_sent);
+                if self.window_updates > 5 + 2 * self.opened.saturating_add(per_data) {
+                    self.fault.get_or_insert(Fault::WindowUpdates);
+                }
+            }
+            kind::RST_STREAM if !self.resets.take() => {
+                self.fault.get_or_insert(Fault::Resets);
+            }
+            _ => {}
+        }
+    }
+
+    fn received_message(&mut self, head: FrameHead) {
+        if head.kind == kind::HEADERS && head.stream > self.last_id {
+            self.last_id = head.stream;
+            self.opened += 1;
+            if self.streams.len() < MOST_STREAMS {
+                let bytes = ByteMeter::default();
+                let stream = StreamFrames { id: head.stream, bytes, last_received: 0, accepted: false, sent: false };
+                self.streams.push(stream);
+            }
+        }
+        if head.len == 0 && !head.ends_stream() {
+            self.empty += 1;
+            if self.empty > self.limits.empty {
+                self.fault.get_or_insert(Fault::EmptyFrames);
+            }
+        } else {
+            self.empty = 0;
+        }
+        if let Some(stream) = self.stream(head.stream) {
+            stream.last_received = head.kind;
+            // What continues a head is counted as part of it.
+            let bytes = head.len as u64 + if head.kind == kind::CONTINUATION { 0 } else { HEAD };
+            stream.bytes.wire_received += bytes;
+            if head.kind != kind::DATA {
+                stream.bytes.header_received += bytes;
+            }
+        }
+    }
+
+    /// A frame goes out; whether it may.
+    pub(super) fn sent(&mut self, head: FrameHead) -> bool {
+        match head.kind {
+            kind::DATA | kind::HEADERS | kind::CONTINUATION => {
+                self.data_sent += u64::from(head.kind == kind::DATA);
+                if let Some(stream) = self.stream(head.stream) {
+                    let bytes = head.len as u64 + if head.kind == kind::CONTINUATION { 0 } else { HEAD };
+                    stream.bytes.wire_sent += bytes;
+                    if head.kind != kind::DATA {
+                        stream.bytes.header_sent += bytes;
+                    }
+                    stream.sent |= head.ends_stream();
+                }
+            }
+            kind::RST_STREAM => {
+                self.resets_sent += 1;
+                let Some(at) = self.find(head.stream) else { return true };
+                let Some(stream) = self.streams.get_mut(at) else { return true };
+                stream.sent = true;
+                if !stream.accepted {
+                    self.streams.remove(at);
+                    // The `h2` crate found the request to be none, which is its only reason for this code before we know of
+                    // the request. Envoy ends the connection, unless told to end only the stream.
+                    if head.code == u32::from(h2::Reason::PROTOCOL_ERROR) && !self.limits.stream_errors {
+                        self.fault.get_or_insert(Fault::InvalidMessage);
+                        return false;
+                    }
+                }
+            }
+            kind::GOAWAY => self.goaways_sent += 1,
+            _ => {}
+        }
+        true
+    }
+
+    fn find(&self, id: u32) -> Option<usize> {
+        self.streams.binary_search_by_key(&id, |stream| stream.id).ok()
+    }
+
+    fn stream(&mut self, id: u32) -> Option<&mut StreamFrames> {
+        self.find(id).and_then(|at| self.streams.get_mut(at))
+    }
+}
+
+// === impl TokenBucket ===
+
+impl TokenBucket {
+    /// Takes one token, if there is one.
+    fn take(&mut self) -> bool {
+        if self.tokens == 0 {
+            let now = Instant::now();
+            let filled = *self.filled.get_or_insert(now);
+            let seconds = now.saturating_duration_since(filled).as_secs();
+            self.tokens = seconds.saturating_mul(self.rate).min(self.burst);
+            if seconds > 0 {
+                self.filled = Some(now);
+            }
+        } else if self.filled.is_none() {
+            self.filled = Some(Instant::now());
+        }
+        match self.tokens.checked_sub(1) {
+            Some(tokens) => {
+                self.tokens = tokens;
+                true
+            }
+            None => false,
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Where frames begin and end in a direction of an HTTP/2 connection.
+
+/// The length of a frame's head (RFC 9113 §4.1).
+const HEAD: usize = 9;
+/// A head, and the error code of RST_STREAM.
+const MOST: usize = HEAD + 4;
+
+/// The frame types that matter here.
+pub(super) mod kind {
+    pub(in crate::http2) const DATA: u8 = 0;
+    pub(in crate::http2) const HEADERS: u8 = 1;
+    pub(in crate::http2) const PRIORITY: u8 = 2;
+    pub(in crate::http2) const RST_STREAM: u8 = 3;
+    pub(in crate::http2) const GOAWAY: u8 = 7;
+    pub(in crate::http2) const WINDOW_UPDATE: u8 = 8;
+    pub(in crate::http2) const CONTINUATION: u8 = 9;
+}
+
+/// The head of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct FrameHead {
+    pub(super) len: usize,
+    pub(super) kind: u8,
+    pub(super) flags: u8,
+    pub(super) stream: u32,
+    /// The error code of RST_STREAM; else 0.
+    pub(super) code: u32,
+}
+
+impl FrameHead {
+    /// DATA or HEADERS that end their stream.
+    pub(super) fn ends_stream(self) -> bool {
+        matches!(self.kind, kind::DATA | kind::HEADERS) && self.flags & 1 != 0
+    }
+}
+
+/// Finds heads in bytes that come in pieces.
+#[derive(Debug)]
+pub(super) struct FrameScanner {
+    bytes: [u8; MOST],
+    filled: usize,
+    /// Bytes to skip before the next head.
+    skip: usize,
+}
+
+impl FrameScanner {
+    /// The first `skip` bytes are no frames.
+    pub(super) fn new(skip: usize) -> Self {
+        Self { bytes: [0; MOST], filled: 0, skip }
+    }
+
+    /// Whether what has come so far ends with a frame.
+    pub(super) fn at_boundary(&self) -> bool {
+        self.filled == 0 && self.skip == 0
+    }
+
+    /// Looks at the next bytes; `found` gets every head that is complete with them, and where in them its frame begins (0 for
+    /// one that began before).
+    pub(super) fn scan(&mut self, mut bytes: &[u8], mut found: impl FnMut(FrameHead, usize)) {
+        let total = bytes.len();
+        while !bytes.is_empty() {
+            if self.skip > 0 {
+                let count = self.skip.min(bytes.len());
+                self.skip -= count;
+                bytes = bytes.get(count..).unwrap_or_default();
+                continue;
+            }
+            let count = (self.wanted() - self.filled).min(bytes.len());
+            let (now, later) = bytes.split_at(count);
+            if let Some(room) = self.bytes.get_mut(self.filled..self.filled + count) {
+                room.copy_from_slice(now);
+            }
+            self.filled += count;
+            bytes = later;
+            if self.filled == self.wanted() {
+                let head = self.head();
+                let start = (total - bytes.len()).saturating_sub(self.filled);
+                self.skip = head.len - (self.filled - HEAD);
+                self.filled = 0;
+                found(head, start);
+            }
+        }
+    }
+
+    /// Bytes of the frame that are looked at.
+    fn wanted(&self) -> usize {
+        let [high, middle, low, kind, ..] = self.bytes;
+        let is_reset = self.filled >= HEAD && kind == kind::RST_STREAM && [high, middle, low] == [0, 0, 4];
+        if is_reset { MOST } else { HEAD }
+    }
+
+    fn head(&self) -> FrameHead {
+        let [a, b, c, kind, flags, s0, s1, s2, s3, codes @ ..] = self.bytes;
+        let code = if self.filled == MOST { u32::from_be_bytes(codes) } else { 0 };
+        let stream = u32::from_be_bytes([s0 & 0x7f, s1, s2, s3]);
+        FrameHead { len: u32::from_be_bytes([0, a, b, c]) as usize, kind, flags, stream, code }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_do_not_depend_on_pieces() {
+        let mut bytes = b"preface".to_vec();
+        bytes.extend([0, 0, 3, 0, 1, 0, 0, 0, 1, b'a', b'b', b'c']);
+        bytes.extend([0, 0, 4, 3, 0, 0x80, 0, 0, 5, 0, 0, 0, 8]);
+        bytes.extend([0, 0, 0, 4, 1, 0, 0, 0, 0]);
+        let head = |len, kind, flags, stream, code| FrameHead { len, kind, flags, stream, code };
+        let expected = [head(3, 0, 1, 1, 0), head(4, 3, 0, 5, 8), head(0, 4, 1, 0, 0)];
+        for size in 1..bytes.len() {
+            let mut scanner = FrameScanner::new(7);
+            let mut found = Vec::new();
+            bytes.chunks(size).for_each(|piece| scanner.scan(piece, |head, _| found.push(head)));
+            assert_eq!(found, expected, "in pieces of {size}");
+            assert!(scanner.at_boundary());
+        }
+    }
+}

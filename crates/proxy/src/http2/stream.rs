@@ -1,0 +1,311 @@
+//! One stream of a connection: the task between the `h2` crate and the filter chain.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use h2::server::SendResponse;
+use h2::{Reason, RecvStream, SendStream};
+use sandgate_http::{BodyBuffer, HeaderMapKind};
+
+use super::headers;
+use super::output::{Gone, Output};
+use super::shared::{Drain, Finished, Shared};
+use crate::active_stream::{ActiveStream, ResponseEvent};
+
+/// Steps before the task lets others run.
+const STEPS_PER_POLL: usize = 32;
+/// A stream that its client resets earlier counts as premature: Envoy's default.
+const PREMATURE: Duration = Duration::from_secs(1);
+
+/// A stream in flight.
+pub(super) struct Http2Stream {
+    shared: Rc<Shared>,
+    id: u32,
+    /// Its place among the deadlines.
+    key: usize,
+    active: Option<ActiveStream>,
+    body: RecvStream,
+    respond: SendResponse<Bytes>,
+    send: Option<SendStream<Bytes>>,
+    output: Output,
+    began: Instant,
+}
+
+/// How a stream goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    Waits,
+    Moved,
+    /// The response is complete.
+    Complete,
+    /// The client reset it, or is gone.
+    Reset,
+    /// We reset it.
+    Broken,
+}
+
+impl Http2Stream {
+    pub(super) fn new(
+        shared: Rc<Shared>,
+        active: ActiveStream,
+        body: RecvStream,
+        respond: SendResponse<Bytes>,
+        began: Instant,
+    ) -> Self {
+        let key = shared.deadlines.insert();
+        shared.streams.set(shared.streams.get() + 1);
+        let id = respond.stream_id().as_u32();
+        Self { shared, id, key, active: Some(active), body, respond, send: None, output: Output::default(), began }
+    }
+
+    fn step(&mut self, cx: &mut Context<'_>, now: Instant) -> Outcome {
+        let Some(active) = &mut self.active else { return Outcome::Complete };
+        if self.shared.closed.get() {
+            return Outcome::Reset;
+        }
+        let mut moved = match read(&mut self.body, active, cx, now) {
+            Ok(moved) => moved,
+            Err(Gone) => {
+                let ended_with_headers = self.shared.io.get().frames.ended_with_headers(self.id);
+                if ended_with_headers && !self.is_reset(cx) {
+                    // Trailers that are none.
+                    self.shared.invalid.set(true);
+                    self.shared.wake_connection();
+                }
+                return Outcome::Reset;
+            }
+        };
+        let limit = self.shared.output_limit();
+        moved |= active.poll(cx, now, self.output.len() < limit);
+        match self.encode(cx, now) {
+            Ok(encoded) => moved |= encoded,
+            Err(outcome) => return outcome,
+        }
+        if self.output.is_complete() {
+            return Outcome::Complete;
+        }
+        if self.is_reset(cx) {
+            return Outcome::Reset;
+        }
+        if moved { Outcome::Moved } else { Outcome::Waits }
+    }
+
+    /// Whether the client has reset the stream or is gone.
+    fn is_reset(&mut self, cx: &mut Context<'_>) -> bool {
+        match &mut self.send {
+            Some(send) => send.poll_reset(cx).is_ready(),
+            None => self.respond.poll_reset(cx).is_ready(),
+        }
+    }
+
+    /// Encodes what has come through the chain, as long as there is room for it.
+    fn encode(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<bool, Outcome> {
+        let limit = self.shared.output_limit();
+        let mut moved = self.flush(cx)?;
+        while self.output.len() < limit
+            && !self.output.is_complete()
+            && let Some(event) = self.active.as_mut().and_then(|active| active.next_event(now))
+        {
+            moved = true;
+            match event {
+                ResponseEvent::Informational => {
+                    let mut response = http::Response::new(());
+                    *response.status_mut() = http::StatusCode::CONTINUE;
+                    let _ = self.respond.send_informational(response);
+                }
+                ResponseEvent::Headers { end_stream } => self.send_headers(end_stream, now)?,
+                ResponseEvent::Data(data, end_stream) => self.output.push(data, end_stream),
+                ResponseEvent::Trailers => {
+                    let trailers = self
+                        .active
+                        .as_ref()
+                        .and_then(ActiveStream::response_trailers)
+                        .map(|trailers| headers::encode_trailers(&trailers).unwrap_or_default());
+                    match trailers {
+                        Some(trailers) if !trailers.is_empty() => self.output.end_with(trailers),
+                        _ => self.output.push(BodyBuffer::new(), true),
+                    }
+                }
+                ResponseEvent::Reset => {
+                    self.reset(Reason::INTERNAL_ERROR);
+                    return Err(Outcome::Broken);
+                }
+            }
+            self.flush(cx)?;
+        }
+        Ok(moved)
+    }
+
+    fn flush(&mut self, cx: &mut Context<'_>) -> Result<bool, Outcome> {
+        match &mut self.send {
+            Some(send) => self.output.flush(cx, send).map_err(|Gone| Outcome::Reset),
+            None => Ok(false),
+        }
+    }
+
+    fn send_headers(&mut self, end_stream: bool, now: Instant) -> Result<(), Outcome> {
+        let Some(active) = &self.active else { return Ok(()) };
+        self.shared.decide_drain(now);
+        if !active.request_complete() {
+            self.shared.hcm.stats.downstream_rq_response_before_rq_complete().inc();
+        }
+        let response = match active.response_headers() {
+            Some(headers) => headers::encode_response(&headers),
+            None => return Ok(()),
+        };
+        let response = match response {
+            Ok(response) => response,
+            Err(error) => {
+                log::warn!(target: "http", "[C{}] response headers cannot be written: {error}", self.shared.info.id);
+                self.reset(Reason::INTERNAL_ERROR);
+                return Err(Outcome::Broken);
+            }
+        };
+        let send = self.respond.send_response(response, end_stream).map_err(|_| Outcome::Reset)?;
+        self.send = Some(send);
+        if end_stream {
+            self.output.set_complete();
+        }
+        Ok(())
+    }
+
+    fn reset(&mut self, reason: Reason) {
+        match &mut self.send {
+            Some(send) => send.send_reset(reason),
+            None => self.respond.send_reset(reason),
+        }
+        self.shared.hcm.http2_stats.tx_reset().inc();
+    }
+
+    /// The stream ends without a complete response.
+    fn abort(&mut self, by_client: bool, now: Instant) {
+        let Some(mut active) = self.active.take() else { return };
+        if by_client {
+            active.disconnected();
+            if !self.shared.closed.get() {
+                self.shared.hcm.http2_stats.rx_reset().inc();
+                if now.saturating_duration_since(self.began) < PREMATURE {
+                    self.shared.premature_resets.set(self.shared.premature_resets.get() + 1);
+                    self.shared.wake_connection();
+                }
+            }
+        }
+        self.shared.hcm.stats.downstream_rq_rx_reset().inc();
+        active.set_bytes(self.shared.io.get_mut().frames.forget(self.id));
+        active.finish(now);
+        self.shared.end_request(self.began);
+    }
+
+    fn on_deadline(&mut self, now: Instant) {
+        if let Some(active) = &mut self.active
+            && active.deadline().is_some_and(|deadline| deadline <= now)
+        {
+            active.set_bytes(self.shared.io.get().frames.bytes(self.id));
+            active.on_timers(now);
+        }
+    }
+}
+
+impl Future for Http2Stream {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        let now = Instant::now();
+        this.on_deadline(now);
+        for _ in 0..STEPS_PER_POLL {
+            match this.step(cx, now) {
+                Outcome::Moved => {}
+                Outcome::Waits => {
+                    let deadline = this.active.as_ref().and_then(ActiveStream::deadline);
+                    if this.shared.deadlines.set(this.key, deadline, cx.waker()) {
+                        this.shared.wake_connection();
+                    }
+                    return Poll::Pending;
+                }
+                Outcome::Complete => {
+                    if let Some(active) = this.active.take() {
+                        let finished = Finished { id: this.id, active, began: this.began };
+                        this.shared.finished.borrow_mut().push(finished);
+                    }
+                    return Poll::Ready(());
+                }
+                Outcome::Reset => {
+                    this.abort(true, now);
+                    return Poll::Ready(());
+                }
+                Outcome::Broken => {
+                    this.abort(false, now);
+                    return Poll::Ready(());
+                }
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+impl Drop for Http2Stream {
+    fn drop(&mut self) {
+        self.abort(false, Instant::now());
+        self.shared.deadlines.remove(self.key);
+        self.shared.streams.set(self.shared.streams.get().saturating_sub(1));
+        self.shared.wake_connection();
+    }
+}
+
+/// Reads what has come of a request and has somewhere to go; whether anything did. Each DATA frame is one piece for the
+/// filters, as in Envoy.
+fn read(body: &mut RecvStream, active: &mut ActiveStream, cx: &mut Context<'_>, now: Instant) -> Result<bool, Gone> {
+    let mut moved = false;
+    while !active.request_complete() && active.wants_request_data() {
+        match body.poll_data(cx) {
+            Poll::Pending => break,
+            Poll::Ready(Some(Ok(data))) => {
+                let _ = body.flow_control().release_capacity(data.len());
+                let mut piece = BodyBuffer::new();
+                piece.push(data);
+                active.request_data(piece, body.is_end_stream(), now);
+            }
+            Poll::Ready(Some(Err(_))) => return Err(Gone),
+            Poll::Ready(None) => match body.poll_trailers(cx) {
+                Poll::Pending => break,
+                Poll::Ready(Ok(Some(trailers))) => {
+                    active.request_trailers(headers::trailers(&trailers, HeaderMapKind::Plain), now);
+                }
+                Poll::Ready(Ok(None)) => active.request_data(BodyBuffer::new(), true, now),
+                Poll::Ready(Err(_)) => return Err(Gone),
+            },
+        }
+        moved = true;
+    }
+    Ok(moved)
+}
+
+impl Shared {
+    /// A request is over.
+    pub(super) fn end_request(&self, began: Instant) {
+        let stats = &self.hcm.stats;
+        stats.downstream_rq_active().dec();
+        self.hcm.http2_stats.streams_active().dec();
+        let took = Instant::now().saturating_duration_since(began);
+        stats.downstream_rq_time().record(crate::stats::milliseconds(took));
+        self.destroyed.set(self.destroyed.get() + 1);
+    }
+
+    /// Whether the connection is to end, now that a response begins.
+    fn decide_drain(&self, _now: Instant) {
+        let drained = || {
+            self.worker.is_draining() || self.hcm.drain.is_some_and(|listener| self.worker.drain.drain_close(listener))
+        };
+        if self.drain.get() == Drain::No && !self.drain_wanted.get() && drained() {
+            self.hcm.stats.downstream_cx_drain_close().inc();
+            self.drain_wanted.set(true);
+            self.wake_connection();
+        }
+    }
+}
