@@ -12,6 +12,7 @@ mod output;
 mod scanner;
 mod shared;
 mod stream;
+pub(crate) mod upgrade;
 
 pub(crate) use connection::Http2Connection;
 pub(crate) use io::PREFACE;

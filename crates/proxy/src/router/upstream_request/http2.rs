@@ -15,7 +15,7 @@ use super::UpstreamEvent;
 use super::exchange::ActiveRequest;
 use super::outgoing::{Outgoing, RequestEnd};
 use crate::cluster::WorkerCluster;
-use crate::http2::headers;
+use crate::http2::{headers, upgrade};
 use crate::pool::StreamLease;
 use crate::router::ResetReason;
 
@@ -23,6 +23,8 @@ use crate::router::ResetReason;
 pub(super) struct Http2Exchange {
     /// Both are let go before the lease: the next who gets it finds their room.
     sending: Option<SendStream<Bytes>>,
+    /// The protocol that was asked for.
+    upgrade: Option<Box<[u8]>>,
     receiving: Receiving,
     cluster: Rc<WorkerCluster>,
     bytes: ByteMeter,
@@ -52,6 +54,7 @@ impl Http2Exchange {
     pub(super) fn new(lease: StreamLease, cluster: &Rc<WorkerCluster>, active: ActiveRequest) -> Self {
         Self {
             sending: None,
+            upgrade: None,
             receiving: Receiving::Nothing,
             cluster: Rc::clone(cluster),
             bytes: ByteMeter::default(),
@@ -93,7 +96,13 @@ impl Http2Exchange {
     fn send_head(&mut self, stream: &Stream, outgoing: &mut Outgoing) -> Result<(), String> {
         let headers = stream.headers(Direction::Request);
         let Some(headers) = headers else { return Err("missing request headers".to_owned()) };
-        let request = headers::encode_request(&headers).map_err(|error| error.to_string())?;
+        let request = if outgoing.tunnel.is_upgrade() {
+            self.upgrade = headers.get(b"upgrade").map(Box::from);
+            headers::encode_request(&upgrade::request_to_http2(&headers))
+        } else {
+            headers::encode_request(&headers)
+        };
+        let request = request.map_err(|error| error.to_string())?;
         match self.lease.send_request(request, outgoing.headers_only) {
             Ok((response, sending)) => {
                 self.receiving = Receiving::Headers(response);
@@ -193,13 +202,20 @@ impl Http2Exchange {
 
     fn on_response(&mut self, response: http::Response<RecvStream>) -> UpstreamEvent {
         let (parts, body) = response.into_parts();
-        let headers = headers::response_headers(&parts);
+        let mut headers = headers::response_headers(&parts);
+        let mut status = parts.status.as_u16();
+        if let Some(protocol) = &self.upgrade
+            && status == 200
+        {
+            upgrade::response_from_http2(&mut headers, protocol);
+            status = 101;
+        }
         if parts.headers.len() > self.cluster.config.http.max_headers_count as usize {
             return UpstreamEvent::Reset(ResetReason::ProtocolError);
         }
         let end_stream = body.is_end_stream();
         self.receiving = Receiving::Body(body);
-        UpstreamEvent::Headers { status: parts.status.as_u16(), headers, end_stream }
+        UpstreamEvent::Headers { status, headers, end_stream }
     }
 
     fn failed(&mut self, error: &h2::Error) -> UpstreamEvent {

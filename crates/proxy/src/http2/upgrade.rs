@@ -1,0 +1,30 @@
+//! Upgrades are requests with `upgrade` on HTTP/1 and extended CONNECTs on HTTP/2 (RFC 8441). Filters see the former, whatever is
+//! spoken, as in Envoy.
+
+use sandgate_http::HeaderMap;
+
+/// An upgrade as it is asked for over HTTP/2.
+pub(crate) fn request_to_http2(headers: &HeaderMap) -> HeaderMap {
+    let mut headers = headers.clone();
+    headers.set(b":method", b"CONNECT");
+    let protocol = headers.get(b"upgrade").unwrap_or_default().to_vec();
+    headers.set(b":protocol", &protocol);
+    drop_http1(&mut headers);
+    headers
+}
+
+/// A 200 over HTTP/2 to an upgrade to `protocol`, as filters know it.
+pub(crate) fn response_from_http2(headers: &mut HeaderMap, protocol: &[u8]) {
+    headers.set(b":status", b"101");
+    headers.set(b"upgrade", protocol);
+    headers.set(b"connection", b"upgrade");
+}
+
+/// What only HTTP/1 says of upgrades.
+fn drop_http1(headers: &mut HeaderMap) {
+    headers.remove(b"upgrade");
+    headers.remove(b"connection");
+    if headers.get(b"content-length") == Some(b"0") {
+        headers.remove(b"content-length");
+    }
+}
