@@ -22,4 +22,5 @@ mod runtime;
 mod sandbox;
 mod stats;
 mod unsupported;
+mod upgrades;
 mod wasm;

@@ -25,6 +25,8 @@ pub(super) struct Message {
     pub(super) framed_by_close: bool,
     /// The client wants the connection to end.
     pub(super) wants_close: bool,
+    /// The head asked for another protocol: what comes next, be it nothing, is passed on as its first bytes, as in Envoy.
+    pub(super) upgrading: bool,
     pub(super) encoder: Option<BodyEncoder>,
     /// The response's end is encoded.
     pub(super) response_complete: bool,
@@ -132,7 +134,7 @@ impl Connection {
     /// What one read brought of a body is one piece for the filters, as in Envoy.
     fn pass_on(&mut self, cx: &mut Context<'_>, body: BodyBuffer, now: Instant) {
         if let Some(stream) = &mut self.stream
-            && !body.is_empty()
+            && (!body.is_empty() || std::mem::take(&mut self.message.upgrading))
         {
             stream.request_data(body, false, now);
             self.settle(cx, now);
@@ -190,6 +192,7 @@ impl Connection {
             connect_request: method == b"CONNECT",
             http_10: version == Version::Http10,
             wants_close: !keep_alive,
+            upgrading: upgrade,
             ..Message::default()
         };
         self.requests += 1;

@@ -12,3 +12,4 @@ mod resilience;
 mod support;
 mod timeouts;
 mod wasm;
+mod websocket;

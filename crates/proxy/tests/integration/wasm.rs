@@ -8,7 +8,7 @@ use sandgate_config::model::{CodeSource, FailurePolicy, HttpFilter, HttpFilterKi
 
 use crate::support::{Client, Proxy, Upstream, bootstrap, cluster, direct, eventually, forward, hcm};
 
-fn plugin(path: &str, configuration: &'static str) -> HttpFilter {
+pub(crate) fn plugin(path: &str, configuration: &'static str) -> HttpFilter {
     let file = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../plugins")).join(path);
     let vm = VmConfig {
         vm_id: String::new(),

@@ -27,6 +27,9 @@ pub(super) struct ResponseReader {
     closed: bool,
     /// What follows the head is another protocol: it has no end of its own.
     upgraded: bool,
+    /// What follows the head at once, be it nothing, is passed on as its first bytes, as in Envoy; and so is the end.
+    upgrading: bool,
+    end_told: bool,
     /// Bytes read, and those of them that Envoy counts for headers.
     received: u64,
     header_received: u64,
@@ -91,6 +94,9 @@ impl ResponseReader {
                     }
                     continue;
                 }
+                Ok(None) if std::mem::take(&mut self.upgrading) => {
+                    return Poll::Ready(UpstreamEvent::Data(std::mem::take(&mut self.gathered), false));
+                }
                 Ok(None) => {}
                 Err(error) => return Poll::Ready(self.protocol_error(error.details())),
             }
@@ -132,7 +138,7 @@ impl ResponseReader {
                 Some(UpstreamEvent::Informational { status: head.status, headers: head.headers })
             }
             Event::Head(head) => {
-                self.upgraded = head.upgrade;
+                (self.upgraded, self.upgrading) = (head.upgrade, head.upgrade);
                 self.keep_alive = head.keep_alive;
                 self.header_received = head.header_bytes;
                 self.announces_close = head.announces_close;
@@ -162,6 +168,9 @@ impl ResponseReader {
             return UpstreamEvent::Data(std::mem::take(&mut self.gathered), false);
         }
         if self.upgraded {
+            if !std::mem::replace(&mut self.end_told, true) {
+                return UpstreamEvent::Data(BodyBuffer::new(), false);
+            }
             return UpstreamEvent::Reset(ResetReason::ConnectionTermination);
         }
         connection.closed_by(CloseSide::Remote);
