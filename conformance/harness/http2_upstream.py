@@ -26,8 +26,11 @@ class Request:
         return self._stream.ended
 
     def record(self):
-        """The request as data, fields in order."""
-        item = {"stream": self._stream.number, "head": [f"{n}: {v}" for n, v in self._stream.fields]}
+        """The request as data, fields in order after the pseudo-fields."""
+        # The order of pseudo-fields is the codec's and means nothing; they are first in any case (RFC 9113 section 8.3).
+        pseudo = sorted(field for field in self._stream.fields if field[0].startswith(":"))
+        others = [field for field in self._stream.fields if not field[0].startswith(":")]
+        item = {"stream": self._stream.number, "head": [f"{n}: {v}" for n, v in pseudo + others]}
         if self._stream.body:
             item["body"] = bytes(self._stream.body)
         if self._stream.trailers:

@@ -171,7 +171,6 @@ impl Transport {
         self.socket().local_addr()
     }
 
-    #[allow(dead_code, reason = "the upstream side asks it of the socket it has connected")]
     pub(crate) fn peer_addr(&self) -> Option<SocketAddr> {
         self.socket().peer_addr()
     }

@@ -4,6 +4,7 @@
 
 use bytes::{Bytes, BytesMut};
 use http::header::{HeaderName, HeaderValue};
+use http::uri::{self, Authority, PathAndQuery, Scheme};
 use http::{Method, StatusCode, Uri, request, response};
 use sandgate_http::{HeaderMap, HeaderMapKind};
 
@@ -15,7 +16,7 @@ const CONNECTION_HEADERS: [&[u8]; 5] =
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum EncodeError {
     /// A pseudo header that must be there is not, or is not what it must be.
-    #[error("{0} is missing or invalid")]
+    #[error("missing required header: {0}")]
     Pseudo(&'static str),
     /// A header's name.
     #[error("a header name has invalid characters")]
@@ -79,14 +80,22 @@ pub(crate) fn trailers(fields: &http::HeaderMap, kind: HeaderMapKind) -> HeaderM
 pub(crate) fn encode_request(headers: &HeaderMap) -> Result<http::Request<()>, EncodeError> {
     let pseudo = |name: &'static str| headers.get(name.as_bytes()).unwrap_or_default();
     let method = Method::from_bytes(pseudo(":method")).map_err(|_| EncodeError::Pseudo(":method"))?;
-    let mut uri = Uri::builder();
     let protocol = headers.get(b":protocol");
     let plain_connect = method == Method::CONNECT && protocol.is_none();
+    let mut parts = uri::Parts::default();
     if !plain_connect {
-        let scheme = headers.get(b":scheme").unwrap_or(b"http");
-        uri = uri.scheme(scheme).path_and_query(pseudo(":path"));
+        parts.path_and_query = Some(path_and_query(pseudo(":path"))?);
     }
-    let uri = uri.authority(pseudo(":authority")).build().map_err(|_| EncodeError::Pseudo(":authority or :path"))?;
+    let authority = pseudo(":authority");
+    // Without an authority the `http` crate has no scheme either, and the `h2` crate takes it for `http`.
+    if !authority.is_empty() {
+        parts.authority = Some(Authority::try_from(authority).map_err(|_| EncodeError::Pseudo(":authority"))?);
+        if !plain_connect {
+            let scheme = Scheme::try_from(headers.get(b":scheme").unwrap_or(b"http"));
+            parts.scheme = Some(scheme.map_err(|_| EncodeError::Pseudo(":scheme"))?);
+        }
+    }
+    let uri = Uri::from_parts(parts).map_err(|_| EncodeError::Pseudo(":path"))?;
     let mut request = http::Request::new(());
     if let Some(protocol) = protocol {
         let protocol = std::str::from_utf8(protocol).map_err(|_| EncodeError::Pseudo(":protocol"))?;
@@ -96,6 +105,28 @@ pub(crate) fn encode_request(headers: &HeaderMap) -> Result<http::Request<()>, E
     *request.uri_mut() = uri;
     *request.headers_mut() = fields(headers)?;
     Ok(request)
+}
+
+/// Bytes that cannot be in the URI of the `http` crate are percent-encoded: a listed difference, as Envoy sends them as they are.
+fn path_and_query(path: &[u8]) -> Result<PathAndQuery, EncodeError> {
+    use std::io::Write as _;
+    if path.is_empty() {
+        return Err(EncodeError::Pseudo(":path"));
+    }
+    if let Ok(path) = PathAndQuery::try_from(path) {
+        return Ok(path);
+    }
+    let mut encoded = Vec::with_capacity(path.len() * 2);
+    for byte in path {
+        let is_uri_byte = byte.is_ascii_alphanumeric() || b"-._~:/?@!$&'()*+,;=%[]|".contains(byte);
+        if is_uri_byte {
+            encoded.push(*byte);
+        } else {
+            // A vector takes everything.
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+    }
+    PathAndQuery::try_from(encoded).map_err(|_| EncodeError::Pseudo(":path"))
 }
 
 /// A response to send.
@@ -189,6 +220,19 @@ mod tests {
         );
         let (parts, ()) = encode_request(&headers).unwrap().into_parts();
         assert_eq!(request_headers(&parts), headers);
+    }
+
+    #[test]
+    fn targets_that_are_no_uris_are_sent_all_the_same() {
+        let path = |path: &str| {
+            let headers = map(HeaderMapKind::Request, &[(":method", "GET"), (":authority", ""), (":path", path)]);
+            encode_request(&headers).map(|request| request.uri().to_string())
+        };
+        assert_eq!(path("/a<b>?x=\"\\^`{}|[]").unwrap(), "/a%3Cb%3E?x=%22%5C%5E%60%7B%7D|[]");
+        assert_eq!(path("/a%zz?b").unwrap(), "/a%zz?b");
+        assert_eq!(path("*").unwrap(), "*");
+        assert_eq!(path("").unwrap_err(), EncodeError::Pseudo(":path"));
+        assert_eq!(path("a").unwrap_err(), EncodeError::Pseudo(":path"));
     }
 
     #[test]

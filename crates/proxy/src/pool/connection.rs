@@ -10,7 +10,6 @@ use sandgate_config::model::UpstreamHttpOptions;
 use sandgate_filter::UpstreamInfo;
 use sandgate_http::WriteBuffer;
 use sandgate_http::h1::ResponseDecoder;
-use tokio::net::TcpStream;
 
 use super::{HostPool, PoolProtocol};
 use crate::cluster::{HostStats, ResourceGuard, WorkerCluster};
@@ -107,14 +106,14 @@ impl Drop for ConnectionCount {
 }
 
 impl UpstreamConnection {
-    pub(super) fn new(stream: TcpStream, count: ConnectionCount, now: Instant) -> Self {
+    pub(super) fn new(transport: Transport, count: ConnectionCount, now: Instant) -> Self {
         let took = now.saturating_duration_since(count.began);
         count.cluster.stats.upstream_cx_connect_ms().record(milliseconds(took));
         Self {
             id: next_connection_id(),
-            local_address: stream.local_addr().ok(),
-            remote_address: stream.peer_addr().ok(),
-            socket: Socket::new(Transport::tcp(stream)),
+            local_address: transport.local_addr(),
+            remote_address: transport.peer_addr(),
+            socket: Socket::new(transport),
             decoder: ResponseDecoder::new(count.cluster.response_options.clone()),
             input: BytesMut::new(),
             output: WriteBuffer::new(),

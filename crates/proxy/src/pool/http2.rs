@@ -2,6 +2,7 @@
 
 mod driver;
 mod io;
+mod keepalive;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -11,9 +12,8 @@ use std::time::Instant;
 use bytes::Bytes;
 use h2::client::{ResponseFuture, SendRequest};
 use h2::{Reason, SendStream};
-use sandgate_config::model::{Http2Options, UpstreamHttpOptions};
+use sandgate_config::model::{Http2Options, Keepalive, UpstreamHttpOptions};
 use sandgate_filter::UpstreamInfo;
-use tokio::net::TcpStream;
 
 use super::connection::ConnectionCount;
 use super::lease::ConnectionFacts;
@@ -22,8 +22,9 @@ use crate::cluster::WorkerCluster;
 use crate::connection_id::next_connection_id;
 use crate::router::ResetReason;
 use crate::stats::milliseconds;
+use crate::transport::Transport;
 use crate::worker::guarded;
-use io::CountedIo;
+use io::{CountedIo, Signs};
 
 /// A connection as its streams and its pool see it; the task that moves its bytes is [`driver`].
 pub(crate) struct Http2Connection {
@@ -38,6 +39,11 @@ pub(crate) struct Http2Connection {
     served: Cell<u32>,
     /// It takes no more requests, and ends with those it has.
     draining: Cell<bool>,
+    /// Its host has said that it takes no more.
+    goaway: Cell<bool>,
+    signs: Rc<Signs>,
+    /// A PING is to go before the next request.
+    ping_wanted: Cell<bool>,
     began: Instant,
     opened: Instant,
     idle_since: Cell<Instant>,
@@ -59,53 +65,58 @@ pub(super) fn stream_limit(options: &UpstreamHttpOptions) -> u32 {
     options.max_requests_per_connection.map_or(limit, |max| limit.min(max)).max(1)
 }
 
-/// Speaks HTTP/2 on a connected socket, and starts the task that goes on with it.
+/// A transport on which both sides are to speak HTTP/2.
+pub(super) struct Opened {
+    send: SendRequest<Bytes>,
+    codec: h2::client::Connection<CountedIo<Transport>, Bytes>,
+    facts: ConnectionFacts,
+    signs: Rc<Signs>,
+    now: Instant,
+}
+
+/// Begins to speak HTTP/2: does not wait for the host to do so, too.
 ///
 /// # Errors
 /// The socket fails.
-pub(super) async fn start(
-    stream: TcpStream,
-    mut count: ConnectionCount,
-    now: Instant,
-) -> Result<Rc<Http2Connection>, h2::Error> {
-    // Only a latency hint: a socket without it works.
-    let _ = stream.set_nodelay(true);
+pub(super) async fn open(transport: Transport, cluster: &Rc<WorkerCluster>, now: Instant) -> Result<Opened, h2::Error> {
     let facts = ConnectionFacts {
         id: next_connection_id(),
-        local_address: stream.local_addr().ok(),
-        remote_address: stream.peer_addr().ok(),
+        local_address: transport.local_addr(),
+        remote_address: transport.peer_addr(),
     };
-    let (pool, cluster) = (Rc::clone(&count.pool), Rc::clone(&count.cluster));
-    let began = count.began();
-    let took = now.saturating_duration_since(began);
-    cluster.stats.upstream_cx_connect_ms().record(milliseconds(took));
     let options = &cluster.config.http;
-    let io = CountedIo::new(stream, &cluster);
-    let (send, codec) = match builder(&options.http2, options).handshake(io).await {
-        Ok(both) => both,
-        Err(error) => {
-            count.close_side = CloseSide::Remote;
-            return Err(error);
-        }
-    };
+    let signs = Rc::new(Signs::new(now));
+    let io = CountedIo::new(transport, cluster, &signs);
+    let (send, codec) = builder(&options.http2, options).handshake(io).await?;
+    Ok(Opened { send, codec, facts, signs, now })
+}
+
+/// Starts the task that goes on with it.
+pub(super) fn start(opened: Opened, count: ConnectionCount) -> Rc<Http2Connection> {
+    let Opened { send, codec, facts, signs, now } = opened;
+    let (pool, cluster, began) = (Rc::clone(&count.pool), Rc::clone(&count.cluster), count.began());
+    cluster.stats.upstream_cx_connect_ms().record(milliseconds(now.saturating_duration_since(began)));
     let connection = Rc::new(Http2Connection {
         facts,
         pool,
         send: RefCell::new(Some(send)),
-        limit: Cell::new(stream_limit(options)),
+        limit: Cell::new(stream_limit(&cluster.config.http)),
         active: Cell::new(0),
         served: Cell::new(0),
         draining: Cell::new(false),
+        goaway: Cell::new(false),
+        signs,
+        ping_wanted: Cell::new(false),
         began,
         opened: now,
         idle_since: Cell::new(now),
         fate: RefCell::default(),
         count: RefCell::new(Some(count)),
         waker: RefCell::default(),
-        cluster: Rc::clone(&cluster),
+        cluster,
     });
     tokio::task::spawn_local(guarded("upstream http2", driver::drive(Rc::clone(&connection), codec)));
-    Ok(connection)
+    connection
 }
 
 fn builder(http2: &Http2Options, options: &UpstreamHttpOptions) -> h2::client::Builder {
@@ -189,6 +200,29 @@ impl Http2Connection {
         self.send.borrow().is_none()
     }
 
+    /// Ends it at once, and with it all its streams, for this reason.
+    pub(crate) fn fail(&self, reason: ResetReason) {
+        self.fate.borrow_mut().get_or_insert(reason);
+        self.draining.set(true);
+        self.close();
+    }
+
+    /// A response breaks the protocol: unless such things end their stream alone, they end the connection.
+    pub(crate) fn on_invalid_message(&self) {
+        if !self.cluster.config.http.http2.stream_error_on_invalid_http_message && !self.is_closed() {
+            self.cluster.stats.upstream_cx_protocol_error().inc();
+            self.fail(ResetReason::ProtocolError);
+        }
+    }
+
+    fn keepalive(&self) -> Option<Keepalive> {
+        self.cluster.config.http.http2.connection_keepalive
+    }
+
+    fn take_ping_wanted(&self) -> bool {
+        self.ping_wanted.take()
+    }
+
     fn wake(&self) {
         if let Some(waker) = self.waker.take() {
             waker.wake();
@@ -207,7 +241,9 @@ impl Http2Connection {
         self.pool.forget(self);
         if let Some(mut count) = self.count.take() {
             count.close_side = side;
-            count.active = self.active.get() > 0;
+            let invalid = *self.fate.borrow() == Some(ResetReason::ProtocolError);
+            // Streams that are over may not have noticed yet, but those of a lost connection are not over.
+            count.active = self.active.get() > 0 && !invalid && !(side == CloseSide::Local && self.goaway.get());
             self.cluster.stats.upstream_rq_per_cx().record(self.served.get().into());
         }
     }
@@ -235,18 +271,20 @@ impl StreamLease {
     }
 
     /// A request begins. The last one that the connection may serve makes it take no more.
-    fn begin_count(&self) {
+    pub(super) fn begin(&self) {
         let connection = &self.connection;
+        if let Some(idle) = connection.keepalive().and_then(|keepalive| keepalive.connection_idle_interval)
+            && connection.signs.received.get().elapsed() >= idle
+        {
+            connection.ping_wanted.set(true);
+            connection.wake();
+        }
         let served = connection.served.get() + 1;
         connection.served.set(served);
         let options = &connection.cluster.config.http;
         if options.max_requests_per_connection.is_some_and(|max| served >= max) && !connection.draining.replace(true) {
             connection.cluster.stats.upstream_cx_max_requests().inc();
         }
-    }
-
-    pub(super) fn begin(&self) {
-        self.begin_count();
     }
 
     /// Opens the stream.

@@ -8,6 +8,7 @@ use super::connect::connect;
 use super::connection::ConnectionCount;
 use super::{CloseSide, ConnectFailure, HostPool, PoolProtocol, UpstreamConnection, http2};
 use crate::cluster::{HostStats, WorkerCluster};
+use crate::transport::Transport;
 use crate::worker::guarded;
 
 /// Connections that one event may begin, as in Envoy.
@@ -43,17 +44,37 @@ impl HostPool {
         self.opening.set(self.opening.get().saturating_sub(room));
         let now = Instant::now();
         match result {
-            Ok(Ok(stream)) if self.key.protocol == PoolProtocol::Http2 => {
-                match http2::start(stream, count, now).await {
-                    Ok(connection) => self.add_streams(connection),
-                    Err(error) => log::debug!(target: "upstream", "{}: {error}", self.host.address()),
-                }
-                self.permit_next();
-            }
-            Ok(Ok(stream)) => self.release(UpstreamConnection::new(stream, count, now), now),
+            Ok(Ok(stream)) => self.connected(&cluster, Transport::tcp(stream), count, now).await,
             Ok(Err(error)) => self.failed(&cluster, count, ConnectFailure::Failed(reason(&error))),
             Err(_) => self.failed(&cluster, count, ConnectFailure::Timeout),
         }
+    }
+
+    /// The connection stands: who waits gets it, or its streams.
+    async fn connected(
+        self: &Rc<Self>,
+        cluster: &Rc<WorkerCluster>,
+        transport: Transport,
+        count: ConnectionCount,
+        now: Instant,
+    ) {
+        let http2 = match self.key.protocol {
+            PoolProtocol::Http1 | PoolProtocol::Tcp => false,
+            PoolProtocol::Http2 => true,
+            PoolProtocol::Auto => transport.alpn_protocol() == Some(b"h2"),
+        };
+        if self.key.protocol == PoolProtocol::Auto {
+            if http2 { cluster.count_http2_connection() } else { cluster.count_http1_connection() }
+        }
+        if !http2 {
+            return self.release(UpstreamConnection::new(transport, count, now), now);
+        }
+        match http2::open(transport, cluster, now).await {
+            Ok(opened) => self.add_streams(http2::start(opened, count)),
+            Err(error) => self.failed(cluster, count, ConnectFailure::Failed(error.to_string())),
+        }
+        // There may be more who wait than it has room for.
+        self.permit_next();
     }
 
     /// A connection could not be opened: so it is for everybody who waits.

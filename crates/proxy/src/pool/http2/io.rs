@@ -1,9 +1,11 @@
 //! The socket under an HTTP/2 connection: counts what goes through it.
 
+use std::cell::Cell;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -13,20 +15,46 @@ use crate::cluster::WorkerCluster;
 pub(super) struct CountedIo<T> {
     inner: T,
     cluster: Rc<WorkerCluster>,
+    signs: Rc<Signs>,
+    /// Somebody asks when something last came.
+    keeps_time: bool,
+}
+
+/// Signs of life of the host.
+pub(super) struct Signs {
+    /// What comes has ended.
+    pub(super) closed: Cell<bool>,
+    /// When something last came, if somebody asks.
+    pub(super) received: Cell<Instant>,
+}
+
+// === impl Signs ===
+
+impl Signs {
+    pub(super) fn new(now: Instant) -> Self {
+        Self { closed: Cell::new(false), received: Cell::new(now) }
+    }
 }
 
 // === impl CountedIo ===
 
 impl<T> CountedIo<T> {
-    pub(super) fn new(inner: T, cluster: &Rc<WorkerCluster>) -> Self {
-        Self { inner, cluster: Rc::clone(cluster) }
+    pub(super) fn new(inner: T, cluster: &Rc<WorkerCluster>, signs: &Rc<Signs>) -> Self {
+        let keeps_time = cluster.config.http.http2.connection_keepalive.is_some();
+        Self { inner, cluster: Rc::clone(cluster), signs: Rc::clone(signs), keeps_time }
     }
 
     fn sent(&self, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        if let Poll::Ready(Ok(count)) = &result {
-            self.cluster.stats.upstream_cx_tx_bytes_total().add(*count as u64);
+        match &result {
+            Poll::Ready(Err(_)) => self.signs.closed.set(true),
+            Poll::Ready(Ok(count)) => self.count_sent(*count),
+            Poll::Pending => {}
         }
         result
+    }
+
+    fn count_sent(&self, count: usize) {
+        self.cluster.stats.upstream_cx_tx_bytes_total().add(count as u64);
     }
 }
 
@@ -36,6 +64,13 @@ impl<T: AsyncRead + Unpin> AsyncRead for CountedIo<T> {
         let result = Pin::new(&mut self.inner).poll_read(cx, buffer);
         let count = buffer.filled().len().saturating_sub(before);
         self.cluster.stats.upstream_cx_rx_bytes_total().add(count as u64);
+        if count > 0 {
+            if self.keeps_time {
+                self.signs.received.set(Instant::now());
+            }
+        } else if result.is_ready() {
+            self.signs.closed.set(true);
+        }
         result
     }
 }

@@ -180,7 +180,13 @@ impl Http2Exchange {
                 match Pin::new(response).poll(cx) {
                     Poll::Pending => Poll::Pending,
                     Poll::Ready(Ok(response)) => Poll::Ready(self.on_response(response)),
-                    Poll::Ready(Err(error)) => Poll::Ready(self.failed(&error)),
+                    Poll::Ready(Err(error)) => {
+                        let event = self.failed(&error);
+                        if error.is_library() && error.is_reset() {
+                            self.lease.connection().on_invalid_message();
+                        }
+                        Poll::Ready(event)
+                    }
                 }
             }
             Receiving::Body(body) => {
@@ -211,7 +217,9 @@ impl Http2Exchange {
             status = 101;
         }
         if parts.headers.len() > self.cluster.config.http.max_headers_count as usize {
-            return UpstreamEvent::Reset(ResetReason::ProtocolError);
+            // As in Envoy 1.40, which makes it look as if the host had reset the stream.
+            self.send_reset(Reason::INTERNAL_ERROR);
+            return UpstreamEvent::Reset(ResetReason::RemoteReset);
         }
         let end_stream = body.is_end_stream();
         self.receiving = Receiving::Body(body);
@@ -274,7 +282,7 @@ impl Drop for Http2Exchange {
     fn drop(&mut self) {
         if !self.over {
             self.cluster.stats.upstream_rq_tx_reset().inc();
-            self.send_reset(Reason::NO_ERROR);
+            self.send_reset(Reason::INTERNAL_ERROR);
         }
     }
 }
