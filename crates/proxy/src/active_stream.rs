@@ -411,6 +411,11 @@ impl ActiveStream {
         })
     }
 
+    /// Whether a reset is the last of what waits: it does not wait for a client that reads nothing.
+    pub(crate) fn ends_with_reset(&self) -> bool {
+        self.manager.ends_with_reset()
+    }
+
     /// The last changes to the response headers, and its count.
     fn finish_headers(&mut self) {
         let config = &self.hcm.config;

@@ -75,6 +75,12 @@ impl FilterManager {
         Some(event)
     }
 
+    /// Whether the stream ends with [`EncodeEvent::Reset`], after what else waits: nobody need be given time to take that.
+    #[must_use]
+    pub fn ends_with_reset(&self) -> bool {
+        matches!(self.outputs.encode.back(), Some(EncodeEvent::Reset))
+    }
+
     pub(super) fn emit_headers(&mut self, direction: Direction, end_stream: bool) {
         self.lane_mut(direction).headers_sent = true;
         match direction {

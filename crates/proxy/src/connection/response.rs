@@ -29,9 +29,9 @@ impl Connection {
     pub(super) fn encode_events(&mut self, now: Instant) -> bool {
         let limit = self.output_limit();
         let mut progress = false;
-        while self.output.len() < limit
-            && !self.message.response_complete
+        while !self.message.response_complete
             && let Some(stream) = &mut self.stream
+            && (self.output.len() < limit || stream.ends_with_reset())
             && let Some(event) = stream.next_event(now)
         {
             progress = true;

@@ -106,9 +106,10 @@ impl Http2Stream {
     fn encode(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<bool, Outcome> {
         let limit = self.shared.output_limit();
         let mut moved = self.flush(cx)?;
-        while self.output.len() < limit
-            && !self.output.is_complete()
-            && let Some(event) = self.active.as_mut().and_then(|active| active.next_event(now))
+        while !self.output.is_complete()
+            && let Some(active) = &mut self.active
+            && (self.output.len() < limit || active.ends_with_reset())
+            && let Some(event) = active.next_event(now)
         {
             moved = true;
             match event {

@@ -117,3 +117,23 @@ fn a_paused_client_that_goes_is_noticed() {
     proxy.expect_stat("http.in.downstream_cx_destroy_remote_active_rq", 1);
     done.store(1, SeqCst);
 }
+
+#[test]
+fn a_client_that_reads_nothing_is_not_waited_for() {
+    let upstream = Upstream::new(move |exchange| {
+        exchange.request();
+        exchange.send(format!("HTTP/1.1 200 OK\r\ncontent-length: {BODY}\r\n\r\n"));
+        let body = vec![b'x'; BODY];
+        exchange.send(&body);
+        false
+    });
+    let mut hcm = hcm(vec![prefix("/", "up", |action| action.timeout = None)]);
+    hcm.stream_idle_timeout = Some(Duration::from_millis(300));
+    let proxy = Proxy::new(hcm, vec![cluster("up", upstream.address)]);
+    let mut client = proxy.client();
+    client.send("GET / HTTP/1.1\r\nhost: a\r\n\r\n");
+    proxy.expect_stat("http.in.downstream_rq_idle_timeout", 1);
+    proxy.expect_stat("http.in.downstream_rq_active", 0);
+    proxy.expect_stat("cluster.up.upstream_rq_active", 0);
+    proxy.expect_stat("http.in.downstream_cx_active", 0);
+}
