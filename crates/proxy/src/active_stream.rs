@@ -241,6 +241,17 @@ impl ActiveStream {
         self.upgraded == Some(true)
     }
 
+    /// Whether another protocol was asked for and refused.
+    pub(crate) fn refuses_upgrade(&self) -> bool {
+        self.upgraded == Some(false) && self.route.is_some()
+    }
+
+    /// Whether the host has closed the connection that carried another protocol.
+    pub(crate) fn has_lost_tunnel(&self) -> bool {
+        self.upgraded == Some(true)
+            && self.stream.info().has_response_flag(response_flag::UPSTREAM_CONNECTION_TERMINATION)
+    }
+
     /// Whether what follows the response's headers is not HTTP any more.
     pub(crate) fn switches_protocol(&self) -> bool {
         let (Some(true), Some(response)) = (self.upgraded, self.response_headers()) else { return false };

@@ -10,7 +10,6 @@ mod plugins;
 mod signals;
 mod stats;
 mod thread;
-mod tls;
 mod validate;
 
 use std::net::SocketAddr;

@@ -14,6 +14,7 @@ use super::connection::Http2Connection;
 use super::headers;
 use super::shared::Drain;
 use super::stream::Http2Stream;
+use super::upgrade;
 use crate::active_stream::{ActiveStream, RequestKind, RequestStart, log_unread};
 use crate::hcm::Hcm;
 use crate::worker::guarded;
@@ -71,6 +72,9 @@ impl Http2Connection {
             let _ = respond.send_informational(response);
             hcm.count_response(100);
             headers.remove(b"expect");
+        }
+        if upgrade::is_upgrade(&headers) {
+            upgrade::request_from_http2(&mut headers);
         }
         let bytes = shared.io.get().frames.bytes(id);
         let upgrade = parts.method == Method::CONNECT;

@@ -9,17 +9,24 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use h2::server::SendResponse;
 use h2::{Reason, RecvStream, SendStream};
+use sandgate_http::h1::is_upgrade;
 use sandgate_http::{BodyBuffer, HeaderMapKind};
 
 use super::headers;
 use super::output::{Gone, Output};
 use super::shared::{Drain, Finished, Shared};
+use super::upgrade;
 use crate::active_stream::{ActiveStream, ResponseEvent};
 
 /// Steps before the task lets others run.
 const STEPS_PER_POLL: usize = 32;
 /// A stream that its client resets earlier counts as premature: Envoy's default.
 const PREMATURE: Duration = Duration::from_secs(1);
+
+/// How long a stream that is reset waits for the client to take what was sent before.
+const RESET_DELAY: Duration = Duration::from_secs(1);
+/// How often others go first.
+const RESET_ROUNDS: u8 = 4;
 
 /// A stream in flight.
 pub(super) struct Http2Stream {
@@ -33,6 +40,16 @@ pub(super) struct Http2Stream {
     send: Option<SendStream<Bytes>>,
     output: Output,
     began: Instant,
+    resetting: Option<Resetting>,
+}
+
+/// The stream is about to be reset. The `h2` crate then forgets what it has not written, so that goes first, if the client
+/// takes it soon.
+struct Resetting {
+    reason: Reason,
+    until: Instant,
+    /// How often the connection's task is let go first, once all is handed over.
+    rounds: u8,
 }
 
 /// How a stream goes on.
@@ -59,10 +76,24 @@ impl Http2Stream {
         let key = shared.deadlines.insert();
         shared.streams.set(shared.streams.get() + 1);
         let id = respond.stream_id().as_u32();
-        Self { shared, id, key, active: Some(active), body, respond, send: None, output: Output::default(), began }
+        Self {
+            shared,
+            id,
+            key,
+            active: Some(active),
+            body,
+            respond,
+            send: None,
+            output: Output::default(),
+            began,
+            resetting: None,
+        }
     }
 
     fn step(&mut self, cx: &mut Context<'_>, now: Instant) -> Outcome {
+        if self.resetting.is_some() {
+            return self.step_reset(cx, now);
+        }
         let Some(active) = &mut self.active else { return Outcome::Complete };
         if self.shared.closed.get() {
             return Outcome::Reset;
@@ -92,6 +123,25 @@ impl Http2Stream {
             return Outcome::Reset;
         }
         if moved { Outcome::Moved } else { Outcome::Waits }
+    }
+
+    /// Writes what is left, then resets the stream.
+    fn step_reset(&mut self, cx: &mut Context<'_>, now: Instant) -> Outcome {
+        if self.shared.closed.get() || self.flush(cx).is_err() {
+            return Outcome::Reset;
+        }
+        let waiting = self.output.len() > 0;
+        let Some(resetting) = &mut self.resetting else { return Outcome::Waits };
+        if now < resetting.until && (waiting || resetting.rounds > 0) {
+            if !waiting {
+                resetting.rounds -= 1;
+                cx.waker().wake_by_ref();
+            }
+            return Outcome::Waits;
+        }
+        let reason = resetting.reason;
+        self.reset(reason);
+        Outcome::Broken
     }
 
     /// Whether the client has reset the stream or is gone.
@@ -132,8 +182,11 @@ impl Http2Stream {
                     }
                 }
                 ResponseEvent::Reset => {
-                    self.reset(Reason::INTERNAL_ERROR);
-                    return Err(Outcome::Broken);
+                    let lost = self.active.as_ref().is_some_and(ActiveStream::has_lost_tunnel);
+                    let reason = if lost { Reason::CONNECT_ERROR } else { Reason::INTERNAL_ERROR };
+                    self.resetting = Some(Resetting { reason, until: now + RESET_DELAY, rounds: RESET_ROUNDS });
+                    cx.waker().wake_by_ref();
+                    return Err(Outcome::Waits);
                 }
             }
             self.flush(cx)?;
@@ -151,10 +204,18 @@ impl Http2Stream {
     fn send_headers(&mut self, end_stream: bool, now: Instant) -> Result<(), Outcome> {
         let Some(active) = &self.active else { return Ok(()) };
         self.shared.decide_drain(now);
+        if active.refuses_upgrade() {
+            // Who sends bytes of another protocol all the same is to find nobody, as in Envoy.
+            self.shared.drain_wanted.set(true);
+            self.shared.wake_connection();
+        }
         if !active.request_complete() {
             self.shared.hcm.stats.downstream_rq_response_before_rq_complete().inc();
         }
         let response = match active.response_headers() {
+            Some(headers) if active.is_upgraded() && is_upgrade(&headers) => {
+                headers::encode_response(&upgrade::response_to_http2(&headers))
+            }
             Some(headers) => headers::encode_response(&headers),
             None => return Ok(()),
         };
@@ -202,7 +263,8 @@ impl Http2Stream {
     }
 
     fn on_deadline(&mut self, now: Instant) {
-        if let Some(active) = &mut self.active
+        if self.resetting.is_none()
+            && let Some(active) = &mut self.active
             && active.deadline().is_some_and(|deadline| deadline <= now)
         {
             active.set_bytes(self.shared.io.get().frames.bytes(self.id));
@@ -222,7 +284,10 @@ impl Future for Http2Stream {
             match this.step(cx, now) {
                 Outcome::Moved => {}
                 Outcome::Waits => {
-                    let deadline = this.active.as_ref().and_then(ActiveStream::deadline);
+                    let deadline = match &this.resetting {
+                        Some(resetting) => Some(resetting.until),
+                        None => this.active.as_ref().and_then(ActiveStream::deadline),
+                    };
                     if this.shared.deadlines.set(this.key, deadline, cx.waker()) {
                         this.shared.wake_connection();
                     }

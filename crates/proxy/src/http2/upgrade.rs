@@ -13,6 +13,30 @@ pub(crate) fn request_to_http2(headers: &HeaderMap) -> HeaderMap {
     headers
 }
 
+/// Whether a request over HTTP/2 is an upgrade to what it names; a byte stream is none.
+pub(crate) fn is_upgrade(headers: &HeaderMap) -> bool {
+    headers.get(b":method") == Some(b"CONNECT") && headers.get(b":protocol").is_some_and(|name| name != b"bytestream")
+}
+
+/// An upgrade that was asked for over HTTP/2, as filters know it.
+pub(crate) fn request_from_http2(headers: &mut HeaderMap) {
+    headers.set(b":method", b"GET");
+    let protocol = headers.get(b":protocol").unwrap_or_default().to_vec();
+    headers.set(b"upgrade", &protocol);
+    headers.set(b"connection", b"upgrade");
+    headers.remove(b":protocol");
+}
+
+/// The answer to an upgrade as it is given over HTTP/2.
+pub(crate) fn response_to_http2(headers: &HeaderMap) -> HeaderMap {
+    let mut headers = headers.clone();
+    if headers.get(b":status") == Some(b"101") {
+        headers.set(b":status", b"200");
+    }
+    drop_http1(&mut headers);
+    headers
+}
+
 /// A 200 over HTTP/2 to an upgrade to `protocol`, as filters know it.
 pub(crate) fn response_from_http2(headers: &mut HeaderMap, protocol: &[u8]) {
     headers.set(b":status", b"101");

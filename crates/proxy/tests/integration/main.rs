@@ -7,7 +7,6 @@ mod basics;
 mod clusters;
 mod drain;
 mod errors;
-mod grpc;
 mod life;
 mod resilience;
 mod support;

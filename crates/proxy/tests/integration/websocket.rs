@@ -1,6 +1,7 @@
 //! WebSockets through the proxy: a public crate on both sides.
 
 mod echo;
+mod http2;
 mod talk;
 
 use std::net::SocketAddr;
@@ -18,6 +19,7 @@ use crate::wasm::plugin;
 fn proxy(upstream: SocketAddr, plugins: Vec<HttpFilter>) -> Proxy {
     let mut hcm = hcm(vec![forward("/", "up")]);
     hcm.http_filters.splice(0..0, plugins);
+    hcm.http2.allow_connect = true;
     hcm.upgrades = vec![UpgradeConfig { upgrade_type: "websocket".into(), enabled: true, filters: None }];
     Proxy::new(hcm, vec![cluster("up", upstream)])
 }
