@@ -47,7 +47,8 @@ pub use self::{
     hash_policy::{HashCookie, HashPolicy, HashSpecifier},
     header_mutations::{HeaderAppendAction, HeaderMutations, HeaderValueOption},
     health_check::{
-        EndpointHealthCheck, HealthCheck, HealthCheckFilter, HealthCheckKind, HttpHealthCheck, TcpHealthCheck,
+        EndpointHealthCheck, GrpcHealthCheck, HealthCheck, HealthCheckFilter, HealthCheckKind, HttpHealthCheck,
+        TcpHealthCheck,
     },
     http_connection_manager::{
         CodecType, HeadersWithUnderscoresAction, Http1Options, HttpConnectionManager, HttpFilter, HttpFilterKind,

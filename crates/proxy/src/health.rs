@@ -2,6 +2,8 @@
 
 mod checker;
 mod event_log;
+mod grpc_probe;
+mod http2_client;
 mod http_probe;
 mod payload;
 mod schedule;

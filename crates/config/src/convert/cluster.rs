@@ -55,7 +55,11 @@ pub(super) fn cluster(context: &mut Context<'_>, mut message: proto::Cluster) ->
             context.error("LOGICAL_DNS clusters must have a single locality_lb_endpoint and a single lb_endpoint");
         }
     }
-    let health_check = health_check::health_check(context, std::mem::take(&mut message.health_checks));
+    let health_check = health_check::health_check(
+        context,
+        std::mem::take(&mut message.health_checks),
+        http.as_ref().map(|http| http.protocol).unwrap_or_default(),
+    );
     let outlier_detection = message
         .outlier_detection
         .take()

@@ -6,7 +6,10 @@ use bytes::Bytes;
 
 use super::{Context, address::endpoint_address, matcher, type_name};
 use crate::{
-    model::{EndpointAddress, EndpointHealthCheck, HealthCheck, HealthCheckKind, HttpHealthCheck, TcpHealthCheck},
+    model::{
+        EndpointAddress, EndpointHealthCheck, GrpcHealthCheck, HealthCheck, HealthCheckKind, HttpHealthCheck,
+        TcpHealthCheck, UpstreamHttpProtocol,
+    },
     proto::envoy::{
         config::{
             core::v3::{
@@ -25,12 +28,20 @@ const FILE_SINK: &str = "envoy.extensions.health_check.event_sinks.file.v3.Healt
 const RESPONSE_BUFFER_SIZE: u64 = 1024;
 
 /// Converts the checks of a cluster: one, or none.
-pub(super) fn health_check(context: &mut Context<'_>, messages: Vec<proto::HealthCheck>) -> Option<HealthCheck> {
+pub(super) fn health_check(
+    context: &mut Context<'_>,
+    messages: Vec<proto::HealthCheck>,
+    protocol: UpstreamHttpProtocol,
+) -> Option<HealthCheck> {
     if messages.len() > 1 {
         context.error_at("health_checks", "more than one health check of a cluster is not implemented");
         return None;
     }
-    context.list("health_checks", messages, one).pop()
+    let health_check = context.list("health_checks", messages, one).pop()?;
+    if matches!(health_check.kind, HealthCheckKind::Grpc(_)) && protocol != UpstreamHttpProtocol::Http2 {
+        context.error_at("health_checks", "the cluster must support HTTP/2 for gRPC healthchecking");
+    }
+    Some(health_check)
 }
 
 fn one(context: &mut Context<'_>, message: proto::HealthCheck) -> Option<HealthCheck> {
@@ -59,6 +70,9 @@ fn one(context: &mut Context<'_>, message: proto::HealthCheck) -> Option<HealthC
         }
         Some(HealthChecker::TcpHealthCheck(message)) => {
             HealthCheckKind::Tcp(context.field("tcp_health_check", |context| tcp(context, message))?)
+        }
+        Some(HealthChecker::GrpcHealthCheck(message)) => {
+            HealthCheckKind::Grpc(GrpcHealthCheck { service_name: message.service_name, authority: message.authority })
         }
         None => {
             // The rules, or what refuses other kinds, have said so.
@@ -107,8 +121,9 @@ fn http(context: &mut Context<'_>, message: HttpMessage) -> Option<HttpHealthChe
         RequestMethod::MethodUnspecified => "GET",
         method => method.as_str_name(),
     };
-    if message.codec_client_type != i32::from(CodecClientType::Http1) {
-        context.error_at("codec_client_type", "only HTTP/1 health checks are implemented");
+    let http2 = message.codec_client_type == i32::from(CodecClientType::Http2);
+    if !http2 && message.codec_client_type != i32::from(CodecClientType::Http1) {
+        context.error_at("codec_client_type", "HTTP/3 health checks are not implemented");
     }
     let send = message.send.and_then(|payload| context.field("send", |context| payload_bytes(context, payload)));
     if send.is_some() && matches!(method, "GET" | "HEAD" | "DELETE" | "TRACE") {
@@ -136,6 +151,7 @@ fn http(context: &mut Context<'_>, message: HttpMessage) -> Option<HttpHealthChe
     }
     Some(HttpHealthCheck {
         host: message.host,
+        http2,
         path: message.path,
         method,
         send: send.filter(|bytes| !bytes.is_empty()),

@@ -51,10 +51,12 @@ pub struct HealthCheck {
 /// What a check sends, and what must come back.
 #[derive(Clone, Debug, PartialEq)]
 pub enum HealthCheckKind {
-    /// A request over HTTP/1.
+    /// A request.
     Http(Box<HttpHealthCheck>),
     /// A connection, and bytes over it.
     Tcp(TcpHealthCheck),
+    /// `grpc.health.v1.Health/Check`.
+    Grpc(GrpcHealthCheck),
 }
 
 /// Envoy's `envoy.config.core.v3.HealthCheck.HttpHealthCheck`.
@@ -62,6 +64,8 @@ pub enum HealthCheckKind {
 pub struct HttpHealthCheck {
     /// The `host` header, where the endpoint's `health_check_config.hostname` is not set. Empty: the cluster's name.
     pub host: String,
+    /// Over HTTP/2 rather than HTTP/1.
+    pub http2: bool,
     /// The path.
     pub path: String,
     /// The method, `GET` by default.
@@ -87,6 +91,15 @@ pub struct TcpHealthCheck {
     pub send: Option<Bytes>,
     /// What must come back, one after the other, with anything in between. If empty, a connection is enough, and nothing is sent.
     pub receive: Vec<Bytes>,
+}
+
+/// Envoy's `envoy.config.core.v3.HealthCheck.GrpcHealthCheck`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GrpcHealthCheck {
+    /// The service that is asked for; empty: the whole server.
+    pub service_name: String,
+    /// `:authority`, where the endpoint's `health_check_config.hostname` is not set. Empty: the cluster's name.
+    pub authority: String,
 }
 
 /// Envoy's `envoy.config.endpoint.v3.Endpoint.HealthCheckConfig`.

@@ -37,7 +37,7 @@ fn loaded(text: &str) -> HealthCheck {
 fn loaded_http(text: &str) -> HttpHealthCheck {
     match loaded(text).kind {
         HealthCheckKind::Http(http) => *http,
-        HealthCheckKind::Tcp(_) => panic!("not HTTP"),
+        _ => panic!("not HTTP"),
     }
 }
 
@@ -87,7 +87,8 @@ fn http_checks() {
             http("retriable_statuses: [{start: 200, end: 601}]"),
             Some("Invalid http retriable status range: expecting end <= 600, but found end=601"),
         ),
-        (http("codec_client_type: HTTP2"), Some("only HTTP/1 health checks are implemented")),
+        (http("codec_client_type: HTTP2"), OK),
+        (http("codec_client_type: HTTP3"), Some("HTTP/3 health checks are not implemented")),
         (http("use_alpn_protocol: true"), Some("use_alpn_protocol is not implemented")),
         (http("host: \"a\\nb\""), Some("host")),
         (check("http_health_check: {}"), Some("path: value length must be at least 1 characters")),
@@ -111,7 +112,16 @@ fn tcp_and_other_checks() {
         (tcp("send: {text: zz}"), Some("invalid hex string 'zz'")),
         (tcp("receive: [{text: '01'}, {binary: AA==}]"), OK),
         (tcp("proxy_protocol_config: {}"), Some("proxy_protocol_config is not implemented")),
-        (check("grpc_health_check: {}"), Some("grpc_health_check is not implemented")),
+        (check("grpc_health_check: {}"), Some("the cluster must support HTTP/2 for gRPC healthchecking")),
+        (
+            config(
+                Slot::Cluster,
+                &format!(
+                    "http2_protocol_options: {{}}\nhealth_checks: [{{{BASE}, grpc_health_check: {{service_name: a}}}}]"
+                ),
+            ),
+            OK,
+        ),
         (check("custom_health_check: {name: x}"), Some("custom_health_check is not implemented")),
         (check("alt_port: 1, tcp_health_check: {}"), OK),
         (check("name: a, tls_options: {}, tcp_health_check: {}"), OK),

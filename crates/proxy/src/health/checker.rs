@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::event_log::EventLog;
+use super::grpc_probe::{GrpcProbe, GrpcSpec};
 use super::http_probe::{HttpProbe, HttpSpec};
 use super::schedule::{self, Bounds, LastResult};
 use super::tcp_probe::TcpProbe;
@@ -61,11 +62,13 @@ struct Shared {
 enum Kind {
     Http(Box<HttpSpec>),
     Tcp,
+    Grpc(Box<GrpcSpec>),
 }
 
 enum Probe {
     Http(HttpProbe),
     Tcp(TcpProbe),
+    Grpc(GrpcProbe),
 }
 
 /// A host and its task, which ends with this.
@@ -86,6 +89,9 @@ impl Checker {
                 Kind::Http(Box::new(spec))
             }
             HealthCheckKind::Tcp(_) => Kind::Tcp,
+            HealthCheckKind::Grpc(grpc) => {
+                Kind::Grpc(Box::new(GrpcSpec::new(grpc, parts.config.timeout, &parts.cluster)))
+            }
         };
         Self {
             shared: Rc::new(Shared { parts, kind, hosts: RefCell::default(), traffic: Cell::new(false) }),
@@ -156,7 +162,7 @@ async fn run(shared: Rc<Shared>, host: Arc<Host>, session: Rc<RefCell<Session>>)
         let answer = match timeout(config.timeout, probe.check(&shared, &host)).await {
             Ok(answer) => answer,
             Err(_) => {
-                probe.close();
+                probe.timed_out(config.reuse_connection);
                 Answer::Failed(Failure::NetworkTimeout)
             }
         };
@@ -181,6 +187,7 @@ impl Shared {
         match self.kind {
             Kind::Http(_) => Probe::Http(HttpProbe::new()),
             Kind::Tcp => Probe::Tcp(TcpProbe::new()),
+            Kind::Grpc(_) => Probe::Grpc(GrpcProbe::new()),
         }
     }
 
@@ -263,6 +270,7 @@ impl Probe {
         match (self, &shared.kind, &shared.parts.config.kind) {
             (Self::Http(probe), Kind::Http(spec), _) => probe.check(spec, host, reuse, &shared.parts.stats).await,
             (Self::Tcp(probe), _, HealthCheckKind::Tcp(config)) => probe.check(config, host, reuse).await,
+            (Self::Grpc(probe), Kind::Grpc(spec), _) => probe.check(spec, host, reuse).await,
             // A probe is made of the kind that is configured.
             _ => std::future::pending().await,
         }
@@ -277,10 +285,11 @@ impl Probe {
         }
     }
 
-    fn close(&mut self) {
+    fn timed_out(&mut self, reuse: bool) {
         match self {
             Self::Http(probe) => probe.close(),
             Self::Tcp(probe) => probe.close(),
+            Self::Grpc(probe) => probe.timed_out(reuse),
         }
     }
 }

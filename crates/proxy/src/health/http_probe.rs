@@ -1,6 +1,6 @@
-//! One host asked over HTTP/1.
+//! One host asked over HTTP/1 or HTTP/2.
 //!
-//! With the proxy's own codec: what it writes and refuses is what Envoy's checks write and refuse, and a check that is
+//! With the proxy's own codecs: what it writes and refuses is what Envoy's checks write and refuse, and a check that is
 //! served by the same codec as requests does not call a host well that no request can reach.
 
 use std::io;
@@ -16,8 +16,10 @@ use sandgate_matcher::StringMatcher;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+use super::http2_client::{Http2Client, Http2Response};
 use super::payload;
 use super::{Answer, Failure};
+use crate::http2::headers::encode_request as encode_http2;
 use crate::runtime::Runtime;
 use crate::stats::HealthCheckStats;
 
@@ -33,6 +35,7 @@ pub(super) struct HttpSpec {
 /// Asks one host.
 pub(super) struct HttpProbe {
     connection: Option<Connection>,
+    http2: Option<Http2Client>,
 }
 
 struct Connection {
@@ -43,7 +46,9 @@ struct Connection {
 
 /// A response, with as much of its body as is looked at.
 struct Response {
-    head: ResponseHead,
+    status: u16,
+    headers: HeaderMap,
+    keep_alive: bool,
     body: BytesMut,
 }
 
@@ -71,7 +76,7 @@ impl HttpSpec {
         candidates.into_iter().find(|name| !name.is_empty()).unwrap_or(&self.cluster)
     }
 
-    fn request(&self, host: &Host) -> Option<WriteBuffer> {
+    fn headers(&self, host: &Host) -> HeaderMap {
         let mut headers = HeaderMap::with_kind(HeaderMapKind::Request);
         for (name, value) in [
             (":method", self.config.method),
@@ -85,6 +90,22 @@ impl HttpSpec {
         if let Some(body) = &self.config.send {
             headers.set(b"content-length", body.len().to_string().as_bytes());
         }
+        headers
+    }
+
+    /// Bytes of a response's body that are looked at.
+    fn body_limit(&self) -> usize {
+        if self.config.receive.is_empty() {
+            return 0;
+        }
+        match self.config.response_buffer_size {
+            0 => usize::MAX,
+            limit => usize::try_from(limit).unwrap_or(usize::MAX),
+        }
+    }
+
+    fn request(&self, host: &Host) -> Option<WriteBuffer> {
+        let headers = self.headers(host);
         let mut out = WriteBuffer::new();
         let options =
             RequestEncodeOptions { end_stream: self.config.send.is_none(), ..RequestEncodeOptions::default() };
@@ -103,7 +124,7 @@ impl HttpSpec {
     }
 
     fn judge(&self, host: &Host, response: &Response, stats: &HealthCheckStats) -> Answer {
-        let (config, headers, status) = (&self.config, &response.head.headers, response.head.status);
+        let (config, headers, status) = (&self.config, &response.headers, response.status);
         let failed = |retriable| Answer::Failed(Failure::Active { status, retriable });
         let expected = payload::matches(&config.receive, &response.body);
         if !expected || !config.is_expected(status) {
@@ -130,7 +151,7 @@ impl HttpSpec {
 
 impl HttpProbe {
     pub(super) fn new() -> Self {
-        Self { connection: None }
+        Self { connection: None, http2: None }
     }
 
     /// Asks once. Whoever gives up waiting has to call [`Self::close`].
@@ -141,12 +162,12 @@ impl HttpProbe {
         reuse: bool,
         stats: &HealthCheckStats,
     ) -> Answer {
-        let response = self.ask(spec, host).await;
+        let response = if spec.config.http2 { self.ask_http2(spec, host).await } else { self.ask(spec, host).await };
         let Ok(response) = response else {
             self.close();
             return Answer::Failed(Failure::Network);
         };
-        if !reuse || !response.head.keep_alive {
+        if !reuse || !response.keep_alive {
             self.close();
         }
         spec.judge(host, &response, stats)
@@ -154,7 +175,19 @@ impl HttpProbe {
 
     /// Lets the connection go.
     pub(super) fn close(&mut self) {
-        self.connection = None;
+        (self.connection, self.http2) = (None, None);
+    }
+
+    async fn ask_http2(&mut self, spec: &HttpSpec, host: &Host) -> io::Result<Response> {
+        let request = encode_http2(&spec.headers(host)).map_err(io::Error::other)?;
+        let connection = match self.http2.take() {
+            Some(connection) if connection.is_usable() => connection,
+            _ => Http2Client::open(host.health_check_address()).await?,
+        };
+        let connection = self.http2.insert(connection);
+        let answer = connection.ask(request, spec.config.send.clone(), spec.body_limit()).await;
+        let Http2Response { status, headers, body, .. } = answer.map_err(io::Error::other)?;
+        Ok(Response { status, headers, keep_alive: true, body })
     }
 
     async fn ask(&mut self, spec: &HttpSpec, host: &Host) -> io::Result<Response> {
@@ -171,12 +204,7 @@ impl HttpProbe {
                 return Err(io::ErrorKind::WriteZero.into());
             }
         }
-        let limit = if spec.config.receive.is_empty() { 0 } else { spec.config.response_buffer_size };
-        let limit = match (limit, spec.config.receive.is_empty()) {
-            (0, false) => usize::MAX,
-            (limit, _) => usize::try_from(limit).unwrap_or(usize::MAX),
-        };
-        connection.response(limit).await
+        connection.response(spec.body_limit()).await
     }
 }
 
@@ -212,8 +240,8 @@ impl Connection {
             match (event, &mut response) {
                 (Event::Head(head), _) if head.is_informational() => {}
                 (Event::Head(head), _) => {
-                    let ended = head.end_stream;
-                    let new = Response { head, body: BytesMut::new() };
+                    let ResponseHead { headers, status, end_stream: ended, keep_alive, .. } = head;
+                    let new = Response { status, headers, keep_alive, body: BytesMut::new() };
                     if ended {
                         return Ok(new);
                     }

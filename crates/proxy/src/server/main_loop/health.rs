@@ -121,6 +121,7 @@ impl HealthManager {
             checker_type: match config.kind {
                 HealthCheckKind::Http(_) => "HTTP",
                 HealthCheckKind::Tcp(_) => "TCP",
+                HealthCheckKind::Grpc(_) => "GRPC",
             },
             always_failures: config.always_log_failures,
             always_success: config.always_log_success,
