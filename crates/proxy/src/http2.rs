@@ -9,7 +9,7 @@ mod frames;
 pub(crate) mod headers;
 mod io;
 mod output;
-mod scanner;
+pub(crate) mod scanner;
 mod shared;
 mod stream;
 pub(crate) mod upgrade;

@@ -16,7 +16,9 @@ use sandgate_load_balancing::{Choice, LoadBalancer, RuntimeValues};
 use super::{Host, LbContext, PriorityResources, PrioritySet, Resources};
 use crate::pool::{HostPool, PoolKey, PoolProtocol, Sweeper};
 use crate::runtime::Runtime;
-use crate::stats::{ClusterCodeStats, ClusterStats, Http1CodecStats, StatsStore, TransportSocketMatchStats};
+use crate::stats::{
+    ClusterCodeStats, ClusterStats, Http1CodecStats, Http2CodecStats, StatsStore, TransportSocketMatchStats,
+};
 
 /// A cluster's hosts with this worker's connections to them, its turns, and its stats.
 pub(crate) struct WorkerCluster {
@@ -31,6 +33,7 @@ pub(crate) struct WorkerCluster {
     pub(crate) stats: ClusterStats,
     pub(crate) codes: ClusterCodeStats,
     pub(crate) codec_stats: Http1CodecStats,
+    pub(crate) http2_stats: Http2CodecStats,
     /// Hosts ever made, which all use the one transport socket there is; written by the main thread alone.
     pub(crate) transport_stats: TransportSocketMatchStats,
     pub(crate) response_options: ResponseOptions,
@@ -85,6 +88,7 @@ impl WorkerCluster {
             transport_stats: TransportSocketMatchStats::new(store, stat_name),
             codes: ClusterCodeStats::new(store, stat_name),
             codec_stats: Http1CodecStats::hidden(store, &format!("cluster.{stat_name}.")),
+            http2_stats: Http2CodecStats::hidden(store, &format!("cluster.{stat_name}.")),
             response_options: ResponseOptions {
                 max_head_bytes: http.max_response_headers_kb as usize * 1024,
                 max_headers: http.max_headers_count as usize,
@@ -133,6 +137,8 @@ impl WorkerCluster {
     /// A connection is made that speaks HTTP/2.
     pub(crate) fn count_http2_connection(&self) {
         self.stats.upstream_cx_http2_total().inc();
+        self.http2_stats.show();
+        self.http2_stats.nghttp2_upstream_connections().inc();
     }
 
     /// What requests of a priority use, over all workers.

@@ -6,37 +6,37 @@ const HEAD: usize = 9;
 const MOST: usize = HEAD + 4;
 
 /// The frame types that matter here.
-pub(super) mod kind {
-    pub(in crate::http2) const DATA: u8 = 0;
-    pub(in crate::http2) const HEADERS: u8 = 1;
-    pub(in crate::http2) const PRIORITY: u8 = 2;
-    pub(in crate::http2) const RST_STREAM: u8 = 3;
-    pub(in crate::http2) const GOAWAY: u8 = 7;
-    pub(in crate::http2) const WINDOW_UPDATE: u8 = 8;
-    pub(in crate::http2) const CONTINUATION: u8 = 9;
+pub(crate) mod kind {
+    pub(crate) const DATA: u8 = 0;
+    pub(crate) const HEADERS: u8 = 1;
+    pub(crate) const PRIORITY: u8 = 2;
+    pub(crate) const RST_STREAM: u8 = 3;
+    pub(crate) const GOAWAY: u8 = 7;
+    pub(crate) const WINDOW_UPDATE: u8 = 8;
+    pub(crate) const CONTINUATION: u8 = 9;
 }
 
 /// The head of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct FrameHead {
-    pub(super) len: usize,
-    pub(super) kind: u8,
-    pub(super) flags: u8,
-    pub(super) stream: u32,
+pub(crate) struct FrameHead {
+    pub(crate) len: usize,
+    pub(crate) kind: u8,
+    pub(crate) flags: u8,
+    pub(crate) stream: u32,
     /// The error code of RST_STREAM; else 0.
-    pub(super) code: u32,
+    pub(crate) code: u32,
 }
 
 impl FrameHead {
     /// DATA or HEADERS that end their stream.
-    pub(super) fn ends_stream(self) -> bool {
+    pub(crate) fn ends_stream(self) -> bool {
         matches!(self.kind, kind::DATA | kind::HEADERS) && self.flags & 1 != 0
     }
 }
 
 /// Finds heads in bytes that come in pieces.
 #[derive(Debug)]
-pub(super) struct FrameScanner {
+pub(crate) struct FrameScanner {
     bytes: [u8; MOST],
     filled: usize,
     /// Bytes to skip before the next head.
@@ -45,18 +45,18 @@ pub(super) struct FrameScanner {
 
 impl FrameScanner {
     /// The first `skip` bytes are no frames.
-    pub(super) fn new(skip: usize) -> Self {
+    pub(crate) fn new(skip: usize) -> Self {
         Self { bytes: [0; MOST], filled: 0, skip }
     }
 
     /// Whether what has come so far ends with a frame.
-    pub(super) fn at_boundary(&self) -> bool {
+    pub(crate) fn at_boundary(&self) -> bool {
         self.filled == 0 && self.skip == 0
     }
 
     /// Looks at the next bytes; `found` gets every head that is complete with them, and where in them its frame begins (0 for
     /// one that began before).
-    pub(super) fn scan(&mut self, mut bytes: &[u8], mut found: impl FnMut(FrameHead, usize)) {
+    pub(crate) fn scan(&mut self, mut bytes: &[u8], mut found: impl FnMut(FrameHead, usize)) {
         let total = bytes.len();
         while !bytes.is_empty() {
             if self.skip > 0 {

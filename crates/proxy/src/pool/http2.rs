@@ -1,6 +1,7 @@
 //! An HTTP/2 connection to an upstream host, shared by the requests that run on it.
 
 mod driver;
+mod frames;
 mod io;
 mod keepalive;
 
@@ -13,7 +14,7 @@ use bytes::Bytes;
 use h2::client::{ResponseFuture, SendRequest};
 use h2::{Reason, SendStream};
 use sandgate_config::model::{Http2Options, Keepalive, UpstreamHttpOptions};
-use sandgate_filter::UpstreamInfo;
+use sandgate_filter::{ByteMeter, UpstreamInfo};
 
 use super::connection::ConnectionCount;
 use super::lease::ConnectionFacts;
@@ -57,6 +58,8 @@ pub(crate) struct Http2Connection {
 /// The right to one stream of a connection; given back when dropped.
 pub(crate) struct StreamLease {
     connection: Rc<Http2Connection>,
+    /// Once it is opened.
+    stream: Cell<Option<u32>>,
 }
 
 /// How many streams a connection may have at once before its host has said anything.
@@ -178,7 +181,7 @@ impl Http2Connection {
             return None;
         }
         self.active.set(self.active.get() + 1);
-        Some(StreamLease { connection: Rc::clone(self) })
+        Some(StreamLease { connection: Rc::clone(self), stream: Cell::new(None) })
     }
 
     /// It takes no more requests, and ends with the last it has.
@@ -211,6 +214,7 @@ impl Http2Connection {
     pub(crate) fn on_invalid_message(&self) {
         if !self.cluster.config.http.http2.stream_error_on_invalid_http_message && !self.is_closed() {
             self.cluster.stats.upstream_cx_protocol_error().inc();
+            self.cluster.http2_stats.rx_messaging_error().inc();
             self.fail(ResetReason::ProtocolError);
         }
     }
@@ -297,16 +301,29 @@ impl StreamLease {
         end_stream: bool,
     ) -> Result<(ResponseFuture, SendStream<Bytes>), h2::Error> {
         // A clone of its own: the handle itself would wait for its last request to be opened.
-        let send = self.connection.send.borrow().clone();
-        match send {
-            Some(mut send) => send.send_request(request, end_stream),
-            None => Err(Reason::CANCEL.into()),
-        }
+        let connection = &self.connection;
+        let Some(mut send) = connection.send.borrow().clone() else { return Err(Reason::CANCEL.into()) };
+        let (response, sending) = send.send_request(request, end_stream)?;
+        let stream = sending.stream_id().as_u32();
+        connection.signs.frames.borrow_mut().begin(stream);
+        connection.cluster.http2_stats.streams_active().inc();
+        self.stream.set(Some(stream));
+        Ok((response, sending))
+    }
+
+    /// The bytes of its stream so far.
+    pub(crate) fn bytes(&self) -> ByteMeter {
+        let frames = self.connection.signs.frames.borrow();
+        self.stream.get().map(|stream| frames.bytes(stream)).unwrap_or_default()
     }
 }
 
 impl Drop for StreamLease {
     fn drop(&mut self) {
+        if let Some(stream) = self.stream.get() {
+            self.connection.signs.frames.borrow_mut().forget(stream);
+            self.connection.cluster.http2_stats.streams_active().dec();
+        }
         self.connection.stream_ended();
     }
 }

@@ -37,6 +37,7 @@ where
                 Verdict::Wait => break,
                 Verdict::Write => {}
                 Verdict::Dead => {
+                    connection.cluster.http2_stats.keepalive_timeout().inc();
                     connection.fail(ResetReason::ConnectionTermination);
                     return Poll::Ready(CloseSide::Local);
                 }

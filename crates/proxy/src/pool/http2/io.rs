@@ -1,6 +1,6 @@
 //! The socket under an HTTP/2 connection: counts what goes through it.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -9,7 +9,10 @@ use std::time::Instant;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::frames::StreamFrames;
 use crate::cluster::WorkerCluster;
+use crate::http2::PREFACE;
+use crate::http2::scanner::FrameScanner;
 
 /// A socket whose bytes the cluster's stats hold.
 pub(super) struct CountedIo<T> {
@@ -18,6 +21,8 @@ pub(super) struct CountedIo<T> {
     signs: Rc<Signs>,
     /// Somebody asks when something last came.
     keeps_time: bool,
+    received: FrameScanner,
+    sent: FrameScanner,
 }
 
 /// Signs of life of the host.
@@ -26,13 +31,14 @@ pub(super) struct Signs {
     pub(super) closed: Cell<bool>,
     /// When something last came, if somebody asks.
     pub(super) received: Cell<Instant>,
+    pub(super) frames: RefCell<StreamFrames>,
 }
 
 // === impl Signs ===
 
 impl Signs {
     pub(super) fn new(now: Instant) -> Self {
-        Self { closed: Cell::new(false), received: Cell::new(now) }
+        Self { closed: Cell::new(false), received: Cell::new(now), frames: RefCell::default() }
     }
 }
 
@@ -41,20 +47,37 @@ impl Signs {
 impl<T> CountedIo<T> {
     pub(super) fn new(inner: T, cluster: &Rc<WorkerCluster>, signs: &Rc<Signs>) -> Self {
         let keeps_time = cluster.config.http.http2.connection_keepalive.is_some();
-        Self { inner, cluster: Rc::clone(cluster), signs: Rc::clone(signs), keeps_time }
+        Self {
+            inner,
+            cluster: Rc::clone(cluster),
+            signs: Rc::clone(signs),
+            keeps_time,
+            received: FrameScanner::new(0),
+            sent: FrameScanner::new(PREFACE.len()),
+        }
     }
 
-    fn sent(&self, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+    /// What came of writing these pieces.
+    fn wrote<'a>(
+        &mut self,
+        result: Poll<io::Result<usize>>,
+        pieces: impl Iterator<Item = &'a [u8]>,
+    ) -> Poll<io::Result<usize>> {
         match &result {
             Poll::Ready(Err(_)) => self.signs.closed.set(true),
-            Poll::Ready(Ok(count)) => self.count_sent(*count),
+            Poll::Ready(Ok(count)) => {
+                self.cluster.stats.upstream_cx_tx_bytes_total().add(*count as u64);
+                let (mut left, stats) = (*count, &self.cluster.http2_stats);
+                let mut frames = self.signs.frames.borrow_mut();
+                for piece in pieces {
+                    let written = piece.get(..left.min(piece.len())).unwrap_or_default();
+                    left -= written.len();
+                    self.sent.scan(written, |head, _| frames.sent(head, stats));
+                }
+            }
             Poll::Pending => {}
         }
         result
-    }
-
-    fn count_sent(&self, count: usize) {
-        self.cluster.stats.upstream_cx_tx_bytes_total().add(count as u64);
     }
 }
 
@@ -65,6 +88,11 @@ impl<T: AsyncRead + Unpin> AsyncRead for CountedIo<T> {
         let count = buffer.filled().len().saturating_sub(before);
         self.cluster.stats.upstream_cx_rx_bytes_total().add(count as u64);
         if count > 0 {
+            let this = &mut *self;
+            let (mut frames, stats) = (this.signs.frames.borrow_mut(), &this.cluster.http2_stats);
+            let bytes = buffer.filled().get(before..).unwrap_or_default();
+            this.received.scan(bytes, |head, _| frames.received(head, stats));
+            drop(frames);
             if self.keeps_time {
                 self.signs.received.set(Instant::now());
             }
@@ -78,7 +106,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for CountedIo<T> {
 impl<T: AsyncWrite + Unpin> AsyncWrite for CountedIo<T> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.inner).poll_write(cx, data);
-        self.sent(result)
+        self.wrote(result, std::iter::once(data))
     }
 
     fn poll_write_vectored(
@@ -87,7 +115,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for CountedIo<T> {
         data: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.inner).poll_write_vectored(cx, data);
-        self.sent(result)
+        self.wrote(result, data.iter().map(|piece| &**piece))
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -27,7 +27,6 @@ pub(super) struct Http2Exchange {
     upgrade: Option<Box<[u8]>>,
     receiving: Receiving,
     cluster: Rc<WorkerCluster>,
-    bytes: ByteMeter,
     /// The whole request was taken.
     request_complete: bool,
     /// The end of the request was told.
@@ -57,7 +56,6 @@ impl Http2Exchange {
             upgrade: None,
             receiving: Receiving::Nothing,
             cluster: Rc::clone(cluster),
-            bytes: ByteMeter::default(),
             request_complete: false,
             request_told: false,
             over: false,
@@ -217,6 +215,7 @@ impl Http2Exchange {
             status = 101;
         }
         if parts.headers.len() > self.cluster.config.http.max_headers_count as usize {
+            self.cluster.http2_stats.header_overflow().inc();
             // As in Envoy 1.40, which makes it look as if the host had reset the stream.
             self.send_reset(Reason::INTERNAL_ERROR);
             return UpstreamEvent::Reset(ResetReason::RemoteReset);
@@ -248,7 +247,7 @@ impl Http2Exchange {
     }
 
     pub(super) fn bytes(&self) -> ByteMeter {
-        self.bytes
+        self.lease.bytes()
     }
 
     /// There will be no more of the response.
