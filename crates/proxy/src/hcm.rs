@@ -105,6 +105,11 @@ impl Hcm {
         filters.iter().filter(runs).map(|filter| (filter.make)())
     }
 
+    /// What the headers of a request may have, in bytes.
+    pub(crate) fn max_head_bytes(&self) -> usize {
+        self.config.max_request_headers_kb as usize * 1024
+    }
+
     /// Counts a response (also a 1xx) by its code.
     pub(crate) fn count_response(&self, code: u32) {
         self.stats.downstream_rq_completed().inc();

@@ -33,6 +33,8 @@ pub(super) enum Refusal {
     FieldTooLarge,
 }
 
+const TOO_LARGE: Refusal = Refusal::Reset(Reason::INTERNAL_ERROR, "http2.header_list_size_too_large");
+
 impl Http2Connection {
     /// Starts a stream, or refuses the request; whether the connection may go on.
     pub(super) fn begin(
@@ -52,6 +54,11 @@ impl Http2Connection {
         hcm.http2_stats.streams_active().inc();
         let start = RequestStart::now(now);
         self.requests += 1;
+        // Few bytes can become very many: those are not copied.
+        if headers::byte_size(&parts.headers) > hcm.max_head_bytes() {
+            hcm.http2_stats.header_list_size_too_large().inc();
+            return self.refuse(TOO_LARGE, start, &mut respond, now);
+        }
         let mut headers = headers::request_headers(&parts);
         if let Err(refusal) = check(&parts, &mut headers, hcm) {
             return self.refuse(refusal, start, &mut respond, now);
@@ -160,9 +167,9 @@ fn check(parts: &request::Parts, headers: &mut HeaderMap, hcm: &Hcm) -> Result<(
         hcm.http2_stats.header_overflow().inc();
         return Err(Refusal::Reset(Reason::INTERNAL_ERROR, "http2.too_many_headers"));
     }
-    if headers.byte_size() > config.max_request_headers_kb as usize * 1024 {
+    if headers.byte_size() > hcm.max_head_bytes() {
         hcm.http2_stats.header_list_size_too_large().inc();
-        return Err(Refusal::Reset(Reason::INTERNAL_ERROR, "http2.header_list_size_too_large"));
+        return Err(TOO_LARGE);
     }
     check_underscores(headers, hcm)
 }

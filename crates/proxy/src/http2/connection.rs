@@ -204,6 +204,7 @@ impl Http2Connection {
                 Fault::EmptyFrames => stats.inbound_empty_frames_flood().inc(),
                 Fault::Priority => stats.inbound_priority_frames_flood().inc(),
                 Fault::WindowUpdates => stats.inbound_window_update_frames_flood().inc(),
+                Fault::HeaderBlock => stats.header_list_size_too_large().inc(),
                 Fault::InvalidMessage => stats.rx_messaging_error().inc(),
                 Fault::Resets => {}
             }

@@ -14,6 +14,10 @@ const HEAD: u64 = 9;
 /// Streams that are remembered at most. The `h2` crate closes connections with so many long before.
 const MOST_STREAMS: usize = 1 << 16;
 
+/// What one header block may have on the wire. Envoy stops at `max_request_headers_kb`, field by field; the `h2` crate gathers a whole
+/// block first, and up to 16 MiB of it. What is within this limit is measured once it is decoded.
+const LARGEST_BLOCK: usize = 1024 * 1024;
+
 /// Why a connection cannot go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
@@ -25,6 +29,8 @@ pub(super) enum Fault {
     WindowUpdates,
     /// Streams that were reset.
     Resets,
+    /// A header block without end.
+    HeaderBlock,
     /// A message that is none.
     InvalidMessage,
 }
@@ -50,6 +56,8 @@ pub(super) struct Frames {
     streams: Vec<StreamFrames>,
     last_id: u32,
     opened: u64,
+    /// Bytes of the last header block so far.
+    block: usize,
     empty: u32,
     priority: u64,
     window_updates: u64,
@@ -62,6 +70,7 @@ pub(super) struct Frames {
 
 #[derive(Debug)]
 struct Limits {
+    block: usize,
     empty: u32,
     priority: u64,
     window_updates: u64,
@@ -80,9 +89,11 @@ struct TokenBucket {
 // === impl Frames ===
 
 impl Frames {
-    pub(super) fn new(options: &Http2Options) -> Self {
+    /// `max_headers_kb` is what a head may have once it is decoded.
+    pub(super) fn new(options: &Http2Options, max_headers_kb: u32) -> Self {
         Self {
             limits: Limits {
+                block: LARGEST_BLOCK.max((max_headers_kb as usize).saturating_mul(2 * 1024)),
                 empty: options.max_consecutive_inbound_frames_with_empty_payload,
                 priority: options.max_inbound_priority_frames_per_stream.into(),
                 window_updates: options.max_inbound_window_update_frames_per_data_frame_sent.into(),
@@ -91,6 +102,7 @@ impl Frames {
             streams: Vec::new(),
             last_id: 0,
             opened: 0,
+            block: 0,
             empty: 0,
             priority: 0,
             window_updates: 0,
@@ -173,6 +185,14 @@ impl Frames {
                 let stream = StreamFrames { id: head.stream, bytes, last_received: 0, accepted: false, sent: false };
                 self.streams.push(stream);
             }
+        }
+        match head.kind {
+            kind::HEADERS => self.block = head.len,
+            kind::CONTINUATION => self.block += head.len,
+            _ => {}
+        }
+        if self.block > self.limits.block {
+            self.fault.get_or_insert(Fault::HeaderBlock);
         }
         if head.len == 0 && !head.ends_stream() {
             self.empty += 1;

@@ -26,6 +26,11 @@ pub(crate) enum EncodeError {
     Value,
 }
 
+/// The bytes of names and values.
+pub(super) fn byte_size(fields: &http::HeaderMap) -> usize {
+    fields.iter().map(|(name, value)| name.as_str().len() + value.len()).sum()
+}
+
 /// The headers of a request that came.
 pub(crate) fn request_headers(parts: &request::Parts) -> HeaderMap {
     let (uri, fields) = (&parts.uri, &parts.headers);

@@ -53,7 +53,7 @@ impl SharedIo {
             cut: false,
             own: BytesMut::new(),
             remote_closed: false,
-            frames: Frames::new(&hcm.config.http2),
+            frames: Frames::new(&hcm.config.http2, hcm.config.max_request_headers_kb),
         })))
     }
 

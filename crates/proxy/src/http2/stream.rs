@@ -17,6 +17,7 @@ use super::output::{Gone, Output};
 use super::shared::{Drain, Finished, Shared};
 use super::upgrade;
 use crate::active_stream::{ActiveStream, ResponseEvent};
+use crate::hcm::Hcm;
 
 /// Steps before the task lets others run.
 const STEPS_PER_POLL: usize = 32;
@@ -65,6 +66,15 @@ enum Outcome {
     Broken,
 }
 
+/// Why no more can be read of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unread {
+    /// The stream is reset, or its connection closed.
+    Gone,
+    /// Its trailers are too many or too large.
+    TooLarge,
+}
+
 impl Http2Stream {
     pub(super) fn new(
         shared: Rc<Shared>,
@@ -98,9 +108,13 @@ impl Http2Stream {
         if self.shared.closed.get() {
             return Outcome::Reset;
         }
-        let mut moved = match read(&mut self.body, active, cx, now) {
+        let mut moved = match read(&mut self.body, active, &self.shared.hcm, cx, now) {
             Ok(moved) => moved,
-            Err(Gone) => {
+            Err(Unread::TooLarge) => {
+                self.reset(Reason::INTERNAL_ERROR);
+                return Outcome::Broken;
+            }
+            Err(Unread::Gone) => {
                 let ended_with_headers = self.shared.io.get().frames.ended_with_headers(self.id);
                 if ended_with_headers && !self.is_reset(cx) {
                     // Trailers that are none.
@@ -326,7 +340,13 @@ impl Drop for Http2Stream {
 
 /// Reads what has come of a request and has somewhere to go; whether anything did. Each DATA frame is one piece for the
 /// filters, as in Envoy.
-fn read(body: &mut RecvStream, active: &mut ActiveStream, cx: &mut Context<'_>, now: Instant) -> Result<bool, Gone> {
+fn read(
+    body: &mut RecvStream,
+    active: &mut ActiveStream,
+    hcm: &Hcm,
+    cx: &mut Context<'_>,
+    now: Instant,
+) -> Result<bool, Unread> {
     let mut moved = false;
     while !active.request_complete() && active.wants_request_data() {
         match body.poll_data(cx) {
@@ -337,19 +357,33 @@ fn read(body: &mut RecvStream, active: &mut ActiveStream, cx: &mut Context<'_>, 
                 piece.push(data);
                 active.request_data(piece, body.is_end_stream(), now);
             }
-            Poll::Ready(Some(Err(_))) => return Err(Gone),
+            Poll::Ready(Some(Err(_))) => return Err(Unread::Gone),
             Poll::Ready(None) => match body.poll_trailers(cx) {
                 Poll::Pending => break,
                 Poll::Ready(Ok(Some(trailers))) => {
+                    check_trailers(&trailers, hcm)?;
                     active.request_trailers(headers::trailers(&trailers, HeaderMapKind::Plain), now);
                 }
                 Poll::Ready(Ok(None)) => active.request_data(BodyBuffer::new(), true, now),
-                Poll::Ready(Err(_)) => return Err(Gone),
+                Poll::Ready(Err(_)) => return Err(Unread::Gone),
             },
         }
         moved = true;
     }
     Ok(moved)
+}
+
+/// Trailers have the limits of headers.
+fn check_trailers(trailers: &http::HeaderMap, hcm: &Hcm) -> Result<(), Unread> {
+    if trailers.len() > hcm.config.max_headers_count as usize {
+        hcm.http2_stats.header_overflow().inc();
+        return Err(Unread::TooLarge);
+    }
+    if headers::byte_size(trailers) > hcm.max_head_bytes() {
+        hcm.http2_stats.header_list_size_too_large().inc();
+        return Err(Unread::TooLarge);
+    }
+    Ok(())
 }
 
 impl Shared {

@@ -31,6 +31,7 @@ static_resources:
           "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
           stat_prefix: in
           codec_type: HTTP2
+          delayed_close_timeout: 0.1s
           http2_protocol_options: { max_concurrent_streams: 100 }
           route_config:
             virtual_hosts:
