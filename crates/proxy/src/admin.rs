@@ -1,5 +1,6 @@
 //! The admin interface: Envoy's pages, as answers to requests. No I/O here.
 
+mod certs;
 mod clusters;
 mod config_dump;
 mod drain;
@@ -25,6 +26,7 @@ use sandgate_matcher::StringMatcher;
 use crate::cluster::ClusterTable;
 use crate::drain::DrainDirection;
 use crate::lifecycle::Lifecycle;
+use crate::listener_tls::ListenerTls;
 use crate::runtime::Runtime;
 use crate::stats::StatsStore;
 
@@ -58,6 +60,8 @@ pub struct AdminContext {
     pub bootstrap: Bytes,
     /// What `/clusters` shows.
     pub(crate) clusters: Option<Arc<ClusterTable>>,
+    /// What `/certs` shows.
+    pub(crate) tls: Vec<Arc<ListenerTls>>,
     /// Since when everything is as it is.
     started: SystemTime,
     listeners: Mutex<Vec<(String, SocketAddr)>>,
@@ -123,6 +127,7 @@ impl AdminContext {
             allow_paths: Vec::new(),
             bootstrap: Bytes::new(),
             clusters: None,
+            tls: Vec::new(),
             started: SystemTime::now(),
             listeners: Mutex::default(),
         }

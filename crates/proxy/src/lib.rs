@@ -17,6 +17,7 @@ mod health_check_filter;
 mod http2;
 pub mod lifecycle;
 mod listener;
+mod listener_tls;
 mod local_reply;
 mod memory;
 mod outlier;

@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 
 use crate::downstream::Downstream;
 use crate::hcm::Hcm;
+use crate::listener_tls::WorkerTls;
 use crate::transport::Transport;
 use crate::worker::{Worker, guarded};
 
@@ -116,7 +117,13 @@ impl Stop {
 
 /// Takes connections and gives each a task, until stopped. What the system has accepted by then is still taken: those
 /// clients think that they are connected.
-pub(crate) async fn accept(listener: std::net::TcpListener, worker: Rc<Worker>, hcm: Rc<Hcm>, stop: Rc<Stop>) {
+pub(crate) async fn accept(
+    listener: std::net::TcpListener,
+    worker: Rc<Worker>,
+    hcm: Rc<Hcm>,
+    tls: Option<Rc<WorkerTls>>,
+    stop: Rc<Stop>,
+) {
     let listener = match tokio::net::TcpListener::from_std(listener) {
         Ok(listener) => listener,
         Err(error) => {
@@ -133,7 +140,10 @@ pub(crate) async fn accept(listener: std::net::TcpListener, worker: Rc<Worker>, 
         match accepted {
             Ok((stream, peer)) => {
                 hcm.listener_stats.connections_accepted_per_socket_event().record(1);
-                let connection = Downstream::new(&worker, &hcm, Transport::tcp(stream), peer);
+                let connection = match &tls {
+                    None => Downstream::new(&worker, &hcm, Transport::tcp(stream), peer),
+                    Some(tls) => Downstream::with_tls(&worker, &hcm, tls, stream, peer),
+                };
                 tokio::task::spawn_local(guarded("connection", connection));
             }
             Err(error) if is_the_clients(&error) => {}

@@ -10,6 +10,7 @@ mod plugins;
 mod signals;
 mod stats;
 mod thread;
+mod tls;
 mod validate;
 
 use std::net::SocketAddr;

@@ -3,7 +3,6 @@
 use std::cell::RefCell;
 use std::future::Future as _;
 use std::io;
-use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
@@ -73,10 +72,6 @@ impl Socket {
     #[allow(dead_code, reason = "connections that turn out to speak HTTP/2")]
     pub(crate) fn into_transport(self) -> Transport {
         self.transport
-    }
-
-    pub(crate) fn local_addr(&self) -> Option<SocketAddr> {
-        self.transport.local_addr()
     }
 
     /// Reads once, appending to `buffer`.

@@ -24,7 +24,6 @@ pub(crate) enum Transport {
     /// As they are.
     Tcp(Tcp),
     /// Encrypted; we are the server.
-    #[allow(dead_code, reason = "made by the handshake")]
     TlsServer(Box<server::TlsStream<Tcp>>),
     /// Encrypted; we are the client.
     #[allow(dead_code, reason = "made by the handshake")]
@@ -51,6 +50,16 @@ impl Tcp {
 
     pub(crate) fn peer_addr(&self) -> Option<SocketAddr> {
         self.stream.peer_addr().ok()
+    }
+
+    /// Returns once something can be read, or the connection is over.
+    pub(crate) async fn readable(&self) -> io::Result<()> {
+        self.stream.readable().await
+    }
+
+    /// Reads and writes what can be read and written at once.
+    pub(crate) fn try_io(&self) -> TryIo<'_> {
+        TryIo(&self.stream)
     }
 
     /// Whether bytes may wait although the readiness flag is off: [`Self::read_untracked`] finds them.
@@ -216,7 +225,7 @@ impl Drop for Transport {
             }
             session.send_close_notify();
             while session.wants_write() {
-                if session.write_tls(&mut TryWrite(tcp)).map_or(true, |count| count == 0) {
+                if session.write_tls(&mut TryIo(tcp)).map_or(true, |count| count == 0) {
                     return;
                 }
             }
@@ -235,10 +244,16 @@ impl Drop for Transport {
     }
 }
 
-/// Writes what goes out at once.
-struct TryWrite<'a>(&'a TcpStream);
+/// Reads and writes what can be read and written at once.
+pub(crate) struct TryIo<'a>(&'a TcpStream);
 
-impl io::Write for TryWrite<'_> {
+impl io::Read for TryIo<'_> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        self.0.try_read(bytes)
+    }
+}
+
+impl io::Write for TryIo<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.try_write(bytes)
     }

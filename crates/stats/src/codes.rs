@@ -101,6 +101,15 @@ impl ClusterCodeStats {
         self.each(internal, canary, |part| self.0.count(part, code));
     }
 
+    /// The same, but not in the scope of all.
+    pub fn count_divided(&self, code: u32, internal: bool, canary: bool) {
+        self.each(internal, canary, |part| {
+            if part != ALL {
+                self.0.count(part, code);
+            }
+        });
+    }
+
     /// Records how long a host took, in milliseconds.
     pub fn time(&self, milliseconds: u64, internal: bool, canary: bool) {
         self.each(internal, canary, |part| self.0.time(part, milliseconds));

@@ -1,7 +1,7 @@
 //! What the check of a peer's certificate has found.
 //!
 //! rustls asks a verifier that all connections of a context share, and tells of its answer only an error's kind. A connection's
-//! task calls [`clear`] before it lets a handshake go on and [`take`] after it: between them no other connection of the thread
+//! task calls [`clear`] (or [`restore`]) before it lets a handshake go on and [`take`] after it: between them no other connection of the thread
 //! does anything.
 
 use std::cell::Cell;
@@ -39,7 +39,12 @@ pub fn clear() {
     LAST.set(None);
 }
 
-/// What was found since [`clear`], if a certificate was checked.
+/// Takes up again what was found of this connection before, so that what is found now adds to it.
+pub fn restore(found: Option<Outcome>) {
+    LAST.set(found);
+}
+
+/// What was found since [`clear`] or [`restore`], if a certificate was checked.
 #[must_use]
 pub fn take() -> Option<Outcome> {
     LAST.take()

@@ -47,6 +47,7 @@ fn http_filter(context: &mut Context<'_>, message: Message, last: bool) -> Optio
                 suppress_envoy_headers: router.suppress_envoy_headers,
                 strict_check_headers: router.strict_check_headers,
                 respect_expected_rq_timeout: router.respect_expected_rq_timeout,
+                suppress_grpc_request_failure_code_stats: router.suppress_grpc_request_failure_code_stats,
             })
         }
         Some((WASM, config)) => {

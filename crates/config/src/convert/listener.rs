@@ -75,9 +75,6 @@ fn filter_chain(
     clusters: &HashSet<String>,
 ) -> Option<FilterChain> {
     let tls = tls::downstream_socket(context, message.transport_socket.as_ref());
-    if tls.is_some() {
-        context.error_at("transport_socket", "TLS is not implemented");
-    }
     let connect_timeout =
         context.limit("transport_socket_connect_timeout", message.transport_socket_connect_timeout, None);
     let count = message.filters.len();

@@ -190,6 +190,9 @@ pub struct Router {
     pub strict_check_headers: Vec<String>,
     /// `x-envoy-expected-rq-timeout-ms` of a request is its timeout.
     pub respect_expected_rq_timeout: bool,
+    /// Responses to gRPC requests (all of them, not only failures: observed in Envoy 1.40) are not counted by their code in
+    /// the cluster's own stats.
+    pub suppress_grpc_request_failure_code_stats: bool,
 }
 
 // === impl HttpConnectionManager ===

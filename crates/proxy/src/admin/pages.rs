@@ -1,7 +1,9 @@
 //! The pages there are, with what Envoy's help says of them.
 
 use super::{AdminContext, AdminResponse};
-use super::{clusters, config_dump, drain, health_check, help, listeners, logging, runtime, server, stats, wasm};
+use super::{
+    certs, clusters, config_dump, drain, health_check, help, listeners, logging, runtime, server, stats, wasm,
+};
 
 pub(super) type Parameters = [(String, String)];
 
@@ -48,7 +50,7 @@ pub(super) const PAGES: &[Page] = &[
         help: "print certs on machine",
         parameters: &[],
         mutates: false,
-        handler: server::certs,
+        handler: certs::certs,
     },
     Page {
         path: "/clusters",

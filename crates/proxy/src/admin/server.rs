@@ -30,11 +30,6 @@ pub(super) fn hot_restart_version(_: &AdminContext, _: &Parameters) -> AdminResp
     AdminResponse::text("disabled")
 }
 
-/// There are no certificates.
-pub(super) fn certs(_: &AdminContext, _: &Parameters) -> AdminResponse {
-    AdminResponse::json(&json!({ "certificates": [] }))
-}
-
 /// Whoever answers has started, so nothing is waited for.
 pub(super) fn init_dump(_: &AdminContext, _: &Parameters) -> AdminResponse {
     AdminResponse::json(&json!({}))

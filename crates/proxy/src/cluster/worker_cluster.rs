@@ -204,6 +204,12 @@ impl WorkerCluster {
         self.codes.count(code, internal, canary);
     }
 
+    /// Counts a response whose code is not to be seen in the cluster's own stats; in those by who asked it is.
+    pub(crate) fn count_response_without_code(&self, code: u32, internal: bool, canary: bool) {
+        self.stats.upstream_rq_completed().inc();
+        self.codes.count_divided(code, internal, canary);
+    }
+
     /// Counts a response that was not passed on: the request is tried again.
     pub(crate) fn count_retried(&self, code: u32) {
         self.codes.count_retried(code);

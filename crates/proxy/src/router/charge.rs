@@ -9,6 +9,7 @@ use sandgate_load_balancing::OutlierResult;
 use super::headers::parse_number;
 use super::{Router, UpstreamRequest};
 use crate::cluster::{HostStats, WorkerCluster};
+use crate::hcm::TerminalFactory;
 
 /// What the router reads of response headers, found in one pass.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,8 +41,18 @@ impl ResponseNotes {
 impl Router {
     /// Counts a response of the cluster. Requests are internal if a filter says so: from clients the header is removed.
     pub(super) fn charge_cluster(&self, cluster: &WorkerCluster, code: u32, canary: bool) {
-        cluster.count_response(code, self.is_internal(), canary);
+        if self.hides_code() {
+            cluster.count_response_without_code(code, self.is_internal(), canary);
+        } else {
+            cluster.count_response(code, self.is_internal(), canary);
+        }
         self.scopes.iter().for_each(|scope| scope.codes.count(code));
+    }
+
+    /// Whether the codes of this request are not to be counted.
+    fn hides_code(&self) -> bool {
+        let TerminalFactory::Router(router) = &self.hcm.terminal else { return false };
+        router.suppress_grpc_request_failure_code_stats && self.is_grpc()
     }
 
     pub(super) fn is_internal(&self) -> bool {

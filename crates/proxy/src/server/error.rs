@@ -29,6 +29,14 @@ pub enum StartError {
         /// The system's reason.
         source: io::Error,
     },
+    /// A certificate, a key or a list cannot be used.
+    #[error("{}{source}", place(.origin))]
+    Tls {
+        /// Where it is configured.
+        origin: Box<Origin>,
+        /// The reason.
+        source: sandgate_tls::TlsError,
+    },
     /// A module's file cannot be read.
     #[error("{}Unable to create Wasm plugin {plugin}: {source}", place(.origin))]
     Code {

@@ -73,11 +73,7 @@ fn build_one(
         metadata: listener.metadata.as_deref().map(Bytes::copy_from_slice).unwrap_or_default(),
         node: Bytes::copy_from_slice(&bootstrap.node.serialized),
     };
-    let stat_name = if listener.stat_prefix.is_empty() {
-        listener.address.to_string().replace(':', "_")
-    } else {
-        listener.stat_prefix.clone()
-    };
+    let stat_name = listener_stat_name(listener);
     let hcm = assemble(Parts {
         config,
         filters,
@@ -133,6 +129,15 @@ impl Chains<'_> {
             entries.push(FilterEntry { name: filter.name.as_str().into(), disabled: filter.disabled, make });
         }
         Ok(entries)
+    }
+}
+
+/// What a listener is called in the names of its stats.
+pub(super) fn listener_stat_name(listener: &model::Listener) -> String {
+    if listener.stat_prefix.is_empty() {
+        listener.address.to_string().replace(':', "_")
+    } else {
+        listener.stat_prefix.clone()
     }
 }
 

@@ -30,10 +30,11 @@ use crate::drain::{DrainDirection, DrainManager};
 use crate::health_check_filter::HealthCheckFilters;
 use crate::lifecycle::{Lifecycle, ServerState};
 use crate::listener::{BoundListener, ListenerSpec};
+use crate::listener_tls::{ListenerTls, keep_fresh};
 use crate::runtime::Runtime;
 use crate::stats::StatsStore;
 use crate::stats_sinks::{self, HostLookup};
-use crate::worker::WorkerEnvironment;
+use crate::worker::{WorkerEnvironment, guarded};
 use dns::HostUpdate;
 use drains::Drains;
 use health::{HealthManager, HealthUpdate};
@@ -61,6 +62,8 @@ pub(super) struct Shared {
     pub(super) bootstrap: Bootstrap,
     pub(super) plugins: Plugins,
     pub(super) checks: HealthCheckFilters,
+    /// The TLS of every listener that has it, in the order of the configuration.
+    pub(super) tls: Vec<Option<Arc<ListenerTls>>>,
     pub(super) clusters: Arc<ClusterTable>,
     pub(super) host: Arc<Host>,
     pub(super) stats: Arc<StatsStore>,
@@ -143,6 +146,7 @@ impl Main {
         let bound = bind_all(&bootstrap, concurrency)?;
         let admin = bind_admin(&bootstrap)?;
 
+        let tls = super::tls::load(&bootstrap, &options.stats)?;
         options.stats.configure(settings(&bootstrap.stats_config));
         let clusters = ClusterTable::new(bootstrap.clusters.clone());
         start_sinks(&bootstrap, &options.stats, &clusters)?;
@@ -154,6 +158,7 @@ impl Main {
         let shared = Arc::new(Shared {
             checks: HealthCheckFilters::new(&clusters, &lifecycle, &bootstrap.node.cluster),
             clusters,
+            tls,
             runtime: Arc::new(Runtime::new(&bootstrap.layered_runtime)),
             drain: Arc::new(DrainManager::new(options.drain, Arc::clone(&lifecycle))),
             logs: LogFiles::open(access_logs(&bootstrap), options.access_logs, &options.stats)?,
@@ -198,6 +203,9 @@ impl Main {
         context.command_line = options.command_line.clone();
         context.node_id = shared.bootstrap.node.id.clone();
         context.node_cluster = shared.bootstrap.node.cluster.clone();
+        context.tls = shared.tls.iter().flatten().cloned().collect();
+        let fresh = keep_fresh(context.tls.clone(), Arc::clone(&options.stats));
+        tokio::task::spawn_local(guarded("certificate watcher", fresh));
         let listeners: Vec<_> =
             bound.iter().map(|bound| ListenerAddress { name: bound.name.clone(), address: bound.address }).collect();
         listeners.iter().for_each(|listener| context.add_listener(&listener.name, listener.address));
@@ -219,7 +227,7 @@ impl Main {
             let logs = shared.bootstrap.admin.as_ref().map(|admin| admin.access_logs.clone()).unwrap_or_default();
             let hcm = super::hcm::build_admin(&Arc::new(context), logs, &local.worker, &options.stats);
             let sockets = listening(admin)?;
-            let _ = listen(&local.worker, &[hcm], sockets);
+            let _ = listen(&local.worker, &[hcm], &[], sockets);
         }
         let flush_interval = (!shared.bootstrap.stats_flush_on_admin).then_some(shared.bootstrap.stats_flush_interval);
         let drains = Drains::new(&shared.bootstrap, &shared.drain, &lifecycle, to_main);

@@ -17,6 +17,7 @@ use crate::cluster::{ClusterManager, Host, PrioritySet};
 use crate::drain::DrainDirection;
 use crate::hcm::Hcm;
 use crate::listener::{Stop, accept};
+use crate::listener_tls::WorkerTls;
 use crate::pool::Sweeper;
 use crate::worker::{HostTask, Worker, WorkerEnvironment, guarded, panic_message};
 
@@ -80,12 +81,18 @@ pub(super) struct Listening {
 }
 
 /// Starts to take connections.
-pub(super) fn listen(worker: &Rc<Worker>, hcms: &[Rc<Hcm>], sockets: Vec<std::net::TcpListener>) -> Vec<Listening> {
-    let listeners = sockets.into_iter().zip(hcms);
+pub(super) fn listen(
+    worker: &Rc<Worker>,
+    hcms: &[Rc<Hcm>],
+    tls: &[Option<Rc<WorkerTls>>],
+    sockets: Vec<std::net::TcpListener>,
+) -> Vec<Listening> {
+    let listeners = sockets.into_iter().zip(hcms).enumerate();
     listeners
-        .map(|(socket, hcm)| {
+        .map(|(index, (socket, hcm))| {
             let stop = Rc::<Stop>::default();
-            let accept = accept(socket, Rc::clone(worker), Rc::clone(hcm), Rc::clone(&stop));
+            let tls = tls.get(index).cloned().flatten();
+            let accept = accept(socket, Rc::clone(worker), Rc::clone(hcm), tls, Rc::clone(&stop));
             let inbound = hcm.drain.is_some_and(|listener| listener.inbound);
             Listening { inbound, stop, task: tokio::task::spawn_local(guarded("listener", accept)) }
         })
@@ -164,6 +171,11 @@ async fn serve(
                 return;
             }
         };
+    let tls = shared.tls.iter().map(|tls| {
+        let tls = Arc::clone(tls.as_ref()?);
+        Some(Rc::new(WorkerTls::new(tls, &shared.stats)))
+    });
+    let tls: Vec<_> = tls.collect();
     if ready.send(Ok(())).is_err() {
         return;
     }
@@ -176,7 +188,7 @@ async fn serve(
             () = local.worker.idle(), if draining => return,
         };
         match command {
-            Some(WorkerCommand::Listen(sockets)) => listeners = listen(&local.worker, &hcms, sockets),
+            Some(WorkerCommand::Listen(sockets)) => listeners = listen(&local.worker, &hcms, &tls, sockets),
             Some(WorkerCommand::Hosts(index, hosts)) => {
                 if let Some(cluster) = local.worker.clusters.at(index) {
                     cluster.update(&hosts);

@@ -8,6 +8,7 @@ use sandgate_host::{Environment, Host};
 
 use super::StartError;
 use super::plugins::load_one;
+use crate::stats::StatsStore;
 use crate::worker::WorkerEnvironment;
 
 /// Loads every plugin of a configuration as a start would, and tells all that fail. Binds nothing.
@@ -17,6 +18,9 @@ pub fn validate(bootstrap: &Bootstrap, host: &Arc<Host>) -> Vec<StartError> {
     let mut errors = Vec::new();
     // Kept to the end, so that plugins of one module share its compilation, as they do when serving.
     let mut loaded = Vec::new();
+    if let Err(error) = super::tls::load(bootstrap, &StatsStore::new()) {
+        errors.push(error);
+    }
     for listener in &bootstrap.listeners {
         for filter in listener.filter_chains.iter().flat_map(|chain| chain.http_connection_manager.all_filters()) {
             let HttpFilterKind::Wasm(wasm) = &filter.kind else { continue };

@@ -7,6 +7,7 @@ mod basics;
 mod clusters;
 mod drain;
 mod errors;
+mod grpc;
 mod life;
 mod resilience;
 mod support;

@@ -28,6 +28,8 @@ scope!(
         downstream_cx_protocol_error,
         /// Connections closed for idleness.
         downstream_cx_idle_timeout,
+        /// Connections with TLS accepted.
+        downstream_cx_ssl_total,
         /// Connections that reached their largest age.
         downstream_cx_max_duration_reached,
         /// Connections that reached their last request.
@@ -98,6 +100,8 @@ scope!(
     gauges {
         /// Connections open.
         downstream_cx_active,
+        /// The same, with TLS.
+        downstream_cx_ssl_active,
         /// The same, speaking HTTP/1.
         downstream_cx_http1_active,
         /// The same, speaking HTTP/2.
@@ -121,14 +125,12 @@ scope!(
         counters {
             downstream_cx_http3_total,
             downstream_cx_overload_disable_keepalive,
-            downstream_cx_ssl_total,
             downstream_rq_http3_total,
             downstream_rq_overload_close,
         }
         gauges {
             downstream_cx_http1_soft_drain,
             downstream_cx_http3_active,
-            downstream_cx_ssl_active,
         }
     }
 );

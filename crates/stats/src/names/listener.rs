@@ -12,6 +12,8 @@ scope!(
         downstream_cx_destroy,
         /// Connections refused, since the listener had enough.
         downstream_cx_overflow,
+        /// Connections whose handshake took too long.
+        downstream_cx_transport_socket_connect_timeout,
         /// Connections that no filter chain matched.
         no_filter_chain_match,
     }
@@ -30,7 +32,6 @@ scope!(
     zeros {
         counters {
             downstream_cx_overload_reject,
-            downstream_cx_transport_socket_connect_timeout,
             downstream_global_cx_overflow,
             downstream_listener_filter_error,
             downstream_listener_filter_remote_close,

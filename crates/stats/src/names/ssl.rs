@@ -46,11 +46,13 @@ scope!(
     counters {
         /// Contexts made anew, because a secret had changed.
         ssl_context_update_by_sds,
+        /// Connections refused because a secret was not there yet.
+        downstream_context_secrets_not_ready,
     }
     gauges {}
     histograms {}
     zeros {
-        counters { upstream_context_secrets_not_ready, downstream_context_secrets_not_ready, }
+        counters { upstream_context_secrets_not_ready, }
         gauges {}
     }
 );

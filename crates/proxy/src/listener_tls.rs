@@ -1,0 +1,144 @@
+//! The TLS of a listener: its context, made anew when files change, and its stats.
+
+mod handshake;
+mod reload;
+mod secure;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use sandgate_config::model::{DownstreamTlsContext, FilterChain, SecretSource};
+use sandgate_filter::TlsInfo;
+use sandgate_stats::{Sample, StatKind};
+use sandgate_tls::{FailureKind, Identity, ServerContext, TlsError, TrustedCa, files};
+
+pub(crate) use handshake::Secured;
+use handshake::{HandshakeError, handshake};
+pub(crate) use reload::keep_fresh;
+pub(crate) use secure::secure;
+
+use crate::stats::{SslNames, SslSocketFactoryStats, SslStats, StatsStore};
+
+/// The TLS of a listener's filter chain, for all threads.
+#[derive(Debug)]
+pub(crate) struct ListenerTls {
+    config: Arc<DownstreamTlsContext>,
+    /// How long a handshake may take; `None` is for ever.
+    pub(crate) timeout: Option<Duration>,
+    /// `listener.<name>.`
+    scope: String,
+    /// `None`: a secret is not there yet.
+    context: ArcSwapOption<ServerContext>,
+}
+
+/// The same on one thread.
+pub(crate) struct WorkerTls {
+    pub(crate) shared: Arc<ListenerTls>,
+    stats: SslStats,
+    names: SslNames,
+    factory: SslSocketFactoryStats,
+}
+
+// === impl ListenerTls ===
+
+impl ListenerTls {
+    /// Reads what the chain's context names; `None` if the chain has none. `stat_name` is the listener's.
+    ///
+    /// # Errors
+    /// A file of the configuration cannot be used. A secret of an SDS file that cannot is waited for.
+    pub(crate) fn load(chain: &FilterChain, stat_name: &str) -> Result<Option<Arc<Self>>, TlsError> {
+        let Some(config) = &chain.tls else { return Ok(None) };
+        let context = match ServerContext::load(config) {
+            Ok(context) => Some(Arc::new(context)),
+            Err(error) if uses_sds(config) => {
+                log::warn!(target: "config", "a secret is not ready: {error}");
+                None
+            }
+            Err(error) => return Err(error),
+        };
+        Ok(Some(Arc::new(Self {
+            config: Arc::clone(config),
+            timeout: chain.transport_socket_connect_timeout,
+            scope: format!("listener.{stat_name}."),
+            context: ArcSwapOption::new(context),
+        })))
+    }
+
+    /// The certificates that are served, and the first of those that clients' are checked against.
+    pub(crate) fn certificates(&self) -> (Vec<Identity>, Option<TrustedCa>) {
+        let context = self.context.load();
+        let Some(context) = &*context else { return Default::default() };
+        (context.certificates().to_vec(), context.ca().cloned())
+    }
+
+    /// The files that the context is made of now.
+    fn files(&self) -> Vec<PathBuf> {
+        files(&self.config.common, self.config.session_ticket_keys.as_ref())
+    }
+
+    /// Shows when the certificates expire.
+    pub(crate) fn show_expiry(self: &Arc<Self>, store: &StatsStore) {
+        let tls = Arc::downgrade(self);
+        store.add_source(Box::new(move |add| {
+            let Some(tls) = tls.upgrade() else { return };
+            let (certificates, ca) = tls.certificates();
+            let own = certificates.iter().map(|certificate| (&certificate.name, certificate.info.not_after));
+            for (name, not_after) in own.chain(ca.iter().map(|ca| (&ca.name, ca.info.not_after))) {
+                let name = format!("{}ssl.certificate.{name}.expiration_unix_time_seconds", tls.scope);
+                let value = u64::try_from(not_after).unwrap_or(0);
+                add(&name, Sample { kind: StatKind::Gauge, value, used: true });
+            }
+        }));
+    }
+}
+
+/// Whether a secret comes from a file that may not be there yet.
+fn uses_sds(config: &DownstreamTlsContext) -> bool {
+    let common = &config.common;
+    common.certificates.iter().any(|source| matches!(source, SecretSource::Sds(_)))
+        || common.validation.as_ref().is_some_and(|rules| matches!(rules.source, SecretSource::Sds(_)))
+        || matches!(config.session_ticket_keys, Some(SecretSource::Sds(_)))
+}
+
+// === impl WorkerTls ===
+
+impl WorkerTls {
+    pub(crate) fn new(shared: Arc<ListenerTls>, store: &StatsStore) -> Self {
+        let scope = &shared.scope;
+        Self {
+            stats: SslStats::new(store, scope),
+            names: SslNames::new(store, scope),
+            factory: SslSocketFactoryStats::new(store, &format!("{scope}server_ssl_socket_factory.")),
+            shared,
+        }
+    }
+
+    fn count_handshake(&self, info: &TlsInfo, scheme: Option<u16>) {
+        self.stats.handshake().inc();
+        if info.resumed {
+            self.stats.session_reused().inc();
+        }
+        if info.peer_chain.is_empty() {
+            self.stats.no_certificate().inc();
+        }
+        self.names.count("versions", info.version);
+        self.names.count("ciphers", info.cipher);
+        self.names.count("curves", info.group);
+        if let Some(scheme) = scheme {
+            self.names.count("sigalgs", sandgate_tls::scheme_name(scheme.into()));
+        }
+    }
+
+    fn count_failure(&self, kind: FailureKind) {
+        match kind {
+            FailureKind::Closed => {}
+            FailureKind::ConnectionError => self.stats.connection_error().inc(),
+            FailureKind::NoCertificate => self.stats.fail_verify_no_cert().inc(),
+            FailureKind::VerifyError => self.stats.fail_verify_error().inc(),
+            FailureKind::VerifySan => self.stats.fail_verify_san().inc(),
+            FailureKind::VerifyHash => self.stats.fail_verify_cert_hash().inc(),
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! A handshake within its time.
+
+use std::rc::Rc;
+
+use super::{HandshakeError, Secured, WorkerTls, handshake};
+use crate::hcm::Hcm;
+use crate::pool::CloseSide;
+use crate::transport::Tcp;
+
+/// Secures the connection of that id. What goes wrong is counted; the error is who ended the connection.
+pub(crate) async fn secure(hcm: Rc<Hcm>, tls: Rc<WorkerTls>, tcp: Tcp, id: u64) -> Result<Secured, CloseSide> {
+    let timeout = tls.shared.timeout;
+    // A client that says nothing is an idle one.
+    let shortest = [timeout, hcm.config.idle_timeout].into_iter().flatten().min();
+    let handshake = handshake(&tls, tcp);
+    let secured = match shortest {
+        None => Ok(handshake.await),
+        Some(shortest) => tokio::time::timeout(shortest, handshake).await,
+    };
+    match secured {
+        Ok(Ok(secured)) => return Ok(secured),
+        Ok(Err(HandshakeError::Failed(reason))) => {
+            log::debug!(target: "connection", "[C{id}] the handshake failed: {reason}");
+            return Err(CloseSide::Remote);
+        }
+        Ok(Err(HandshakeError::NotReady)) => {
+            log::debug!(target: "connection", "[C{id}] TLS error: Secret is not supplied by SDS");
+        }
+        Err(_) if timeout == shortest => {
+            hcm.listener_stats.downstream_cx_transport_socket_connect_timeout().inc();
+        }
+        Err(_) => hcm.stats.downstream_cx_idle_timeout().inc(),
+    }
+    Err(CloseSide::Local)
+}
