@@ -117,8 +117,10 @@ class Client:
         return self._connections[self._current]
 
     def _secure(self, reader, writer, spec):
-        context = tls.client_context(spec)
-        session = self._connections[spec["resume"]].peer.session if "resume" in spec else None
+        # A session is of the context it was made in.
+        resumed = self._connections[spec["resume"]].peer if "resume" in spec else None
+        context = resumed.context if resumed else tls.client_context(spec)
+        session = resumed.session if resumed else None
         return tls.TlsPeer(reader, writer, context, False, spec.get("sni"), session)
 
     async def _handshake(self, connection, spec):

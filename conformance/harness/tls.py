@@ -77,6 +77,7 @@ class TlsPeer(wire.Peer):
 
     def __init__(self, reader, writer, context, server, sni=None, session=None):
         super().__init__(reader, writer)
+        self.context = context
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         self.notified = False

@@ -89,9 +89,9 @@ pub use self::{
     },
     stats::{HistogramBucketSettings, StatsConfig, StatsMatcher, StatsSink, StatsSinkKind},
     tls::{
-        CertificateValidationContext, CommonTlsContext, DataSource, DownstreamTlsContext, OcspStaplePolicy, SanType,
-        SdsSource, Secret, SecretKind, SecretSource, SessionTicketKeys, SubjectAltNameMatcher, TlsCertificate,
-        TlsParameters, TlsVersion, UpstreamTlsContext, ValidationSource,
+        CertificateValidationContext, CommonTlsContext, DataSource, DownstreamTlsContext, SanType, SdsSource, Secret,
+        SecretKind, SecretSource, SessionTicketKeys, SubjectAltNameMatcher, TlsCertificate, TlsParameters, TlsVersion,
+        UpstreamTlsContext, ValidationSource,
     },
     upgrade::{ConnectConfig, RouteUpgrade, UpgradeConfig},
     upstream_socket::{TcpKeepalive, UpstreamSocket},

@@ -53,10 +53,6 @@ impl Identity {
         let mut certified = CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider()).map_err(|error| {
             TlsError::Invalid(format!("Failed to load private key from {key_place}, Cause: {error}"))
         })?;
-        if let Some(source) = &config.ocsp_staple {
-            let (staple, _) = pem::read(source)?;
-            certified.ocsp = Some(staple.to_vec());
-        }
         certified.key = restrict(Arc::clone(&certified.key), schemes);
         Ok(Self {
             name: if name.is_empty() { Self::unnamed() } else { name.to_owned() },

@@ -18,6 +18,7 @@ mod sans;
 mod schemes;
 mod selector;
 mod server;
+mod sessions;
 mod source;
 mod tickets;
 mod trust;

@@ -12,6 +12,7 @@ use crate::error::TlsError;
 use crate::identity::Identity;
 use crate::parameters::{is_chacha, provider, versions};
 use crate::selector::Selector;
+use crate::sessions::TimedSessions;
 use crate::source;
 use crate::tickets::Tickets;
 use crate::trust::TrustedCa;
@@ -94,12 +95,13 @@ impl ServerContext {
                 let digest = rules.as_ref().map(|rules| rules.digest()).unwrap_or_default();
                 Some(Arc::new(Tickets::load(&source::ticket_keys(keys)?, lifetime, digest)?))
             }
+            None if config.session_timeout.is_some() => Some(Arc::new(Tickets::random(lifetime)?)),
             None => Some(Ticketer::new()?),
         };
         let sessions: Arc<dyn server::StoresServerSessions> = if config.disable_stateful_session_resumption {
             Arc::new(NoServerSessionStorage {})
         } else {
-            ServerSessionMemoryCache::new(KEPT_SESSIONS)
+            Arc::new(TimedSessions::new(ServerSessionMemoryCache::new(KEPT_SESSIONS), lifetime))
         };
         let build = |chacha: bool, ours: bool| -> Result<Arc<ServerConfig>, TlsError> {
             let builder = ServerConfig::builder_with_provider(provider(params, chacha)?)
@@ -144,18 +146,30 @@ impl ServerContext {
         if self.require_sni && hello.server_name().is_none() {
             return Err(Rejected::NoServerName);
         }
+        let local = self.selector.select_for(hello).map(|identity| Arc::clone(&identity.info));
+        let mut config = Arc::clone(self.config_for(hello));
+        let ours = &config.alpn_protocols;
+        let shared = |theirs: &[u8]| ours.iter().any(|our| our == theirs);
+        if !ours.is_empty() && hello.alpn().is_some_and(|mut theirs| !theirs.any(shared)) {
+            // As if it had offered none: rustls would refuse it.
+            let mut without = (*config).clone();
+            without.alpn_protocols.clear();
+            config = Arc::new(without);
+        }
+        Ok(Chosen { config, local })
+    }
+
+    fn config_for(&self, hello: &ClientHello<'_>) -> &Arc<ServerConfig> {
         let suites = hello.cipher_suites();
         // The names of TLS 1.3's suites begin with 0x13.
         let tls13 = self.tls13 && suites.iter().any(|suite| u16::from(*suite) >> 8 == 0x13);
-        let local = self.selector.select_for(hello).map(|identity| Arc::clone(&identity.info));
         if tls13 || self.prefer_client_ciphers {
-            return Ok(Chosen { config: Arc::clone(&self.clients_order), local });
+            return &self.clients_order;
         }
         // Within a group the client's order counts.
-        let first =
-            suites.iter().map(|suite| u16::from(*suite)).find(|suite| is_chacha(*suite) || is_aes128_gcm(*suite));
-        let config = if first.is_some_and(is_chacha) { &self.chacha_first } else { &self.our_order };
-        Ok(Chosen { config: Arc::clone(config), local })
+        let of_a_group = |suite: &u16| is_chacha(*suite) || is_aes128_gcm(*suite);
+        let first = suites.iter().map(|suite| u16::from(*suite)).find(of_a_group);
+        if first.is_some_and(is_chacha) { &self.chacha_first } else { &self.our_order }
     }
 
     /// Our certificates, in the order of the configuration.

@@ -70,7 +70,6 @@ pub fn files(common: &CommonTlsContext, tickets: Option<&SecretSource<SessionTic
         if let Ok((certificate, _)) = certificate(source) {
             add(Some(&certificate.certificate_chain));
             add(Some(&certificate.private_key));
-            add(certificate.ocsp_staple.as_ref());
         }
     }
     if let Some(ValidationSource { defaults, source }) = &common.validation {

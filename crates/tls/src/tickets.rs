@@ -7,6 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::error::TlsError;
 use crate::pem;
+use crate::sessions::{fresh, stamp};
 
 /// What Envoy's keys have: a name, a key for a MAC and one for a cipher.
 const KEY_LEN: usize = 80;
@@ -49,6 +50,13 @@ impl Tickets {
         }
         Ok(Self { keys, lifetime, context })
     }
+
+    /// Of a key that nobody else has; it lives as long as this.
+    pub(crate) fn random(lifetime: u32) -> Result<Self, TlsError> {
+        let mut bytes = [0; KEY_LEN];
+        aws_lc_rs::rand::fill(&mut bytes).map_err(|_| TlsError::invalid("there is no randomness"))?;
+        Ok(Self { keys: vec![Key::new(&bytes)?], lifetime, context: Vec::new() })
+    }
 }
 
 impl Key {
@@ -79,7 +87,7 @@ impl ProducesTickets for Tickets {
         let key = self.keys.first()?;
         let mut nonce = [0; NONCE_LEN];
         aws_lc_rs::rand::fill(&mut nonce).ok()?;
-        let mut sealed = plain.to_vec();
+        let mut sealed = stamp(plain);
         key.key
             .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(&self.context), &mut sealed)
             .ok()?;
@@ -94,7 +102,7 @@ impl ProducesTickets for Tickets {
         let mut plain = sealed.to_vec();
         let length = key.key.open_in_place(nonce, Aad::from(&self.context), &mut plain).ok()?.len();
         plain.truncate(length);
-        Some(plain)
+        fresh(&plain, self.lifetime)
     }
 }
 

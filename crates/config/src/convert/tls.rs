@@ -19,13 +19,10 @@ use self::{
 };
 use super::{Context, type_name};
 use crate::{
-    model::{CommonTlsContext, DownstreamTlsContext, OcspStaplePolicy, SecretKind, SecretSource, UpstreamTlsContext},
+    model::{CommonTlsContext, DownstreamTlsContext, SecretKind, SecretSource, UpstreamTlsContext},
     proto::envoy::{
         config::core::v3::{TransportSocket, transport_socket::ConfigType},
-        extensions::transport_sockets::tls::v3::{
-            self as proto,
-            downstream_tls_context::{OcspStaplePolicy as Policy, SessionTicketKeysType},
-        },
+        extensions::transport_sockets::tls::v3::{self as proto, downstream_tls_context::SessionTicketKeysType},
     },
 };
 
@@ -111,11 +108,6 @@ fn downstream(context: &mut Context<'_>, message: proto::DownstreamTlsContext) -
         disable_stateless_session_resumption: stateless_disabled,
         disable_stateful_session_resumption: message.disable_stateful_session_resumption,
         session_timeout: session_timeout.map(|time| Duration::from_secs(time.as_secs().min(MAX_SESSION_SECONDS))),
-        ocsp_staple_policy: match Policy::try_from(message.ocsp_staple_policy) {
-            Ok(Policy::StrictStapling) => OcspStaplePolicy::Strict,
-            Ok(Policy::MustStaple) => OcspStaplePolicy::MustStaple,
-            Ok(Policy::LenientStapling) | Err(_) => OcspStaplePolicy::Lenient,
-        },
         full_scan_certs_on_sni_mismatch: message.full_scan_certs_on_sni_mismatch.unwrap_or(false),
         prefer_client_ciphers: message.prefer_client_ciphers,
         origin: context.origin(),

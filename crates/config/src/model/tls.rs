@@ -24,8 +24,6 @@ pub struct DownstreamTlsContext {
     pub disable_stateful_session_resumption: bool,
     /// How long a session may be resumed, in whole seconds; `None` is the library's default (Envoy's is two hours).
     pub session_timeout: Option<Duration>,
-    /// What becomes of certificates without a valid OCSP response.
-    pub ocsp_staple_policy: OcspStaplePolicy,
     /// Look through all certificates for one of the right key type if none fits the name. False by default.
     pub full_scan_certs_on_sni_mismatch: bool,
     /// TLS 1.2 cipher suites are chosen in the client's order. False by default.
@@ -138,8 +136,6 @@ pub struct TlsCertificate {
     pub certificate_chain: DataSource,
     /// PEM.
     pub private_key: DataSource,
-    /// DER: an OCSP response for the certificate.
-    pub ocsp_staple: Option<DataSource>,
     /// The directory whose changes make the files be read again; `None`: those of the files.
     pub watched_directory: Option<PathBuf>,
 }
@@ -202,18 +198,6 @@ pub enum SanType {
     IpAddress,
     /// `otherName` of this object identifier.
     OtherName(String),
-}
-
-/// Envoy's `DownstreamTlsContext.OcspStaplePolicy`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OcspStaplePolicy {
-    /// A response is optional, and left out once it has expired.
-    #[default]
-    Lenient,
-    /// A response is optional; once it has expired its certificate is not used.
-    Strict,
-    /// A response is required and must be valid.
-    MustStaple,
 }
 
 /// Envoy's `envoy.extensions.transport_sockets.tls.v3.Secret`.

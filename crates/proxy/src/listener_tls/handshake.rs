@@ -103,8 +103,11 @@ async fn hello(tcp: &mut Tcp) -> Result<rustls::server::Accepted, Failure> {
                 Ok(Some(accepted)) => return Ok(accepted),
                 Ok(None) => {}
                 Err((error, mut alert)) => {
-                    // If it cannot be told at once it is not told.
-                    let _ = alert.write_all(&mut tcp.try_io());
+                    // A peer that does not speak TLS is told nothing (observed in Envoy 1.40). If an alert cannot be told at once it
+                    // is not told.
+                    if !matches!(error, rustls::Error::InvalidMessage(_)) {
+                        let _ = alert.write_all(&mut tcp.try_io());
+                    }
                     return Err(Failure::of_tls(&error, None));
                 }
             },

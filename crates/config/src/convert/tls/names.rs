@@ -88,13 +88,11 @@ pub(super) fn curve(name: &str) -> Suite {
 }
 
 /// A signature scheme.
-pub(super) fn signature_algorithm(name: &str) -> Option<u16> {
-    Some(match name {
+pub(super) fn signature_algorithm(name: &str) -> Suite {
+    Suite::Known(match name {
         "rsa_pkcs1_sha256" | "RSA+SHA256" => 0x0401,
         "rsa_pkcs1_sha384" | "RSA+SHA384" => 0x0501,
         "rsa_pkcs1_sha512" | "RSA+SHA512" => 0x0601,
-        "rsa_pkcs1_sha1" | "RSA+SHA1" => 0x0201,
-        "ecdsa_sha1" | "ECDSA+SHA1" => 0x0203,
         "ecdsa_secp256r1_sha256" | "ECDSA+SHA256" => 0x0403,
         "ecdsa_secp384r1_sha384" | "ECDSA+SHA384" => 0x0503,
         "ecdsa_secp521r1_sha512" | "ECDSA+SHA512" => 0x0603,
@@ -102,6 +100,7 @@ pub(super) fn signature_algorithm(name: &str) -> Option<u16> {
         "rsa_pss_rsae_sha384" | "RSA-PSS+SHA384" | "PSS+SHA384" => 0x0805,
         "rsa_pss_rsae_sha512" | "RSA-PSS+SHA512" | "PSS+SHA512" => 0x0806,
         "ed25519" => 0x0807,
-        _ => return None,
+        "rsa_pkcs1_sha1" | "RSA+SHA1" | "ecdsa_sha1" | "ECDSA+SHA1" | "rsa_pkcs1_md5_sha1" => return Suite::Missing,
+        _ => return Suite::Unknown,
     })
 }

@@ -29,11 +29,8 @@ pub(super) fn parameters(
     });
     let curves: Vec<u16> = curves.into_iter().flatten().collect();
     let algorithms = context.list("signature_algorithms", message.signature_algorithms, |context, list| {
-        let schemes: Option<Vec<_>> = list.split(':').map(names::signature_algorithm).collect();
-        if schemes.is_none() {
-            context.error(format!("Failed to initialize TLS signature algorithms {list}"));
-        }
-        schemes
+        let schemes: Vec<_> = list.split(':').filter_map(|name| scheme(context, name)).collect();
+        Some(schemes)
     });
     Some(TlsParameters {
         min_version,
@@ -120,6 +117,18 @@ fn curve(context: &mut Context<'_>, name: &str) -> Option<u16> {
             context.lost_here(&format!("ECDH curve {name} is not implemented"), lost);
         }
         Suite::Unknown => context.error(format!("Failed to initialize ECDH curves {name}")),
+    }
+    None
+}
+
+fn scheme(context: &mut Context<'_>, name: &str) -> Option<u16> {
+    match names::signature_algorithm(name) {
+        Suite::Known(scheme) => return Some(scheme),
+        Suite::Missing => {
+            let lost = "peers that have no other are refused";
+            context.lost_here(&format!("signature algorithm {name} is not implemented: it uses SHA-1"), lost);
+        }
+        Suite::Unknown => context.error(format!("Failed to initialize TLS signature algorithms {name}")),
     }
     None
 }

@@ -145,11 +145,9 @@ pub(super) fn certificate(context: &mut Context<'_>, message: proto::TlsCertific
     }
     let certificate_chain = data_source(context, "certificate_chain", message.certificate_chain);
     let private_key = data_source(context, "private_key", message.private_key);
-    let ocsp_staple = data_source(context, "ocsp_staple", message.ocsp_staple);
     Some(TlsCertificate {
         certificate_chain: certificate_chain?,
         private_key: private_key?,
-        ocsp_staple,
         watched_directory: watched_directory(message.watched_directory),
     })
 }
