@@ -84,11 +84,8 @@ impl FormatContext<'_> {
             let number = std::str::from_utf8(value).ok().and_then(|value| value.parse::<u32>().ok());
             Some(number.map_or(INVALID, i64::from))
         };
-        status(self.response_trailers).or_else(|| status(self.response_headers)).or_else(|| {
-            match self.info.response_code? {
-                200 => None,
-                code => Some(sandgate_filter::grpc_status_from_http(code).into()),
-            }
-        })
+        status(self.response_trailers)
+            .or_else(|| status(self.response_headers))
+            .or_else(|| Some(sandgate_filter::grpc_status_from_http(self.info.response_code?).into()))
     }
 }
