@@ -42,7 +42,7 @@ pub use self::{
     circuit_breakers::{CircuitBreakers, RetryBudget, Thresholds},
     cluster::{
         Cluster, Discovery, DnsLookupFamily, DnsOptions, Endpoint, EndpointAddress, HealthStatus, LbMetadata,
-        LocalityEndpoints, UpstreamHttpOptions, UpstreamHttpProtocol,
+        LocalityEndpoints, UpstreamHttpOptions, UpstreamHttpProtocol, UpstreamTlsNames,
     },
     hash_policy::{HashCookie, HashPolicy, HashSpecifier},
     header_mutations::{HeaderAppendAction, HeaderMutations, HeaderValueOption},

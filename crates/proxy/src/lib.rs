@@ -34,6 +34,7 @@ mod stats_sinks;
 mod terminal;
 mod transport;
 mod upgrade;
+mod upstream_tls;
 mod wasm_filter;
 mod worker;
 

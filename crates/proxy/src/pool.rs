@@ -20,7 +20,7 @@ use std::time::Instant;
 
 pub(crate) use connection::{CloseSide, UpstreamConnection};
 pub(crate) use http2::{Http2Connection, StreamLease};
-pub(crate) use key::{PoolKey, PoolProtocol};
+pub(crate) use key::{PoolKey, PoolProtocol, TlsNames};
 pub(crate) use lease::Lease;
 pub(crate) use pending::{ConnectFailure, PendingConnection};
 pub(crate) use sweeper::Sweeper;
@@ -87,8 +87,13 @@ impl HostPool {
         })
     }
 
-    pub(crate) fn key(&self) -> PoolKey {
-        self.key
+    pub(crate) fn key(&self) -> &PoolKey {
+        &self.key
+    }
+
+    /// Whether it has connections, or somebody waits for one.
+    pub(crate) fn is_in_use(&self) -> bool {
+        self.connections.get() > 0 || self.waiting.get() > 0
     }
 
     pub(crate) fn host(&self) -> &Arc<Host> {

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     model::{
         Cluster, Discovery, DnsLookupFamily, DnsOptions, Endpoint, EndpointAddress, HealthStatus, Http1Options,
-        Http2Options, LocalityEndpoints, UpstreamHttpOptions, UpstreamHttpProtocol,
+        Http2Options, LocalityEndpoints, UpstreamHttpOptions, UpstreamHttpProtocol, UpstreamTlsNames,
     },
     proto::envoy::{
         config::{
@@ -19,7 +19,9 @@ use crate::{
                 self as proto,
                 cluster::{ClusterDiscoveryType, ClusterProtocolSelection, DiscoveryType, DnsLookupFamily as Family},
             },
-            core::v3::{HealthStatus as Health, Http1ProtocolOptions, Http2ProtocolOptions},
+            core::v3::{
+                HealthStatus as Health, Http1ProtocolOptions, Http2ProtocolOptions, UpstreamHttpProtocolOptions,
+            },
             endpoint::v3::{self as endpoint, lb_endpoint::HostIdentifier},
         },
         extensions::upstreams::http::v3::{
@@ -35,10 +37,7 @@ const UPSTREAM_CODEC: &str = "envoy.extensions.filters.http.upstream_codec.v3.Up
 /// Converts a cluster.
 pub(super) fn cluster(context: &mut Context<'_>, mut message: proto::Cluster) -> Option<Cluster> {
     let tls = tls::upstream_socket(context, message.transport_socket.as_ref());
-    if tls.is_some() {
-        context.error_at("transport_socket", "TLS to endpoints is not implemented");
-    }
-    let http = http_options(context, &mut message);
+    let http = http_options(context, &mut message, tls.is_some());
     let discovery = discovery(context, &message);
     let load_balancing = load_balancing(context, &message, discovery.as_ref());
     let names = !matches!(discovery, Some(Discovery::Static));
@@ -191,7 +190,7 @@ fn lb_endpoint(context: &mut Context<'_>, message: endpoint::LbEndpoint, names: 
 }
 
 /// The typed options if there are any, else the deprecated fields of the cluster.
-fn http_options(context: &mut Context<'_>, message: &mut proto::Cluster) -> Option<UpstreamHttpOptions> {
+fn http_options(context: &mut Context<'_>, message: &mut proto::Cluster, tls: bool) -> Option<UpstreamHttpOptions> {
     let legacy_max_requests = message.max_requests_per_connection.filter(|max| *max > 0);
     let mut options = None;
     for (name, any) in std::mem::take(&mut message.typed_extension_protocol_options) {
@@ -204,10 +203,12 @@ fn http_options(context: &mut Context<'_>, message: &mut proto::Cluster) -> Opti
             }
         });
     }
+    let mut names = message.upstream_http_protocol_options.take();
     let (path, common, protocols) = match options {
         Some((path, mut options)) => {
             let common = options.common_http_protocol_options.take();
-            let protocols = context.field(&path, |context| typed_options(context, options));
+            names = options.upstream_http_protocol_options.take();
+            let protocols = context.field(&path, |context| typed_options(context, options, tls));
             (Some(path), common, protocols?)
         }
         None => (None, message.common_http_protocol_options.take(), legacy_options(context, message)),
@@ -229,7 +230,16 @@ fn http_options(context: &mut Context<'_>, message: &mut proto::Cluster) -> Opti
         protocol: protocols.protocol,
         http1: protocols.http1,
         http2: protocols.http2,
+        tls_names: names.map(tls_names).unwrap_or_default(),
     })
+}
+
+fn tls_names(message: UpstreamHttpProtocolOptions) -> UpstreamTlsNames {
+    UpstreamTlsNames {
+        auto_sni: message.auto_sni,
+        auto_san_validation: message.auto_san_validation,
+        override_auto_sni_header: message.override_auto_sni_header.to_ascii_lowercase(),
+    }
 }
 
 /// What is spoken, and how.
@@ -262,7 +272,7 @@ fn legacy_options(context: &mut Context<'_>, message: &mut proto::Cluster) -> Pr
     protocols(context, protocol, http1, http2)
 }
 
-fn typed_options(context: &mut Context<'_>, options: HttpProtocolOptions) -> Option<Protocols> {
+fn typed_options(context: &mut Context<'_>, options: HttpProtocolOptions, tls: bool) -> Option<Protocols> {
     use crate::proto::envoy::extensions::filters::network::http_connection_manager::v3::http_filter::ConfigType;
     context.list("http_filters", options.http_filters, |context, filter| {
         let Some(ConfigType::TypedConfig(config)) = &filter.config_type else {
@@ -292,7 +302,9 @@ fn typed_options(context: &mut Context<'_>, options: HttpProtocolOptions) -> Opt
             })
         }
         UpstreamProtocolOptions::AutoConfig(config) => context.field("auto_config", |context| {
-            context.error("ALPN is not implemented");
+            if !tls {
+                context.error("ALPN configured for a cluster which has a non-ALPN transport socket");
+            }
             let (http1, http2) = (config.http_protocol_options, config.http2_protocol_options);
             protocols(context, UpstreamHttpProtocol::Auto, http1, http2)
         }),

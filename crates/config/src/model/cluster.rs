@@ -209,6 +209,19 @@ pub struct UpstreamHttpOptions {
     pub http1: Http1Options,
     /// HTTP/2.
     pub http2: Http2Options,
+    /// What requests say of TLS.
+    pub tls_names: UpstreamTlsNames,
+}
+
+/// Envoy's `UpstreamHttpProtocolOptions`: names for TLS that come from requests. Requests with different names do not share connections.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UpstreamTlsNames {
+    /// The request's host is asked for, unless it is an address.
+    pub auto_sni: bool,
+    /// The certificate must be for the request's host.
+    pub auto_san_validation: bool,
+    /// The header that stands for the host, if the request has it; empty for none.
+    pub override_auto_sni_header: String,
 }
 
 // === impl Cluster ===
@@ -284,6 +297,7 @@ impl Default for UpstreamHttpOptions {
             protocol: UpstreamHttpProtocol::default(),
             http1: Http1Options::default(),
             http2: Http2Options::default(),
+            tls_names: UpstreamTlsNames::default(),
         }
     }
 }

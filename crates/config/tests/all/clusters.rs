@@ -232,3 +232,23 @@ fn sockets() {
     let wanted = UpstreamSocket { keepalive: Some(keepalive), source_address: "[::1]:9".parse().ok() };
     assert_eq!(socket(text), wanted);
 }
+
+#[test]
+fn names_for_tls_come_from_requests() {
+    let tls = "transport_socket: {name: tls, typed_config: {\"@type\": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext, sni: a.example, common_tls_context: {}}}";
+    let options = |own: &str| {
+        let name = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+        format!("typed_extension_protocol_options: {{{name}: {{\"@type\": type.googleapis.com/{name}, {own}}}}}")
+    };
+    let names = options(
+        "explicit_http_config: {http_protocol_options: {}}, upstream_http_protocol_options: {auto_sni: true, auto_san_validation: true, override_auto_sni_header: X-Host}",
+    );
+    let cluster = accepted(&config(Slot::Cluster, &format!("{tls}\n{names}"))).clusters.remove(0);
+    assert_eq!(cluster.tls.as_ref().map(|tls| &*tls.sni), Some("a.example"));
+    let names = &cluster.http.tls_names;
+    assert!(names.auto_sni && names.auto_san_validation);
+    assert_eq!(names.override_auto_sni_header, "x-host");
+    let auto = options("auto_config: {}");
+    accepted(&config(Slot::Cluster, &format!("{tls}\n{auto}")));
+    refused(&config(Slot::Cluster, &auto), "non-ALPN transport socket");
+}

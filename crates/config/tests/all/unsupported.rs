@@ -41,10 +41,7 @@ fn what_protects_is_refused_all_the_same() {
             Slot::Filters,
             "- name: x\n  typed_config: {\"@type\": type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC}",
         ),
-        (
-            Slot::Cluster,
-            "transport_socket: {name: x, typed_config: {\"@type\": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext}}",
-        ),
+        (Slot::Cluster, "transport_socket_matches: [{name: a, transport_socket: {name: b}}]"),
         (Slot::Cluster, "upstream_bind_config: {freebind: true}"),
         (Slot::Top, "overload_manager: {}"),
     ] {

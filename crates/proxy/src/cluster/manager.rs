@@ -11,7 +11,9 @@ use super::{PriorityResources, PrioritySet, WorkerCluster};
 use crate::outlier::ClusterRates;
 use crate::pool::Sweeper;
 use crate::runtime::Runtime;
+use crate::server::StartError;
 use crate::stats::StatsStore;
+use crate::upstream_tls::UpstreamTls;
 
 /// The clusters of a configuration, shared by all threads.
 #[derive(Debug, Default)]
@@ -24,6 +26,8 @@ pub(crate) struct ClusterTable {
 pub(crate) struct ClusterEntry {
     pub(crate) config: Arc<Cluster>,
     pub(crate) resources: Arc<PriorityResources>,
+    /// What connections are encrypted with; nothing for plain text.
+    pub(crate) tls: Option<Arc<UpstreamTls>>,
     /// What outlier detection compares hosts with.
     pub(crate) outlier_rates: Arc<ClusterRates>,
     /// What was found last of each endpoint, counted over all localities; only of DNS clusters.
@@ -39,15 +43,35 @@ pub(crate) struct ClusterManager {
 }
 
 impl ClusterTable {
-    pub(crate) fn new(clusters: Vec<Cluster>) -> Arc<Self> {
-        let entry = |config: Cluster| ClusterEntry {
-            resources: PriorityResources::new(&config.circuit_breakers),
-            config: Arc::new(config),
-            outlier_rates: Arc::default(),
-            resolved: Mutex::default(),
-            hosts: Mutex::default(),
+    /// # Errors
+    /// What a cluster's TLS names is not there, or not what it should be.
+    pub(crate) fn new(clusters: Vec<Cluster>) -> Result<Arc<Self>, StartError> {
+        let entry = |config: Cluster| {
+            let tls = config.tls.as_ref().map(|tls| {
+                let place = |source| StartError::Tls { origin: Box::new(tls.origin.clone()), source };
+                UpstreamTls::load(tls).map_err(place)
+            });
+            Ok(ClusterEntry {
+                resources: PriorityResources::new(&config.circuit_breakers),
+                tls: tls.transpose()?,
+                config: Arc::new(config),
+                outlier_rates: Arc::default(),
+                resolved: Mutex::default(),
+                hosts: Mutex::default(),
+            })
         };
-        Arc::new(Self { entries: clusters.into_iter().map(entry).collect() })
+        Ok(Arc::new(Self { entries: clusters.into_iter().map(entry).collect::<Result<_, _>>()? }))
+    }
+}
+
+impl ClusterTable {
+    /// Shows when certificates end.
+    pub(crate) fn show_expirations(&self, store: &StatsStore) {
+        for entry in &self.entries {
+            if let Some(tls) = &entry.tls {
+                tls.show_expirations(store, entry.config.stat_name());
+            }
+        }
     }
 }
 
@@ -94,7 +118,8 @@ impl ClusterManager {
             .entries
             .iter()
             .map(|entry| {
-                let cluster = WorkerCluster::new(&entry.config, &entry.resources, sweeper, store, runtime);
+                let cluster =
+                    WorkerCluster::new(&entry.config, &entry.resources, entry.tls.as_ref(), sweeper, store, runtime);
                 cluster.update(&entry.hosts());
                 cluster
             })

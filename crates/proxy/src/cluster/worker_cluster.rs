@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use sandgate_config::model::{Cluster, HashPolicy, LbPolicy, LoadBalancing, RoutingPriority};
+use sandgate_config::model::{Cluster, HashPolicy, LbPolicy, LoadBalancing, RoutingPriority, UpstreamTlsNames};
 use sandgate_http::h1::ResponseOptions;
 
 use smallvec::SmallVec;
@@ -19,6 +19,7 @@ use crate::runtime::Runtime;
 use crate::stats::{
     ClusterCodeStats, ClusterStats, Http1CodecStats, Http2CodecStats, StatsStore, TransportSocketMatchStats,
 };
+use crate::upstream_tls::{UpstreamTls, WorkerTls};
 
 /// A cluster's hosts with this worker's connections to them, its turns, and its stats.
 pub(crate) struct WorkerCluster {
@@ -37,6 +38,8 @@ pub(crate) struct WorkerCluster {
     /// Hosts ever made, which all use the one transport socket there is; written by the main thread alone.
     pub(crate) transport_stats: TransportSocketMatchStats,
     pub(crate) response_options: ResponseOptions,
+    /// Nothing for plain text.
+    pub(crate) tls: Option<WorkerTls>,
     pools: RefCell<Vec<Pools>>,
     balancer: RefCell<LoadBalancer>,
     host_count: Cell<usize>,
@@ -55,8 +58,12 @@ struct Pools {
 
 impl Pools {
     fn get(&mut self, cluster: &Rc<WorkerCluster>, key: PoolKey) -> Rc<HostPool> {
-        if let Some(pool) = self.pools.iter().find(|pool| pool.key() == key) {
+        if let Some(pool) = self.pools.iter().find(|pool| *pool.key() == key) {
             return Rc::clone(pool);
+        }
+        if key.names.is_some() {
+            // There could be any number of them.
+            self.pools.retain(|pool| pool.is_in_use());
         }
         let pool = HostPool::new(Rc::downgrade(cluster), Arc::clone(&self.host), key);
         self.pools.push(Rc::clone(&pool));
@@ -70,6 +77,7 @@ impl WorkerCluster {
     pub(crate) fn new(
         config: &Arc<Cluster>,
         resources: &Arc<PriorityResources>,
+        tls: Option<&Arc<UpstreamTls>>,
         sweeper: &Rc<Sweeper>,
         store: &StatsStore,
         runtime: &Arc<Runtime>,
@@ -95,6 +103,7 @@ impl WorkerCluster {
                 enable_trailers: http.http1.enable_trailers,
                 allow_chunked_length: http.http1.allow_chunked_length,
             },
+            tls: tls.map(|tls| WorkerTls::new(tls, store, stat_name)),
             config: Arc::clone(config),
             pools: RefCell::default(),
             balancer: RefCell::new(balancer),
@@ -125,7 +134,13 @@ impl WorkerCluster {
 
     /// The pool's name for requests of a priority from a client that speaks `downstream`.
     pub(crate) fn pool_key(&self, priority: RoutingPriority, downstream: Option<&str>) -> PoolKey {
-        PoolKey { priority, protocol: PoolProtocol::of(self.config.http.protocol, downstream) }
+        PoolKey { priority, protocol: PoolProtocol::of(self.config.http.protocol, downstream), names: None }
+    }
+
+    /// What requests say of TLS, if they do.
+    pub(crate) fn tls_names(&self) -> Option<&UpstreamTlsNames> {
+        let names = &self.config.http.tls_names;
+        (self.tls.is_some() && (names.auto_sni || names.auto_san_validation)).then_some(names)
     }
 
     /// A connection is made that speaks HTTP/1.

@@ -2,12 +2,13 @@
 
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::BytesMut;
 use sandgate_config::model::UpstreamHttpOptions;
-use sandgate_filter::UpstreamInfo;
+use sandgate_filter::{TlsInfo, UpstreamInfo};
 use sandgate_http::WriteBuffer;
 use sandgate_http::h1::ResponseDecoder;
 
@@ -33,7 +34,17 @@ pub(super) struct ConnectionCount {
     /// A request is on it.
     pub(super) active: bool,
     began: Instant,
+    /// Nothing for plain text.
+    pub(super) tls: Option<TlsFacts>,
     _slot: ResourceGuard,
+}
+
+/// What is known of a connection's TLS.
+pub(super) struct TlsFacts {
+    /// When the connection under it stood.
+    pub(super) connected: Instant,
+    pub(super) complete: Instant,
+    pub(super) info: Arc<TlsInfo>,
 }
 
 /// A connected upstream connection: its socket and codec state.
@@ -78,7 +89,17 @@ impl ConnectionCount {
             close_side: CloseSide::Local,
             active: false,
             began: Instant::now(),
+            tls: None,
             _slot: slot,
+        }
+    }
+
+    /// What the stream's info tells of TLS.
+    pub(super) fn note_tls(&self, info: &mut UpstreamInfo) {
+        if let Some(tls) = &self.tls {
+            info.tls = Some(Arc::clone(&tls.info));
+            info.connect_end = Some(tls.connected);
+            info.handshake_complete = Some(tls.complete);
         }
     }
 }
@@ -137,6 +158,7 @@ impl UpstreamConnection {
         info.protocol = (self.count.pool.key().protocol != PoolProtocol::Tcp).then_some("HTTP/1.1");
         info.connect_start = Some(self.count.began);
         info.connect_end = Some(self.opened);
+        self.count.note_tls(info);
     }
 
     pub(crate) fn id(&self) -> u64 {

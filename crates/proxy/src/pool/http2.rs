@@ -173,6 +173,9 @@ impl Http2Connection {
         info.protocol = Some("HTTP/2");
         info.connect_start = Some(self.began);
         info.connect_end = Some(self.opened);
+        if let Some(count) = &*self.count.borrow() {
+            count.note_tls(info);
+        }
     }
 
     /// One of its streams, if there is one to have.

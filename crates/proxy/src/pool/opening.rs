@@ -5,10 +5,11 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use super::connect::connect;
-use super::connection::ConnectionCount;
+use super::connection::{ConnectionCount, TlsFacts};
 use super::{CloseSide, ConnectFailure, HostPool, PoolProtocol, UpstreamConnection, http2};
 use crate::cluster::{HostStats, WorkerCluster};
 use crate::transport::Transport;
+use crate::upstream_tls::{Handshake, alpn};
 use crate::worker::guarded;
 
 /// Connections that one event may begin, as in Envoy.
@@ -38,16 +39,34 @@ impl HostPool {
         }
     }
 
-    async fn open(self: Rc<Self>, cluster: Rc<WorkerCluster>, count: ConnectionCount, room: usize) {
-        let connecting = connect(self.host.address(), cluster.config.socket.clone());
+    async fn open(self: Rc<Self>, cluster: Rc<WorkerCluster>, mut count: ConnectionCount, room: usize) {
+        let connecting = self.transport(&cluster, &mut count);
         let result = tokio::time::timeout(cluster.config.connect_timeout, connecting).await;
         self.opening.set(self.opening.get().saturating_sub(room));
         let now = Instant::now();
         match result {
-            Ok(Ok(stream)) => self.connected(&cluster, Transport::tcp(stream), count, now).await,
-            Ok(Err(error)) => self.failed(&cluster, count, ConnectFailure::Failed(reason(&error))),
+            Ok(Ok(transport)) => self.connected(&cluster, transport, count, now).await,
+            Ok(Err(why)) => self.failed(&cluster, count, ConnectFailure::Failed(why)),
             Err(_) => self.failed(&cluster, count, ConnectFailure::Timeout),
         }
+    }
+
+    /// Connects, and encrypts the connection if that is configured; or why not, in Envoy's words.
+    async fn transport(&self, cluster: &WorkerCluster, count: &mut ConnectionCount) -> Result<Transport, String> {
+        let address = self.host.address();
+        let stream = connect(address, cluster.config.socket.clone()).await;
+        let stream = stream.map_err(|error| format!("delayed connect error: {}", reason(&error)))?;
+        let Some(tls) = &cluster.tls else { return Ok(Transport::tcp(stream)) };
+        let connected = Instant::now();
+        let handshake = Handshake {
+            peer: address,
+            hostname: &self.host.hostname,
+            names: self.key.names.as_deref(),
+            alpn: alpn(self.key.protocol),
+        };
+        let secured = tls.handshake(stream, handshake).await.map_err(|failure| failure.reason)?;
+        count.tls = Some(TlsFacts { connected, complete: secured.complete, info: secured.info });
+        Ok(secured.transport)
     }
 
     /// The connection stands: who waits gets it, or its streams.

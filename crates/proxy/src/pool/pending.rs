@@ -13,7 +13,7 @@ use crate::cluster::{ResourceGuard, WorkerCluster};
 pub(crate) enum ConnectFailure {
     /// Not within `connect_timeout`.
     Timeout,
-    /// The system's word for it, such as `Connection refused`.
+    /// Why, in Envoy's words, such as `delayed connect error: Connection refused`.
     Failed(String),
 }
 

@@ -36,7 +36,7 @@ fn fixture(connections: u32, pending: u32) -> Fixture {
     let store = StatsStore::new();
     let runtime = Arc::new(crate::runtime::Runtime::new(&sandgate_config::model::LayeredRuntime::default()));
     let resources = PriorityResources::new(&config.circuit_breakers);
-    let cluster = WorkerCluster::new(&Arc::new(config), &resources, &Rc::default(), &store, &runtime);
+    let cluster = WorkerCluster::new(&Arc::new(config), &resources, None, &Rc::default(), &store, &runtime);
     let endpoint = Endpoint::new(EndpointAddress::Ip(listener.local_addr().unwrap()));
     let host = Host::new(&endpoint, listener.local_addr().unwrap(), 0, &Arc::default(), false);
     cluster.update(&Arc::new(PrioritySet::new(vec![host], Vec::new())));
@@ -164,7 +164,9 @@ async fn hosts_that_leave_take_their_idle_connections_with_them() {
             let busy = connected(&mut fixture.pending().await).await;
             fixture.pool.release(idle, Instant::now());
             fixture.cluster.update(&Arc::default());
-            assert!(fixture.cluster.choose(&mut LbContext::default(), fixture.pool.key(), Instant::now()).is_none());
+            assert!(
+                fixture.cluster.choose(&mut LbContext::default(), fixture.pool.key().clone(), Instant::now()).is_none()
+            );
             assert_eq!(fixture.stat("upstream_cx_active"), 1);
             fixture.pool.release(busy, Instant::now());
             assert_eq!(fixture.stat("upstream_cx_active"), 0);

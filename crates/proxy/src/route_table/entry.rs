@@ -290,6 +290,15 @@ impl RouteEntry {
         true
     }
 
+    /// The host that requests will have, as far as it is another one and known before a host is chosen.
+    pub(crate) fn new_host(&self, headers: &HeaderMap, stream: &Stream, now: Instant) -> Option<Vec<u8>> {
+        if let Some(host) = &self.cluster_host_rewrite {
+            return Some(host.as_bytes().to_vec());
+        }
+        let info = stream.info();
+        self.rewrite.as_ref()?.new_host(headers, FormatContext::new(&info, stream.connection(), now))
+    }
+
     /// Whether the host becomes the name of the chosen upstream host.
     pub(crate) fn rewrites_host_by_upstream(&self) -> bool {
         self.rewrite.as_ref().is_some_and(|rewrite| rewrite.host == HostRewrite::Auto)

@@ -20,8 +20,8 @@ pub(super) struct Rewrite {
 // === impl Rewrite ===
 
 impl Rewrite {
-    /// Changes host and then path; with `keep_original`, what they were stays in `x-envoy-original-…`.
-    pub(super) fn apply(&self, headers: &mut HeaderMap, keep_original: bool, base: FormatContext<'_>) {
+    /// What the host becomes, if it is known before the upstream host is, and not empty.
+    pub(super) fn new_host(&self, headers: &HeaderMap, base: FormatContext<'_>) -> Option<Vec<u8>> {
         let host = match &self.host {
             HostRewrite::Keep | HostRewrite::Auto => None,
             HostRewrite::Literal(host) => Some(host.as_bytes().to_vec()),
@@ -32,7 +32,12 @@ impl Rewrite {
             }
             HostRewrite::Format(format) => Some(render(format, &with_headers(base, headers, Direction::Request))),
         };
-        if let Some(host) = host.filter(|host| !host.is_empty()) {
+        host.filter(|host| !host.is_empty())
+    }
+
+    /// Changes host and then path; with `keep_original`, what they were stays in `x-envoy-original-…`.
+    pub(super) fn apply(&self, headers: &mut HeaderMap, keep_original: bool, base: FormatContext<'_>) {
+        if let Some(host) = self.new_host(headers, base) {
             set_host(headers, &host, self.append_x_forwarded_host, keep_original);
         }
         let Some(path) = headers.get(b":path") else { return };

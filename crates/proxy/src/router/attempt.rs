@@ -19,7 +19,7 @@ use super::upstream_request::PerTry;
 use super::{ForwardPolicy, ResetReason, Router, UpstreamEvent, UpstreamRequest, headers};
 use crate::cluster::{LbContext, WorkerCluster};
 use crate::hcm::TerminalFactory;
-use crate::pool::{HostPool, PoolKey, PoolProtocol};
+use crate::pool::{HostPool, PoolKey, PoolProtocol, TlsNames};
 use crate::route_table::{RouteEntry, Target};
 
 impl Router {
@@ -44,7 +44,8 @@ impl Router {
             self.hash = request_hash(hash_policies, &self.stream);
         }
         self.find_tunnel(policy);
-        let Some(pool) = self.choose(cluster, policy.priority, now) else { return self.no_healthy_upstream(cluster) };
+        let key = self.pool_key(Some(route), cluster, policy.priority, now);
+        let Some(pool) = self.choose(cluster, key, now) else { return self.no_healthy_upstream(cluster) };
         self.steer(route, policy, now);
         if !policy.mirrors.is_empty() {
             self.start_mirrors(policy, end_stream);
@@ -71,16 +72,28 @@ impl Router {
     }
 
     /// The host that load balancing chooses for this request.
-    fn choose(&self, cluster: &Rc<WorkerCluster>, priority: RoutingPriority, now: Instant) -> Option<Rc<HostPool>> {
-        let key = self.pool_key(cluster, priority);
+    fn choose(&self, cluster: &Rc<WorkerCluster>, key: PoolKey, now: Instant) -> Option<Rc<HostPool>> {
         cluster.choose(&mut LbContext { hash: self.hash.hash, ..LbContext::default() }, key, now)
     }
 
-    fn pool_key(&self, cluster: &WorkerCluster, priority: RoutingPriority) -> PoolKey {
+    fn pool_key(
+        &self,
+        route: Option<&RouteEntry>,
+        cluster: &WorkerCluster,
+        priority: RoutingPriority,
+        now: Instant,
+    ) -> PoolKey {
         if self.tunnel == Tunnel::Tcp {
-            return PoolKey { priority, protocol: PoolProtocol::Tcp };
+            return PoolKey { priority, protocol: PoolProtocol::Tcp, names: None };
         }
-        cluster.pool_key(priority, self.stream.info().protocol)
+        let mut key = cluster.pool_key(priority, self.stream.info().protocol);
+        if let Some(config) = cluster.tls_names()
+            && let Some(headers) = self.stream.headers(Direction::Request)
+        {
+            let host = route.and_then(|route| route.new_host(&headers, &self.stream, now));
+            key.names = TlsNames::of(config, &headers, host.as_deref());
+        }
+        key
     }
 
     /// What the route and the request's headers say of timeouts, retries and hedges; these headers go no further. On the way the
@@ -185,10 +198,10 @@ impl Router {
             Target::Cluster { policy, .. } => policy.priority,
             _ => RoutingPriority::Default,
         };
-        let (hash, key) = (self.hash.hash, self.pool_key(&cluster, priority));
+        let (hash, key) = (self.hash.hash, self.pool_key(Some(&route), &cluster, priority, now));
         let chosen = match &mut self.retry {
             Some(retry) => retry.choose(&cluster, hash, key, now),
-            None => self.choose(&cluster, priority, now),
+            None => self.choose(&cluster, key, now),
         };
         let Some(pool) = chosen else {
             self.attempts += 1;
@@ -274,7 +287,8 @@ impl Router {
         end_stream: bool,
         now: Instant,
     ) {
-        let Some(pool) = self.choose(cluster, RoutingPriority::Default, now) else {
+        let key = self.pool_key(None, cluster, RoutingPriority::Default, now);
+        let Some(pool) = self.choose(cluster, key, now) else {
             return self.no_healthy_upstream(cluster);
         };
         self.stream.info_mut().cluster_name = Some(Arc::clone(&cluster.name));

@@ -175,7 +175,7 @@ impl Router {
     /// An attempt ended without a response.
     fn on_reset(&mut self, index: usize, reason: &ResetReason, now: Instant) -> Option<RouterEvent> {
         if let ResetReason::ConnectionFailure(why) = reason {
-            self.stream.info_mut().upstream.transport_failure_reason = format!("delayed connect error: {why}");
+            self.stream.info_mut().upstream.transport_failure_reason.clone_from(why);
         }
         if *reason == ResetReason::MaxStreamDuration {
             return self.on_max_stream_duration(index, now);

@@ -5,7 +5,7 @@ use sandgate_filter::response_flag;
 /// The upstream's fault, or the way to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ResetReason {
-    /// No connection; the system's reason.
+    /// No connection; why, in Envoy's words, if that is known.
     ConnectionFailure(String),
     /// No connection within `connect_timeout`.
     ConnectionTimeout,
@@ -44,7 +44,8 @@ impl ResetReason {
     pub(crate) fn details(&self) -> String {
         let text = self.text().replace(' ', "_");
         match self {
-            Self::ConnectionFailure(why) => format!("{text}|delayed_connect_error:_{}", why.replace(' ', "_")),
+            Self::ConnectionFailure(why) if why.is_empty() => text,
+            Self::ConnectionFailure(why) => format!("{text}|{}", why.replace(' ', "_")),
             _ => text,
         }
     }

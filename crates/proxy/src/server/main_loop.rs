@@ -148,7 +148,8 @@ impl Main {
 
         let tls = super::tls::load(&bootstrap, &options.stats)?;
         options.stats.configure(settings(&bootstrap.stats_config));
-        let clusters = ClusterTable::new(bootstrap.clusters.clone());
+        let clusters = ClusterTable::new(bootstrap.clusters.clone())?;
+        clusters.show_expirations(&options.stats);
         start_sinks(&bootstrap, &options.stats, &clusters)?;
         add_host_stats(&options.stats, &options.host);
         let environment = WorkerEnvironment::new(bootstrap.node.serialized.clone(), "main_thread");
