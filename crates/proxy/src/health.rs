@@ -1,6 +1,7 @@
 //! Active health checks: hosts are asked how they are, on the main thread.
 
 mod checker;
+mod connector;
 mod event_log;
 mod grpc_probe;
 mod http2_client;
@@ -11,6 +12,7 @@ mod session;
 mod tcp_probe;
 
 pub(crate) use checker::{CheckResult, Checker, CheckerParts};
+pub(crate) use connector::Connector;
 pub(crate) use event_log::EventLog;
 pub(crate) use session::{Event, Failure, Outcome, Session, Thresholds, Transition};
 

@@ -62,8 +62,17 @@ pub(crate) struct Handshake<'a> {
     /// The host's name; empty if it has none.
     pub(crate) hostname: &'a str,
     pub(crate) names: Option<&'a TlsNames>,
-    /// Protocols to offer if the configuration names none.
-    pub(crate) alpn: &'static [&'static str],
+    pub(crate) alpn: Alpn<'a>,
+}
+
+/// Which protocols are offered.
+pub(crate) enum Alpn<'a> {
+    /// Those of the configuration, or none.
+    OfContext,
+    /// These, if the configuration names none.
+    Fallback(&'static [&'static str]),
+    /// These, whatever the configuration says.
+    Instead(&'a [String]),
 }
 
 // === impl UpstreamTls ===
@@ -138,8 +147,13 @@ impl UpstreamTls {
         let sni = server_name(model, &of);
         let options = ClientOptions {
             names: of.names.and_then(|names| names.san.clone()).into_iter().collect(),
-            alpn_protocols: (model.common.alpn_protocols.is_empty())
-                .then(|| of.alpn.iter().map(|&name| name.to_owned()).collect()),
+            alpn_protocols: match of.alpn {
+                Alpn::Fallback(names) if model.common.alpn_protocols.is_empty() => {
+                    Some(names.iter().map(|&name| name.to_owned()).collect())
+                }
+                Alpn::Instead(names) => Some(names.to_vec()),
+                Alpn::OfContext | Alpn::Fallback(_) => None,
+            },
         };
         let config = self
             .config(&context, sni, options)
@@ -211,12 +225,12 @@ fn failure(error: &io::Error, outcome: Option<&Outcome>) -> Failure {
 }
 
 /// What is offered where the configuration names no protocols.
-pub(crate) fn alpn(protocol: PoolProtocol) -> &'static [&'static str] {
-    match protocol {
+pub(crate) fn alpn(protocol: PoolProtocol) -> Alpn<'static> {
+    Alpn::Fallback(match protocol {
         PoolProtocol::Http1 | PoolProtocol::Tcp => &["http/1.1"],
         PoolProtocol::Http2 => &["h2"],
         PoolProtocol::Auto => &["h2", "http/1.1"],
-    }
+    })
 }
 
 // === impl WorkerTls ===

@@ -80,6 +80,7 @@ fn one(context: &mut Context<'_>, message: proto::HealthCheck) -> Option<HealthC
         }
     };
     Some(HealthCheck {
+        alpn_protocols: message.tls_options.map(|options| options.alpn_protocols).unwrap_or_default(),
         timeout,
         interval,
         initial_jitter,

@@ -42,6 +42,8 @@ pub struct HealthCheck {
     pub always_log_failures: bool,
     /// Every success is an event, not just changes.
     pub always_log_success: bool,
+    /// Offered to hosts over TLS in place of the cluster's protocols; empty for those.
+    pub alpn_protocols: Vec<String>,
     /// What is sent and what must come back.
     pub kind: HealthCheckKind,
     /// Where it stands.

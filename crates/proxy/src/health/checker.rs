@@ -11,6 +11,7 @@ use sandgate_load_balancing::{HealthFlag, Host};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
+use super::connector::Connector;
 use super::event_log::EventLog;
 use super::grpc_probe::{GrpcProbe, GrpcSpec};
 use super::http_probe::{HttpProbe, HttpSpec};
@@ -39,6 +40,7 @@ pub(crate) struct CheckerParts {
     /// How responses are read.
     pub(crate) options: ResponseOptions,
     pub(crate) runtime: Arc<Runtime>,
+    pub(crate) connector: Connector,
     pub(crate) stats: HealthCheckStats,
     pub(crate) event_log: EventLog,
     /// Is told of every result.
@@ -267,10 +269,13 @@ impl Shared {
 impl Probe {
     async fn check(&mut self, shared: &Shared, host: &Host) -> Answer {
         let reuse = shared.parts.config.reuse_connection;
+        let connector = &shared.parts.connector;
         match (self, &shared.kind, &shared.parts.config.kind) {
-            (Self::Http(probe), Kind::Http(spec), _) => probe.check(spec, host, reuse, &shared.parts.stats).await,
-            (Self::Tcp(probe), _, HealthCheckKind::Tcp(config)) => probe.check(config, host, reuse).await,
-            (Self::Grpc(probe), Kind::Grpc(spec), _) => probe.check(spec, host, reuse).await,
+            (Self::Http(probe), Kind::Http(spec), _) => {
+                probe.check(spec, connector, host, reuse, &shared.parts.stats).await
+            }
+            (Self::Tcp(probe), _, HealthCheckKind::Tcp(config)) => probe.check(config, connector, host, reuse).await,
+            (Self::Grpc(probe), Kind::Grpc(spec), _) => probe.check(spec, connector, host, reuse).await,
             // A probe is made of the kind that is configured.
             _ => std::future::pending().await,
         }

@@ -8,7 +8,7 @@ use sandgate_http::{HeaderMap, HeaderMapKind};
 use sandgate_load_balancing::Host;
 
 use super::http2_client::{Http2Client, Http2Response};
-use super::{Answer, Failure};
+use super::{Answer, Connector, Failure};
 use crate::http2::headers::encode_request;
 
 /// What is looked at of an answer: a message of one number is much smaller.
@@ -75,8 +75,8 @@ impl GrpcProbe {
     }
 
     /// Asks once. Whoever gives up waiting may ask again.
-    pub(super) async fn check(&mut self, spec: &GrpcSpec, host: &Host, reuse: bool) -> Answer {
-        let answer = self.ask(spec, host).await;
+    pub(super) async fn check(&mut self, spec: &GrpcSpec, connector: &Connector, host: &Host, reuse: bool) -> Answer {
+        let answer = self.ask(spec, connector, host).await;
         if !reuse || answer.is_none() {
             self.connection = None;
         }
@@ -96,11 +96,11 @@ impl GrpcProbe {
     }
 
     /// Whether the host serves; nothing if it did not answer.
-    async fn ask(&mut self, spec: &GrpcSpec, host: &Host) -> Option<bool> {
+    async fn ask(&mut self, spec: &GrpcSpec, connector: &Connector, host: &Host) -> Option<bool> {
         let request = spec.request(host)?;
         let connection = match self.connection.take() {
             Some(connection) if connection.is_usable() => connection,
-            _ => Http2Client::open(host.health_check_address()).await.ok()?,
+            _ => Http2Client::open(connector, host).await.ok()?,
         };
         let connection = self.connection.insert(connection);
         match connection.ask(request, Some(spec.message.clone()), ANSWER_LIMIT).await {

@@ -2,16 +2,16 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::net::SocketAddr;
 use std::task::{Context, Poll, Waker};
 
 use bytes::{Bytes, BytesMut};
 use h2::client::{Builder, SendRequest};
 use h2::{Reason, SendStream};
 use sandgate_http::{HeaderMap, HeaderMapKind};
-use tokio::net::TcpStream;
+use sandgate_load_balancing::Host;
 use tokio::task::JoinHandle;
 
+use super::Connector;
 use crate::http2::headers;
 
 /// Bytes of a response that may come before they are taken.
@@ -49,10 +49,8 @@ pub(super) struct Http2Response {
 
 impl Http2Client {
     /// Connects. Inside a `LocalSet`.
-    pub(super) async fn open(address: SocketAddr) -> io::Result<Self> {
-        let stream = TcpStream::connect(address).await?;
-        // Only a latency hint.
-        let _ = stream.set_nodelay(true);
+    pub(super) async fn open(connector: &Connector, host: &Host) -> io::Result<Self> {
+        let stream = connector.connect(host).await?;
         let (send, codec) = Builder::new()
             .enable_push(false)
             .initial_window_size(WINDOW)

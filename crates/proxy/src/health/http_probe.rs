@@ -4,8 +4,8 @@
 //! served by the same codec as requests does not call a host well that no request can reach.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
+use std::task::{Context, Waker};
 
 use bytes::{Bytes, BytesMut};
 use sandgate_config::model::HttpHealthCheck;
@@ -14,14 +14,14 @@ use sandgate_http::{HeaderMap, HeaderMapKind, WriteBuffer};
 use sandgate_load_balancing::{HealthFlag, Host};
 use sandgate_matcher::StringMatcher;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 
 use super::http2_client::{Http2Client, Http2Response};
 use super::payload;
-use super::{Answer, Failure};
+use super::{Answer, Connector, Failure};
 use crate::http2::headers::encode_request as encode_http2;
 use crate::runtime::Runtime;
 use crate::stats::HealthCheckStats;
+use crate::transport::Transport;
 
 /// What all probes of a cluster share.
 pub(super) struct HttpSpec {
@@ -39,7 +39,7 @@ pub(super) struct HttpProbe {
 }
 
 struct Connection {
-    stream: TcpStream,
+    stream: Transport,
     decoder: ResponseDecoder,
     input: BytesMut,
 }
@@ -158,11 +158,16 @@ impl HttpProbe {
     pub(super) async fn check(
         &mut self,
         spec: &HttpSpec,
+        connector: &Connector,
         host: &Host,
         reuse: bool,
         stats: &HealthCheckStats,
     ) -> Answer {
-        let response = if spec.config.http2 { self.ask_http2(spec, host).await } else { self.ask(spec, host).await };
+        let response = if spec.config.http2 {
+            self.ask_http2(spec, connector, host).await
+        } else {
+            self.ask(spec, connector, host).await
+        };
         let Ok(response) = response else {
             self.close();
             return Answer::Failed(Failure::Network);
@@ -178,11 +183,11 @@ impl HttpProbe {
         (self.connection, self.http2) = (None, None);
     }
 
-    async fn ask_http2(&mut self, spec: &HttpSpec, host: &Host) -> io::Result<Response> {
+    async fn ask_http2(&mut self, spec: &HttpSpec, connector: &Connector, host: &Host) -> io::Result<Response> {
         let request = encode_http2(&spec.headers(host)).map_err(io::Error::other)?;
         let connection = match self.http2.take() {
             Some(connection) if connection.is_usable() => connection,
-            _ => Http2Client::open(host.health_check_address()).await?,
+            _ => Http2Client::open(connector, host).await?,
         };
         let connection = self.http2.insert(connection);
         let answer = connection.ask(request, spec.config.send.clone(), spec.body_limit()).await;
@@ -190,12 +195,12 @@ impl HttpProbe {
         Ok(Response { status, headers, keep_alive: true, body })
     }
 
-    async fn ask(&mut self, spec: &HttpSpec, host: &Host) -> io::Result<Response> {
+    async fn ask(&mut self, spec: &HttpSpec, connector: &Connector, host: &Host) -> io::Result<Response> {
         let mut request = spec.request(host).ok_or(io::ErrorKind::InvalidInput)?;
         // A host that has closed meanwhile, or that speaks without being asked, is connected to anew.
-        let connection = match self.connection.take().filter(Connection::is_silent) {
+        let connection = match self.connection.take().and_then(Connection::if_silent) {
             Some(connection) => connection,
-            None => Connection::open(host.health_check_address(), spec.options.clone()).await?,
+            None => Connection::open(connector, host, spec.options.clone()).await?,
         };
         let connection = self.connection.insert(connection);
         connection.decoder.expect_response(spec.config.method.as_bytes(), false);
@@ -211,17 +216,15 @@ impl HttpProbe {
 // === impl Connection ===
 
 impl Connection {
-    async fn open(address: SocketAddr, options: ResponseOptions) -> io::Result<Self> {
-        let stream = TcpStream::connect(address).await?;
-        // Only a latency hint.
-        let _ = stream.set_nodelay(true);
+    async fn open(connector: &Connector, host: &Host, options: ResponseOptions) -> io::Result<Self> {
+        let stream = connector.connect(host).await?;
         Ok(Self { stream, decoder: ResponseDecoder::new(options), input: BytesMut::new() })
     }
 
-    /// Whether nothing has come that nobody asked for.
-    fn is_silent(&self) -> bool {
-        let nothing = self.stream.try_read(&mut [0]);
-        self.input.is_empty() && nothing.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+    /// The connection, if nothing has come that nobody asked for.
+    fn if_silent(mut self) -> Option<Self> {
+        let stirred = self.stream.poll_stirred(&mut Context::from_waker(Waker::noop()));
+        (self.input.is_empty() && stirred.is_pending()).then_some(self)
     }
 
     /// The whole response, with up to `limit` bytes of its body.

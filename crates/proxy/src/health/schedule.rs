@@ -90,6 +90,7 @@ mod tests {
     fn config() -> HealthCheck {
         let secs = Duration::from_secs;
         HealthCheck {
+            alpn_protocols: Vec::new(),
             timeout: secs(1),
             interval: secs(10),
             initial_jitter: Duration::ZERO,

@@ -6,17 +6,17 @@ use bytes::BytesMut;
 use sandgate_config::model::TcpHealthCheck;
 use sandgate_load_balancing::Host;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 
 use super::payload;
-use super::{Answer, Failure};
+use super::{Answer, Connector, Failure};
+use crate::transport::Transport;
 
 /// What is kept of an answer that does not match yet; a host that sends more without a match has failed.
 const BUFFER_LIMIT: usize = 1024 * 1024;
 
 /// Asks one host.
 pub(super) struct TcpProbe {
-    connection: Option<(TcpStream, BytesMut)>,
+    connection: Option<(Transport, BytesMut)>,
 }
 
 // === impl TcpProbe ===
@@ -27,8 +27,14 @@ impl TcpProbe {
     }
 
     /// Asks once. Whoever gives up waiting has to call [`Self::close`].
-    pub(super) async fn check(&mut self, config: &TcpHealthCheck, host: &Host, reuse: bool) -> Answer {
-        match self.ask(config, host).await {
+    pub(super) async fn check(
+        &mut self,
+        config: &TcpHealthCheck,
+        connector: &Connector,
+        host: &Host,
+        reuse: bool,
+    ) -> Answer {
+        match self.ask(config, connector, host).await {
             Ok(()) => {
                 // A connection that was only tried is of no more use.
                 if !reuse || config.receive.is_empty() {
@@ -63,13 +69,11 @@ impl TcpProbe {
         self.connection = None;
     }
 
-    async fn ask(&mut self, config: &TcpHealthCheck, host: &Host) -> io::Result<()> {
+    async fn ask(&mut self, config: &TcpHealthCheck, connector: &Connector, host: &Host) -> io::Result<()> {
         let (stream, input) = match &mut self.connection {
             Some(connection) => connection,
             None => {
-                let stream = TcpStream::connect(host.health_check_address()).await?;
-                // Only a latency hint.
-                let _ = stream.set_nodelay(true);
+                let stream = connector.connect(host).await?;
                 self.connection.insert((stream, BytesMut::new()))
             }
         };
@@ -84,7 +88,7 @@ impl TcpProbe {
 }
 
 /// Reads until what came is what must come.
-async fn receive(config: &TcpHealthCheck, stream: &mut TcpStream, input: &mut BytesMut) -> io::Result<()> {
+async fn receive(config: &TcpHealthCheck, stream: &mut Transport, input: &mut BytesMut) -> io::Result<()> {
     loop {
         if stream.read_buf(input).await? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());

@@ -11,7 +11,7 @@ use super::Shared;
 use super::merge_window::{MergeWindow, Told};
 use crate::cluster::{ClusterEntry, ClusterManager};
 use crate::event_file::EventFile;
-use crate::health::{CheckResult, Checker, CheckerParts, EventLog, Transition};
+use crate::health::{CheckResult, Checker, CheckerParts, Connector, EventLog, Transition};
 use crate::outlier::{Detector, HostMonitor, Line, Sign, What};
 use crate::runtime::Runtime;
 use crate::server::StartError;
@@ -132,6 +132,12 @@ impl HealthManager {
             cluster: entry.config.name.clone(),
             options: options.clone(),
             runtime: Arc::clone(&self.runtime),
+            connector: Connector::new(
+                entry.tls.as_ref(),
+                &config.alpn_protocols,
+                &shared.stats,
+                entry.config.stat_name(),
+            ),
             stats: HealthCheckStats::new(&shared.stats, entry.config.stat_name()),
             event_log,
             // A main loop that is gone needs no news.
