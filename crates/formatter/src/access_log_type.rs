@@ -19,6 +19,8 @@ pub enum AccessLogType {
     UpstreamPeriodic,
     /// A request to an upstream is over.
     UpstreamEnd,
+    /// What follows the response's headers is not HTTP any more (`flush_log_on_tunnel_successfully_established`).
+    DownstreamTunnelSuccessfullyEstablished,
 }
 
 // === impl AccessLogType ===
@@ -35,6 +37,7 @@ impl AccessLogType {
             Self::UpstreamPoolReady => "UpstreamPoolReady",
             Self::UpstreamPeriodic => "UpstreamPeriodic",
             Self::UpstreamEnd => "UpstreamEnd",
+            Self::DownstreamTunnelSuccessfullyEstablished => "DownstreamTunnelSuccessfullyEstablished",
         }
     }
 
@@ -49,6 +52,7 @@ impl AccessLogType {
             Self::UpstreamPoolReady => 7,
             Self::UpstreamPeriodic => 8,
             Self::UpstreamEnd => 9,
+            Self::DownstreamTunnelSuccessfullyEstablished => 10,
         }
     }
 }

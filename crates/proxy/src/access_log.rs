@@ -68,6 +68,11 @@ impl AccessLogs {
         self.options.on_new_request && !self.is_empty()
     }
 
+    /// Whether an entry is wanted when a tunnel stands.
+    pub(crate) fn on_tunnel(&self) -> bool {
+        self.options.on_tunnel && !self.is_empty()
+    }
+
     /// How often an entry is wanted of a request that goes on.
     pub(crate) fn interval(&self) -> Option<Duration> {
         self.options.interval.filter(|_| !self.is_empty())

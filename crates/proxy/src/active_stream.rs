@@ -410,6 +410,10 @@ impl ActiveStream {
                 if self.upgraded.is_some() && self.switches_protocol() {
                     // The request, as such, has come.
                     self.timers.request_complete();
+                    if self.hcm.access_logs.on_tunnel() {
+                        let kind = AccessLogType::DownstreamTunnelSuccessfullyEstablished;
+                        self.hcm.access_logs.log(&self.stream, kind, now);
+                    }
                 }
                 ResponseEvent::Headers { end_stream }
             }

@@ -165,7 +165,15 @@ fn flags(names: &[String]) -> u64 {
 
 fn log_type(number: i32) -> Option<AccessLogType> {
     use AccessLogType::*;
-    [NotSet, DownstreamStart, DownstreamPeriodic, DownstreamEnd, UpstreamPoolReady, UpstreamPeriodic, UpstreamEnd]
-        .into_iter()
-        .find(|kind| kind.number() == number)
+    let all = [
+        NotSet,
+        DownstreamStart,
+        DownstreamPeriodic,
+        DownstreamEnd,
+        UpstreamPoolReady,
+        UpstreamPeriodic,
+        UpstreamEnd,
+        DownstreamTunnelSuccessfullyEstablished,
+    ];
+    all.into_iter().find(|kind| kind.number() == number)
 }

@@ -154,6 +154,7 @@ fn access_log_options(context: &mut Context<'_>, message: &proto::HttpConnection
     let Some(options) = &message.access_log_options else {
         return AccessLogOptions {
             on_new_request: message.flush_access_log_on_new_request,
+            on_tunnel: false,
             interval: context.duration("access_log_flush_interval", message.access_log_flush_interval),
         };
     };
@@ -166,6 +167,7 @@ fn access_log_options(context: &mut Context<'_>, message: &proto::HttpConnection
     }
     AccessLogOptions {
         on_new_request: options.flush_access_log_on_new_request,
+        on_tunnel: options.flush_log_on_tunnel_successfully_established,
         interval: context.field("access_log_options", |context| {
             context.duration("access_log_flush_interval", options.access_log_flush_interval)
         }),

@@ -115,6 +115,8 @@ pub enum ComparisonOp {
 pub struct AccessLogOptions {
     /// One when the request's headers have come.
     pub on_new_request: bool,
+    /// One when what follows the response's headers is not HTTP any more.
+    pub on_tunnel: bool,
     /// One each time this has passed. At least 1 ms.
     pub interval: Option<std::time::Duration>,
 }
