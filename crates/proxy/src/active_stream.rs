@@ -5,6 +5,7 @@ mod refusal;
 mod route;
 mod timers;
 mod unread;
+mod upgrade;
 
 use std::cell::Ref;
 use std::rc::Rc;
@@ -24,7 +25,7 @@ use crate::response_headers;
 use crate::route_table::{Chance, RouteEntry};
 use crate::router::RouterEvent;
 use crate::terminal::Terminal;
-use crate::upgrade::{Upgrade, is_connect};
+use crate::upgrade::Upgrade;
 use crate::worker::Worker;
 
 pub(crate) use timers::{StreamTimeout, StreamTimers};
@@ -150,20 +151,13 @@ impl ActiveStream {
             return this;
         }
         this.note_route();
-        if this.upgraded == Some(true) {
-            hcm.stats.downstream_cx_upgrades_total().inc();
-            hcm.stats.downstream_cx_upgrades_active().inc();
-            this.terminal.allow_upgrade();
-        }
+        this.begin_upgrade();
         if hcm.access_logs.on_new_request() {
             hcm.access_logs.log(&this.stream, AccessLogType::DownstreamStart, now);
         }
-        if this.upgraded == Some(false) && this.route.is_some() {
-            hcm.stats.downstream_rq_ws_on_non_ws_route().inc();
-            this.manager.local_reply(reply(403, "", "upgrade_failed"));
-            return this;
+        if !this.answer_refused_upgrade() {
+            this.manager.decode_headers(kind.end_stream);
         }
-        this.manager.decode_headers(kind.end_stream);
         this
     }
 
@@ -223,40 +217,13 @@ impl ActiveStream {
             request_complete: false,
             log_at: hcm.access_logs.interval().map(|interval| start.instant + interval),
             ends_connection: false,
-            upgraded: match upgrade {
-                Upgrade::NotAsked => None,
-                Upgrade::Accepted(_) => Some(true),
-                Upgrade::Rejected => Some(false),
-            },
+            upgraded: upgrade.is_accepted(),
         }
     }
 
     /// Whether the connection takes no other request.
     pub(crate) fn ends_connection(&self) -> bool {
         self.ends_connection
-    }
-
-    /// Whether the request was granted another protocol, should the host agree.
-    pub(crate) fn is_upgraded(&self) -> bool {
-        self.upgraded == Some(true)
-    }
-
-    /// Whether another protocol was asked for and refused.
-    pub(crate) fn refuses_upgrade(&self) -> bool {
-        self.upgraded == Some(false) && self.route.is_some()
-    }
-
-    /// Whether the host has closed the connection that carried another protocol.
-    pub(crate) fn has_lost_tunnel(&self) -> bool {
-        self.upgraded == Some(true)
-            && self.stream.info().has_response_flag(response_flag::UPSTREAM_CONNECTION_TERMINATION)
-    }
-
-    /// Whether what follows the response's headers is not HTTP any more.
-    pub(crate) fn switches_protocol(&self) -> bool {
-        let (Some(true), Some(response)) = (self.upgraded, self.response_headers()) else { return false };
-        let connected = || self.stream.headers(Direction::Request).is_some_and(|headers| is_connect(&headers));
-        is_upgrade(&response) || self.response_code() == Some(200) && connected()
     }
 
     /// Whether the client has sent all of the request.
@@ -407,14 +374,7 @@ impl ActiveStream {
             EncodeEvent::Headers { end_stream } => {
                 self.finish_headers();
                 self.stream.info_mut().first_downstream_tx = Some(now);
-                if self.upgraded.is_some() && self.switches_protocol() {
-                    // The request, as such, has come.
-                    self.timers.request_complete();
-                    if self.hcm.access_logs.on_tunnel() {
-                        let kind = AccessLogType::DownstreamTunnelSuccessfullyEstablished;
-                        self.hcm.access_logs.log(&self.stream, kind, now);
-                    }
-                }
+                self.note_tunnel(now);
                 ResponseEvent::Headers { end_stream }
             }
             EncodeEvent::Data { data, end_stream } => ResponseEvent::Data(data, end_stream),
@@ -493,9 +453,7 @@ impl ActiveStream {
         self.hcm.access_logs.log(&self.stream, AccessLogType::DownstreamEnd, now);
         self.manager.destroy();
         self.terminal.abort();
-        if self.upgraded.take() == Some(true) {
-            self.hcm.stats.downstream_cx_upgrades_active().dec();
-        }
+        self.end_upgrade();
     }
 }
 

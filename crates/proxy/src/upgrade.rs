@@ -51,6 +51,15 @@ impl<'a> Upgrade<'a> {
         };
         if accepted { Self::Accepted(chain.and_then(|chain| chain.filters.as_deref())) } else { Self::Rejected }
     }
+
+    /// Whether the wish is granted; `None` if there is none.
+    pub(crate) fn is_accepted(self) -> Option<bool> {
+        match self {
+            Self::NotAsked => None,
+            Self::Accepted(_) => Some(true),
+            Self::Rejected => Some(false),
+        }
+    }
 }
 
 pub(crate) fn is_connect(headers: &HeaderMap) -> bool {

@@ -52,3 +52,52 @@ fn drop_http1(headers: &mut HeaderMap) {
         headers.remove(b"content-length");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
+
+    use sandgate_http::HeaderMapKind;
+
+    use super::*;
+
+    fn map(kind: HeaderMapKind, fields: &[(&str, &str)]) -> HeaderMap {
+        let mut headers = HeaderMap::with_kind(kind);
+        fields.iter().for_each(|(name, value)| headers.append(name.as_bytes(), value.as_bytes()));
+        headers
+    }
+
+    #[test]
+    fn a_request_comes_and_goes() {
+        let asked = [(":method", "CONNECT"), (":path", "/x"), ("a", "b"), (":protocol", "websocket")];
+        let mut headers = map(HeaderMapKind::Request, &asked);
+        assert!(is_upgrade(&headers));
+        request_from_http2(&mut headers);
+        let seen =
+            [(":method", "GET"), (":path", "/x"), ("a", "b"), ("upgrade", "websocket"), ("connection", "upgrade")];
+        assert_eq!(headers, map(HeaderMapKind::Request, &seen));
+        assert!(!is_upgrade(&headers));
+        assert_eq!(request_to_http2(&headers), map(HeaderMapKind::Request, &asked));
+    }
+
+    #[test]
+    fn an_answer_comes_and_goes() {
+        let mut headers = map(HeaderMapKind::Response, &[(":status", "200"), ("a", "b")]);
+        response_from_http2(&mut headers, b"foo");
+        let seen = [(":status", "101"), ("a", "b"), ("upgrade", "foo"), ("connection", "upgrade")];
+        assert_eq!(headers, map(HeaderMapKind::Response, &seen));
+        headers.set(b"content-length", b"0");
+        assert_eq!(response_to_http2(&headers), map(HeaderMapKind::Response, &[(":status", "200"), ("a", "b")]));
+        let refused = map(HeaderMapKind::Response, &[(":status", "426"), ("upgrade", "foo"), ("content-length", "3")]);
+        let sent = map(HeaderMapKind::Response, &[(":status", "426"), ("content-length", "3")]);
+        assert_eq!(response_to_http2(&refused), sent);
+    }
+
+    #[test]
+    fn byte_streams_and_plain_connect_are_no_upgrades() {
+        let connect = [(":method", "CONNECT"), (":authority", "a:1")];
+        assert!(!is_upgrade(&map(HeaderMapKind::Request, &connect)));
+        let bytes = [(":method", "CONNECT"), (":protocol", "bytestream")];
+        assert!(!is_upgrade(&map(HeaderMapKind::Request, &bytes)));
+    }
+}

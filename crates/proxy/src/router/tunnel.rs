@@ -53,3 +53,40 @@ impl Tunnel {
         matches!(self, Self::WebSocket | Self::Upgrade)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sandgate_http::HeaderMapKind;
+
+    use super::*;
+
+    fn of(fields: &[(&str, &str)], connect: Option<ConnectConfig>) -> Tunnel {
+        let mut headers = HeaderMap::with_kind(HeaderMapKind::Request);
+        fields.iter().for_each(|(name, value)| headers.append(name.as_bytes(), value.as_bytes()));
+        Tunnel::of(&headers, connect)
+    }
+
+    #[test]
+    fn what_requests_become() {
+        let (here, post) = (Some(ConnectConfig::default()), Some(ConnectConfig { allow_post: true }));
+        assert_eq!(of(&[(":method", "CONNECT")], None), Tunnel::Connect);
+        assert_eq!(of(&[(":method", "CONNECT")], here), Tunnel::Tcp);
+        assert_eq!(of(&[(":method", "POST")], here), Tunnel::No);
+        assert_eq!(of(&[(":method", "POST")], post), Tunnel::Tcp);
+        let asks = |name| of(&[(":method", "GET"), ("upgrade", name), ("connection", "keep-alive, Upgrade")], None);
+        assert_eq!((asks("WebSocket"), asks("foo")), (Tunnel::WebSocket, Tunnel::Upgrade));
+        // A filter may have taken it away.
+        assert_eq!(of(&[(":method", "GET"), ("upgrade", "websocket")], None), Tunnel::No);
+    }
+
+    #[test]
+    fn which_answers_agree() {
+        let over_http1 = |tunnel: Tunnel| [101, 200, 404].map(|status| tunnel.agrees(status, true));
+        let over_http2 = |tunnel: Tunnel| [101, 200, 404].map(|status| tunnel.agrees(status, false));
+        assert_eq!(over_http1(Tunnel::WebSocket), [true, false, false]);
+        assert_eq!(over_http2(Tunnel::WebSocket), [true, true, true]);
+        assert_eq!(over_http1(Tunnel::Upgrade), [true, false, false]);
+        assert_eq!(over_http2(Tunnel::Upgrade), [true, true, false]);
+        assert_eq!(over_http1(Tunnel::Connect), [false, true, false]);
+    }
+}
