@@ -12,5 +12,6 @@ mod life;
 mod resilience;
 mod support;
 mod timeouts;
+mod tls;
 mod wasm;
 mod websocket;
