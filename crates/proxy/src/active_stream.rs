@@ -1,6 +1,7 @@
 //! One request and its response between a downstream codec and the filter chain: the part of the connection manager that
 //! is the same for every HTTP version.
 
+mod failure;
 mod refusal;
 mod route;
 mod timers;
@@ -13,7 +14,7 @@ use std::task::{Context, Poll};
 use std::time::{Instant, SystemTime};
 
 use sandgate_filter::{
-    ByteMeter, ConnectionInfo, EncodeEvent, FilterManager, LocalReplyRewriter, Stream, StreamOptions, response_flag,
+    ByteMeter, ConnectionInfo, EncodeEvent, FilterManager, LocalReplyRewriter, Stream, StreamOptions,
 };
 use sandgate_formatter::AccessLogType;
 use sandgate_http::h1::is_upgrade;
@@ -182,7 +183,7 @@ impl ActiveStream {
         timers: StreamTimers,
     ) -> Self {
         let options = StreamOptions {
-            buffer_limit: hcm.buffer_limit,
+            buffer_limit: hcm.stream_buffer_limit(protocol),
             protocol: Some(protocol),
             start_time: start.time,
             start: start.instant,
@@ -283,19 +284,6 @@ impl ActiveStream {
             self.timers.request_complete();
             self.stream.info_mut().last_downstream_rx = Some(now);
         }
-    }
-
-    /// The client broke the protocol: answers, unless a response has begun.
-    pub(crate) fn codec_error(&mut self, status: u16, body: &str, details: &str) {
-        self.stream.info_mut().set_response_flag(response_flag::DOWNSTREAM_PROTOCOL_ERROR);
-        self.manager.local_reply(reply(status.into(), body, details));
-    }
-
-    /// The client is gone.
-    pub(crate) fn disconnected(&mut self) {
-        let mut info = self.stream.info_mut();
-        info.set_response_flag(response_flag::DOWNSTREAM_CONNECTION_TERMINATION);
-        info.response_code_details = Some("downstream_remote_disconnect".to_owned());
     }
 
     /// Moves the request as far as it goes without waiting for anybody; whether that was enough for an answer.
@@ -425,22 +413,6 @@ impl ActiveStream {
         if let Some(timeout) = self.timers.expired(now) {
             self.time_out(timeout, now);
         }
-    }
-
-    /// Ends the stream for a timeout: a reply, or a reset if the response had begun.
-    pub(crate) fn time_out(&mut self, timeout: StreamTimeout, now: Instant) {
-        self.timers.answered(now);
-        timeout.count(&self.hcm.stats);
-        if timeout == StreamTimeout::Idle {
-            self.stream.info_mut().set_response_flag(response_flag::STREAM_IDLE_TIMEOUT);
-        }
-        let late = timeout.is_the_clients_fault() || !self.request_complete;
-        let status = if late { 408 } else { 504 };
-        log::debug!(target: "http", "{}", timeout.body());
-        let mut reply = reply(status, timeout.body(), timeout.details());
-        // gRPC's DEADLINE_EXCEEDED, where the HTTP status would stand for another one.
-        reply.grpc_status = (timeout == StreamTimeout::MaxDuration).then_some(4);
-        self.manager.local_reply(reply);
     }
 
     /// The stream is over: filters log and go.

@@ -110,6 +110,12 @@ impl Hcm {
         self.config.max_request_headers_kb as usize * 1024
     }
 
+    /// What the filters of a stream may hold back in each direction, 0 being no limit: over HTTP/2 as much as the client may
+    /// send before it was taken, as in Envoy.
+    pub(crate) fn stream_buffer_limit(&self, protocol: &str) -> usize {
+        if protocol == "HTTP/2" { self.config.http2.initial_stream_window_size as usize } else { self.buffer_limit }
+    }
+
     /// Counts a response (also a 1xx) by its code.
     pub(crate) fn count_response(&self, code: u32) {
         self.stats.downstream_rq_completed().inc();

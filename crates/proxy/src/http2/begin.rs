@@ -7,7 +7,7 @@ use h2::server::SendResponse;
 use h2::{Reason, RecvStream};
 use http::{Method, Request, request};
 use sandgate_config::model::HeadersWithUnderscoresAction;
-use sandgate_filter::response_flag;
+use sandgate_filter::{ByteMeter, response_flag};
 use sandgate_http::HeaderMap;
 
 use super::connection::Http2Connection;
@@ -21,6 +21,11 @@ use crate::worker::guarded;
 
 /// What no field may be larger than: the limit of Envoy's codec.
 const DEFAULT_FIELD_LIMIT: usize = 64 * 1024;
+
+/// The details of a request with a name or a value that must not be, observed in Envoy 1.40.
+pub(super) const INVALID_FIELD: &str = "http2.invalid.header.field";
+/// The length of RST_STREAM.
+const RESET_BYTES: u64 = 13;
 
 /// Why a request is not served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +50,11 @@ impl Http2Connection {
     ) -> bool {
         let shared = &self.shared;
         let hcm = &shared.hcm;
+        if shared.drain.get() == Drain::Closing {
+            // It was told that no further stream is served.
+            respond.send_reset(Reason::REFUSED_STREAM);
+            return true;
+        }
         let (parts, body) = request.into_parts();
         let id = respond.stream_id().as_u32();
         shared.io.get_mut().frames.accept(id);
@@ -63,11 +73,9 @@ impl Http2Connection {
         if let Err(refusal) = check(&parts, &mut headers, hcm) {
             return self.refuse(refusal, start, &mut respond, now);
         }
-        if hcm.config.max_requests_per_connection.is_some_and(|max| max > 0 && self.requests >= max.into())
-            && shared.drain.get() == Drain::No
-        {
+        if hcm.config.max_requests_per_connection.is_some_and(|max| max > 0 && self.requests >= max.into()) {
             hcm.stats.downstream_cx_max_requests_reached().inc();
-            shared.drain_wanted.set(true);
+            shared.drain_wanted.set(shared.drain.get() == Drain::No);
         }
         let end_stream = body.is_end_stream();
         if !hcm.config.proxy_100_continue
@@ -102,27 +110,24 @@ impl Http2Connection {
         let shared = &self.shared;
         let id = respond.stream_id().as_u32();
         let (flag, details, reason) = match refusal {
-            Refusal::Invalid(details) => {
-                shared.hcm.http2_stats.rx_messaging_error().inc();
-                (response_flag::DOWNSTREAM_PROTOCOL_ERROR, details, Reason::PROTOCOL_ERROR)
-            }
-            Refusal::Reset(reason, details) => {
-                shared.hcm.http2_stats.tx_reset().inc();
-                (response_flag::DOWNSTREAM_REMOTE_RESET, details, reason)
-            }
+            Refusal::Invalid(details) => (response_flag::DOWNSTREAM_PROTOCOL_ERROR, details, Reason::PROTOCOL_ERROR),
+            Refusal::Reset(reason, details) => (response_flag::DOWNSTREAM_REMOTE_RESET, details, reason),
             Refusal::FieldTooLarge => {
                 (response_flag::DOWNSTREAM_PROTOCOL_ERROR, "http2.inflate_header_error", Reason::COMPRESSION_ERROR)
             }
         };
         log::debug!(target: "http", "[C{}] refusing a request: {details}", shared.info.id);
-        let bytes = shared.io.get_mut().frames.forget(id);
+        shared.io.get_mut().frames.forget(id);
+        // Envoy counts nothing of such a request, but the frame that refuses it.
+        let wire_sent = if let Refusal::Reset(..) = refusal { RESET_BYTES } else { 0 };
+        let bytes = ByteMeter { wire_sent, ..ByteMeter::default() };
         log_unread(&shared.hcm, &shared.info, start, ("HTTP/2", bytes), Some((flag, details)), now);
         shared.hcm.stats.downstream_rq_rx_reset().inc();
         shared.end_request(now);
         let stream_errors = shared.hcm.config.http2.stream_error_on_invalid_http_message;
         match refusal {
-            Refusal::Invalid(_) if !stream_errors => {
-                self.on_invalid(now);
+            Refusal::Invalid(details) if !stream_errors => {
+                self.on_invalid(details, now);
                 false
             }
             Refusal::Invalid(_) | Refusal::Reset(..) => {
@@ -137,10 +142,23 @@ impl Http2Connection {
     }
 }
 
+impl Http2Connection {
+    /// Counts and logs a request that the `h2` crate would not read.
+    pub(super) fn note_unread(&self, now: Instant) {
+        let (shared, hcm) = (&self.shared, &self.shared.hcm);
+        hcm.stats.downstream_rq_total().inc();
+        hcm.stats.downstream_rq_http2_total().inc();
+        hcm.stats.downstream_rq_rx_reset().inc();
+        let failure = (response_flag::DOWNSTREAM_PROTOCOL_ERROR, INVALID_FIELD);
+        let bytes = ByteMeter::default();
+        log_unread(hcm, &shared.info, RequestStart::now(now), ("HTTP/2", bytes), Some(failure), now);
+    }
+}
+
 /// Whether Envoy would serve this request.
 fn check(parts: &request::Parts, headers: &mut HeaderMap, hcm: &Hcm) -> Result<(), Refusal> {
     const RULE: Refusal = Refusal::Invalid("http2.violation.of.messaging.rule");
-    const FIELD: Refusal = Refusal::Invalid("http2.invalid.header.field");
+    const FIELD: Refusal = Refusal::Invalid(INVALID_FIELD);
     let (config, options) = (&hcm.config, &hcm.config.http2);
     let has_path = headers.contains(b":path");
     let plain_connect = parts.method == Method::CONNECT && !headers.contains(b":protocol");

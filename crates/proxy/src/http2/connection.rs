@@ -12,6 +12,7 @@ use h2::server::{Builder, Connection, Handshake};
 use sandgate_config::model::Http2Options;
 
 use super::alarm::Alarm;
+use super::begin::INVALID_FIELD;
 use super::drain::Pings;
 use super::frames::Fault;
 use super::io::SharedIo;
@@ -39,13 +40,13 @@ pub(crate) struct Http2Connection {
     pub(super) ping_due: Option<Instant>,
     pub(super) alarm: Alarm,
     pub(super) requests: u64,
-    goaways: u64,
 }
 
 enum Codec {
     /// The preface has not come.
     Handshake(Handshake<SharedIo, Bytes>),
     Open(Connection<SharedIo, Bytes>),
+    /// It never came.
     Failed,
 }
 
@@ -96,7 +97,6 @@ impl Http2Connection {
             ping_due: None,
             alarm: Alarm::default(),
             requests: 0,
-            goaways: 0,
         }
     }
 
@@ -154,7 +154,12 @@ impl Http2Connection {
                     return;
                 }
                 Poll::Ready(None) => {
-                    self.closed_by_client();
+                    if self.shared.io.get().remote_closed() {
+                        self.closed_by_client();
+                    } else {
+                        // The client has said that it is done, and is.
+                        self.close(true, now);
+                    }
                     return;
                 }
             }
@@ -166,15 +171,27 @@ impl Http2Connection {
         log::debug!(target: "http", "[C{}] dispatch error: {error}", self.shared.info.id);
         if error.is_io() || error.is_remote() || self.shared.io.get().remote_closed() {
             self.closed_by_client();
+        } else if self.shared.io.get().frames.has_unread_request() {
+            self.note_unread(now);
+            self.on_invalid(INVALID_FIELD, now);
         } else {
-            self.shared.hcm.stats.downstream_cx_protocol_error().inc();
-            self.close(true, now);
+            self.on_broken("http2.violation.of.messaging.rule", now);
         }
     }
 
-    /// The client sent a message that is none.
-    pub(super) fn on_invalid(&mut self, now: Instant) {
+    /// The client sent a message that is none, or something else that ends the connection.
+    pub(super) fn on_invalid(&mut self, details: &'static str, now: Instant) {
+        self.shared.hcm.http2_stats.rx_messaging_error().inc();
+        self.on_broken(details, now);
+        if let Some(closing) = &mut self.closing {
+            closing.had_request = true;
+        }
+    }
+
+    /// The client broke the protocol: no stream survives that.
+    fn on_broken(&mut self, details: &'static str, now: Instant) {
         self.shared.hcm.stats.downstream_cx_protocol_error().inc();
+        self.shared.broken.set(Some(details));
         self.close(true, now);
     }
 
@@ -188,28 +205,38 @@ impl Http2Connection {
 
     /// Acts on what the frames tell.
     fn look_at_frames(&mut self, now: Instant) {
-        let (fault, goaways) = {
-            let mut io = self.shared.io.get_mut();
-            (io.frames.fault.take(), std::mem::take(&mut io.frames.goaways_sent))
-        };
         let shared = Rc::clone(&self.shared);
         let stats = &shared.hcm.http2_stats;
-        stats.goaway_sent().add(goaways);
-        self.goaways += goaways;
-        if self.shared.invalid.take() {
-            self.on_invalid(now);
+        let fault = {
+            let frames = &mut shared.io.get_mut().frames;
+            stats.goaway_sent().add(std::mem::take(&mut frames.goaways_sent));
+            stats.tx_reset().add(std::mem::take(&mut frames.resets_sent));
+            stats.stream_refused_errors().add(std::mem::take(&mut frames.refusals_sent));
+            frames.fault.take()
+        };
+        if shared.invalid.take() {
+            self.on_invalid(INVALID_FIELD, now);
         }
         if let Some(fault) = fault {
+            log::debug!(target: "http", "[C{}] closing for {fault:?}", shared.info.id);
             match fault {
                 Fault::EmptyFrames => stats.inbound_empty_frames_flood().inc(),
                 Fault::Priority => stats.inbound_priority_frames_flood().inc(),
                 Fault::WindowUpdates => stats.inbound_window_update_frames_flood().inc(),
                 Fault::HeaderBlock => stats.header_list_size_too_large().inc(),
-                Fault::InvalidMessage => stats.rx_messaging_error().inc(),
-                Fault::Resets => {}
+                Fault::InvalidMessage | Fault::Resets => {}
             }
-            log::debug!(target: "http", "[C{}] closing for {fault:?}", self.shared.info.id);
-            self.on_invalid(now);
+            match fault {
+                Fault::InvalidMessage => {
+                    self.note_unread(now);
+                    self.on_invalid(INVALID_FIELD, now);
+                }
+                Fault::EmptyFrames => self.on_broken("http2.inbound_empty_frames_flood", now),
+                Fault::Priority => self.on_broken("http2.inbound_priority_frames_flood", now),
+                Fault::WindowUpdates => self.on_broken("http2.inbound_window_update_frames_flood", now),
+                Fault::HeaderBlock => self.on_broken("http2.header_list_size_too_large", now),
+                Fault::Resets => self.on_broken("http2.remote_reset", now),
+            }
         }
         self.look_at_resets(now);
     }

@@ -64,7 +64,7 @@ impl Http2Connection {
     /// Acts on what has become due.
     pub(super) fn on_time(&mut self, cx: &mut Context<'_>, now: Instant) {
         let hcm = Rc::clone(&self.shared.hcm);
-        let (config, stats) = (&hcm.config, &hcm.stats);
+        let (config, stats, stats_of_codec) = (&hcm.config, &hcm.stats, &hcm.http2_stats);
         if self.shared.drain_wanted.take() {
             self.start_drain(now);
         }
@@ -85,6 +85,7 @@ impl Http2Connection {
             self.drain_deadline = None;
             let last = self.shared.io.get().frames.last_id();
             self.shared.io.get_mut().go_away(last);
+            stats_of_codec.goaway_sent().inc();
             self.shared.drain.set(Drain::Closing);
         }
         if self.shared.drain.get() == Drain::Closing && self.shared.open_streams() == 0 {

@@ -46,6 +46,8 @@ struct StreamFrames {
     accepted: bool,
     /// Its last frame is written.
     sent: bool,
+    /// The error code with which the client reset it.
+    reset: Option<u32>,
 }
 
 /// Everything that is counted.
@@ -65,6 +67,7 @@ pub(super) struct Frames {
     resets: TokenBucket,
     pub(super) goaways_sent: u64,
     pub(super) resets_sent: u64,
+    pub(super) refusals_sent: u64,
     pub(super) fault: Option<Fault>,
 }
 
@@ -115,6 +118,7 @@ impl Frames {
             },
             goaways_sent: 0,
             resets_sent: 0,
+            refusals_sent: 0,
             fault: None,
         }
     }
@@ -138,6 +142,16 @@ impl Frames {
     pub(super) fn ended_with_headers(&self, id: u32) -> bool {
         let stream = self.find(id).and_then(|at| self.streams.get(at));
         stream.is_some_and(|stream| matches!(stream.last_received, kind::HEADERS | kind::CONTINUATION))
+    }
+
+    /// The error code with which the client reset a stream, if it did.
+    pub(super) fn reset(&self, id: u32) -> Option<u32> {
+        self.find(id).and_then(|at| self.streams.get(at)).and_then(|stream| stream.reset)
+    }
+
+    /// Whether the last thing that came was a request that was not handed out.
+    pub(super) fn has_unread_request(&self) -> bool {
+        self.streams.last().is_some_and(|stream| !stream.accepted && stream.last_received != kind::DATA)
     }
 
     /// The request of a stream is handed out.
@@ -174,6 +188,12 @@ impl Frames {
             }
             _ => {}
         }
+        if head.kind == kind::RST_STREAM
+            && let Some(stream) = self.stream(head.stream)
+        {
+            stream.bytes.wire_received += head.len as u64 + HEAD;
+            stream.reset = Some(head.code);
+        }
     }
 
     fn received_message(&mut self, head: FrameHead) {
@@ -182,7 +202,14 @@ impl Frames {
             self.opened += 1;
             if self.streams.len() < MOST_STREAMS {
                 let bytes = ByteMeter::default();
-                let stream = StreamFrames { id: head.stream, bytes, last_received: 0, accepted: false, sent: false };
+                let stream = StreamFrames {
+                    id: head.stream,
+                    bytes,
+                    last_received: 0,
+                    accepted: false,
+                    sent: false,
+                    reset: None,
+                };
                 self.streams.push(stream);
             }
         }
@@ -228,17 +255,18 @@ impl Frames {
                 }
             }
             kind::RST_STREAM => {
+                if self.is_none(head) {
+                    self.fault.get_or_insert(Fault::InvalidMessage);
+                    return false;
+                }
                 self.resets_sent += 1;
-                let Some(at) = self.find(head.stream) else { return true };
-                let Some(stream) = self.streams.get_mut(at) else { return true };
-                stream.sent = true;
-                if !stream.accepted {
-                    self.streams.remove(at);
-                    // The `h2` crate found the request to be none, which is its only reason for this code before we know of
-                    // the request. Envoy ends the connection, unless told to end only the stream.
-                    if head.code == u32::from(h2::Reason::PROTOCOL_ERROR) && !self.limits.stream_errors {
-                        self.fault.get_or_insert(Fault::InvalidMessage);
-                        return false;
+                self.refusals_sent += u64::from(head.code == u32::from(h2::Reason::REFUSED_STREAM));
+                if let Some(stream) = self.stream(head.stream) {
+                    stream.sent = true;
+                    stream.bytes.wire_sent += head.len as u64 + HEAD;
+                    // A request whose body already broke the rules is still to be handed out.
+                    if !stream.accepted && stream.last_received != kind::DATA {
+                        self.forget(head.stream);
                     }
                 }
             }
@@ -246,6 +274,15 @@ impl Frames {
             _ => {}
         }
         true
+    }
+
+    /// Whether this RST_STREAM says that the `h2` crate found a request to be none: its only reason for that code before the
+    /// request was handed out. Envoy ends the connection instead, unless told to end only the stream.
+    fn is_none(&self, head: FrameHead) -> bool {
+        let stream = self.find(head.stream).and_then(|at| self.streams.get(at));
+        head.code == u32::from(h2::Reason::PROTOCOL_ERROR)
+            && !self.limits.stream_errors
+            && stream.is_some_and(|stream| !stream.accepted && stream.last_received != kind::DATA)
     }
 
     fn find(&self, id: u32) -> Option<usize> {
@@ -280,5 +317,68 @@ impl TokenBucket {
             }
             None => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(kind: u8, stream: u32, len: usize, flags: u8) -> FrameHead {
+        FrameHead { len, kind, flags, stream, code: 0 }
+    }
+
+    fn frames() -> Frames {
+        Frames::new(&Http2Options { stream_reset_burst: 3, stream_reset_rate: 0, ..Http2Options::default() }, 60)
+    }
+
+    #[test]
+    fn bytes_are_counted_by_stream() {
+        let mut frames = frames();
+        frames.received(head(kind::HEADERS, 1, 20, 0));
+        frames.received(head(kind::CONTINUATION, 1, 5, 4));
+        frames.received(head(kind::HEADERS, 3, 7, 4));
+        frames.received(head(kind::DATA, 1, 100, 1));
+        frames.accept(1);
+        assert!(frames.sent(head(kind::HEADERS, 1, 30, 4)) && !frames.is_sent(1));
+        assert!(frames.sent(head(kind::DATA, 1, 3, 1)) && frames.is_sent(1));
+        let expected = ByteMeter { wire_received: 143, wire_sent: 51, header_received: 34, header_sent: 39 };
+        assert_eq!(frames.forget(1), expected);
+        assert_eq!(frames.bytes(3).wire_received, 16);
+        assert_eq!((frames.last_id(), frames.bytes(1)), (3, ByteMeter::default()));
+    }
+
+    #[test]
+    fn floods_are_faults() {
+        let fault = |kind, len, times| {
+            let mut frames = frames();
+            (0..times).for_each(|_| frames.received(head(kind, 1, len, 0)));
+            frames.fault
+        };
+        assert_eq!(fault(kind::PRIORITY, 5, 100), None);
+        assert_eq!(fault(kind::PRIORITY, 5, 101), Some(Fault::Priority));
+        assert_eq!(fault(kind::WINDOW_UPDATE, 4, 5), None);
+        assert_eq!(fault(kind::WINDOW_UPDATE, 4, 6), Some(Fault::WindowUpdates));
+        assert_eq!(fault(kind::DATA, 0, 1), None);
+        assert_eq!(fault(kind::DATA, 0, 2), Some(Fault::EmptyFrames));
+        assert_eq!(fault(kind::RST_STREAM, 4, 3), None);
+        assert_eq!(fault(kind::RST_STREAM, 4, 4), Some(Fault::Resets));
+    }
+
+    #[test]
+    fn a_request_that_is_none_ends_the_connection() {
+        let reset = FrameHead { code: 1, ..head(kind::RST_STREAM, 1, 4, 0) };
+        let mut refused = frames();
+        refused.received(head(kind::HEADERS, 1, 20, 5));
+        assert!(!refused.sent(reset) && refused.fault == Some(Fault::InvalidMessage));
+        // One that was handed out, or whose body is at fault, is reset.
+        let mut accepted = frames();
+        accepted.received(head(kind::HEADERS, 1, 20, 5));
+        accepted.accept(1);
+        assert!(accepted.sent(reset) && accepted.fault.is_none());
+        let mut body = frames();
+        body.received(head(kind::HEADERS, 1, 20, 4));
+        body.received(head(kind::DATA, 1, 20, 1));
+        assert!(body.sent(reset) && body.fault.is_none());
     }
 }

@@ -87,7 +87,6 @@ impl Http2Io {
         self.own.extend_from_slice(&[0, 0, 8, 7, 0, 0, 0, 0, 0]);
         self.own.extend_from_slice(&last_stream.to_be_bytes());
         self.own.extend_from_slice(&[0; 4]);
-        self.frames.goaways_sent += 1;
     }
 
     /// Writes frames of our own, if there are any and it is their turn.

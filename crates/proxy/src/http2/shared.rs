@@ -49,6 +49,8 @@ pub(super) struct Shared {
     /// Streams that clients reset soon after they had opened them, and all that are over.
     pub(super) premature_resets: Cell<u64>,
     pub(super) destroyed: Cell<u64>,
+    /// The client broke the protocol, in these words of Envoy's.
+    pub(super) broken: Cell<Option<&'static str>>,
     /// A stream found something that the connection must not survive.
     pub(super) invalid: Cell<bool>,
     waker: RefCell<Waker>,
@@ -69,6 +71,7 @@ impl Shared {
             closed: Cell::default(),
             premature_resets: Cell::default(),
             destroyed: Cell::default(),
+            broken: Cell::default(),
             invalid: Cell::default(),
             waker: RefCell::new(Waker::noop().clone()),
         })

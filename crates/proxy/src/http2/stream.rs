@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use h2::server::SendResponse;
 use h2::{Reason, RecvStream, SendStream};
+use sandgate_filter::response_flag;
 use sandgate_http::h1::is_upgrade;
 use sandgate_http::{BodyBuffer, HeaderMapKind};
 
@@ -41,6 +42,7 @@ pub(super) struct Http2Stream {
     send: Option<SendStream<Bytes>>,
     output: Output,
     began: Instant,
+    reset_here: bool,
     resetting: Option<Resetting>,
 }
 
@@ -60,10 +62,8 @@ enum Outcome {
     Moved,
     /// The response is complete.
     Complete,
-    /// The client reset it, or is gone.
-    Reset,
-    /// We reset it.
-    Broken,
+    /// The client reset it or is gone, or we reset it.
+    Gone,
 }
 
 /// Why no more can be read of a request.
@@ -97,6 +97,7 @@ impl Http2Stream {
             output: Output::default(),
             began,
             resetting: None,
+            reset_here: false,
         }
     }
 
@@ -106,22 +107,27 @@ impl Http2Stream {
         }
         let Some(active) = &mut self.active else { return Outcome::Complete };
         if self.shared.closed.get() {
-            return Outcome::Reset;
+            return Outcome::Gone;
         }
-        let mut moved = match read(&mut self.body, active, &self.shared.hcm, cx, now) {
+        let mut moved = match read(&mut self.body, active, &self.shared, cx, now) {
             Ok(moved) => moved,
             Err(Unread::TooLarge) => {
                 self.reset(Reason::INTERNAL_ERROR);
-                return Outcome::Broken;
+                return Outcome::Gone;
             }
             Err(Unread::Gone) => {
-                let ended_with_headers = self.shared.io.get().frames.ended_with_headers(self.id);
-                if ended_with_headers && !self.is_reset(cx) {
+                let (ended_with_headers, reset) = {
+                    let io = self.shared.io.get();
+                    (io.frames.ended_with_headers(self.id), io.frames.reset(self.id).is_some())
+                };
+                let stream_errors = self.shared.hcm.config.http2.stream_error_on_invalid_http_message;
+                if ended_with_headers && !reset && !self.shared.closed.get() && !stream_errors {
                     // Trailers that are none.
+                    self.shared.broken.set(Some("http2.invalid.header.field"));
                     self.shared.invalid.set(true);
                     self.shared.wake_connection();
                 }
-                return Outcome::Reset;
+                return Outcome::Gone;
             }
         };
         let limit = self.shared.output_limit();
@@ -134,7 +140,7 @@ impl Http2Stream {
             return Outcome::Complete;
         }
         if self.is_reset(cx) {
-            return Outcome::Reset;
+            return Outcome::Gone;
         }
         if moved { Outcome::Moved } else { Outcome::Waits }
     }
@@ -142,7 +148,7 @@ impl Http2Stream {
     /// Writes what is left, then resets the stream.
     fn step_reset(&mut self, cx: &mut Context<'_>, now: Instant) -> Outcome {
         if self.shared.closed.get() || self.flush(cx).is_err() {
-            return Outcome::Reset;
+            return Outcome::Gone;
         }
         let waiting = self.output.len() > 0;
         let Some(resetting) = &mut self.resetting else { return Outcome::Waits };
@@ -155,7 +161,7 @@ impl Http2Stream {
         }
         let reason = resetting.reason;
         self.reset(reason);
-        Outcome::Broken
+        Outcome::Gone
     }
 
     /// Whether the client has reset the stream or is gone.
@@ -210,7 +216,7 @@ impl Http2Stream {
 
     fn flush(&mut self, cx: &mut Context<'_>) -> Result<bool, Outcome> {
         match &mut self.send {
-            Some(send) => self.output.flush(cx, send).map_err(|Gone| Outcome::Reset),
+            Some(send) => self.output.flush(cx, send).map_err(|Gone| Outcome::Gone),
             None => Ok(false),
         }
     }
@@ -238,10 +244,10 @@ impl Http2Stream {
             Err(error) => {
                 log::warn!(target: "http", "[C{}] response headers cannot be written: {error}", self.shared.info.id);
                 self.reset(Reason::INTERNAL_ERROR);
-                return Err(Outcome::Broken);
+                return Err(Outcome::Gone);
             }
         };
-        let send = self.respond.send_response(response, end_stream).map_err(|_| Outcome::Reset)?;
+        let send = self.respond.send_response(response, end_stream).map_err(|_| Outcome::Gone)?;
         self.send = Some(send);
         if end_stream {
             self.output.set_complete();
@@ -254,21 +260,34 @@ impl Http2Stream {
             Some(send) => send.send_reset(reason),
             None => self.respond.send_reset(reason),
         }
-        self.shared.hcm.http2_stats.tx_reset().inc();
+        self.reset_here = true;
     }
 
     /// The stream ends without a complete response.
-    fn abort(&mut self, by_client: bool, now: Instant) {
+    fn abort(&mut self, now: Instant) {
         let Some(mut active) = self.active.take() else { return };
-        if by_client {
-            active.disconnected();
-            if !self.shared.closed.get() {
-                self.shared.hcm.http2_stats.rx_reset().inc();
-                if now.saturating_duration_since(self.began) < PREMATURE {
-                    self.shared.premature_resets.set(self.shared.premature_resets.get() + 1);
-                    self.shared.wake_connection();
-                }
+        let reset = self.shared.io.get().frames.reset(self.id);
+        if let Some(details) = self.shared.broken.get() {
+            active.failed(response_flag::DOWNSTREAM_PROTOCOL_ERROR, details);
+        } else if let Some(code) = reset.map(Reason::from) {
+            let protocol_error = code == Reason::PROTOCOL_ERROR;
+            let flag = if protocol_error {
+                response_flag::DOWNSTREAM_PROTOCOL_ERROR
+            } else {
+                response_flag::DOWNSTREAM_REMOTE_RESET
+            };
+            let refused = code == Reason::REFUSED_STREAM;
+            active.failed(flag, if refused { "http2.remote_refuse" } else { "http2.remote_reset" });
+            self.shared.hcm.http2_stats.rx_reset().inc();
+            if now.saturating_duration_since(self.began) < PREMATURE {
+                self.shared.premature_resets.set(self.shared.premature_resets.get() + 1);
+                self.shared.wake_connection();
             }
+        } else if self.shared.closed.get() {
+            active.disconnected();
+        } else if !self.reset_here {
+            // The `h2` crate found a body that is not as long as was said.
+            active.failed(response_flag::DOWNSTREAM_PROTOCOL_ERROR, "http2.remote_reset");
         }
         self.shared.hcm.stats.downstream_rq_rx_reset().inc();
         active.set_bytes(self.shared.io.get_mut().frames.forget(self.id));
@@ -314,12 +333,8 @@ impl Future for Http2Stream {
                     }
                     return Poll::Ready(());
                 }
-                Outcome::Reset => {
-                    this.abort(true, now);
-                    return Poll::Ready(());
-                }
-                Outcome::Broken => {
-                    this.abort(false, now);
+                Outcome::Gone => {
+                    this.abort(now);
                     return Poll::Ready(());
                 }
             }
@@ -331,7 +346,7 @@ impl Future for Http2Stream {
 
 impl Drop for Http2Stream {
     fn drop(&mut self) {
-        self.abort(false, Instant::now());
+        self.abort(Instant::now());
         self.shared.deadlines.remove(self.key);
         self.shared.streams.set(self.shared.streams.get().saturating_sub(1));
         self.shared.wake_connection();
@@ -343,7 +358,7 @@ impl Drop for Http2Stream {
 fn read(
     body: &mut RecvStream,
     active: &mut ActiveStream,
-    hcm: &Hcm,
+    shared: &Shared,
     cx: &mut Context<'_>,
     now: Instant,
 ) -> Result<bool, Unread> {
@@ -361,7 +376,8 @@ fn read(
             Poll::Ready(None) => match body.poll_trailers(cx) {
                 Poll::Pending => break,
                 Poll::Ready(Ok(Some(trailers))) => {
-                    check_trailers(&trailers, hcm)?;
+                    check_trailers(&trailers, &shared.hcm)?;
+                    shared.hcm.http2_stats.trailers().inc();
                     active.request_trailers(headers::trailers(&trailers, HeaderMapKind::Plain), now);
                 }
                 Poll::Ready(Ok(None)) => active.request_data(BodyBuffer::new(), true, now),

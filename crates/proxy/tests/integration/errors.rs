@@ -69,18 +69,6 @@ fn requests_that_no_filter_sees() {
     client.expect_closed();
 }
 
-#[test]
-fn http2_is_not_answered() {
-    let proxy = Proxy::to(Upstream::ok().address);
-    let mut client = proxy.client();
-    client.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
-    client.expect_closed();
-    let mut client = proxy.client();
-    client.send("P");
-    client.send("OST / HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\n\r\n");
-    assert_eq!(client.response().status(), 200);
-}
-
 fn failing(answer: Option<&'static str>) -> (Proxy, Upstream) {
     let upstream = Upstream::new(move |exchange| {
         exchange.request();

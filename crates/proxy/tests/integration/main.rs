@@ -8,6 +8,7 @@ mod clusters;
 mod drain;
 mod errors;
 mod grpc;
+mod http2;
 mod life;
 mod resilience;
 mod support;
