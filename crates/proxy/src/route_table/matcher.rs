@@ -54,8 +54,8 @@ impl<'a> RouteInput<'a> {
         ignore_path_parameters: bool,
         chance: Chance<'a>,
     ) -> Self {
-        let has_path = headers.contains(b":path");
-        let path_and_query = headers.get(b":path").unwrap_or_default();
+        let path = headers.get(b":path");
+        let (has_path, path_and_query) = (path.is_some(), path.unwrap_or_default());
         let mut path = Cow::Borrowed(without_query(path_and_query));
         if ignore_path_parameters && path.contains(&b';') {
             path = Cow::Owned(without_parameters(&path));
