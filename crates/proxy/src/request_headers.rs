@@ -119,9 +119,6 @@ pub(crate) fn mutate(
     }
     append_via(headers, config);
     set_scheme(headers, context);
-    if present.client_certificate || context.tls.is_some() {
-        client_cert::forward(headers, config, context.tls);
-    }
     let client = client.address.or(context.peer);
     if edge && let Some(client) = client {
         let mut text = Vec::with_capacity(40);
@@ -134,6 +131,9 @@ pub(crate) fn mutate(
         if forced || !headers.contains(b"x-request-id") {
             headers.set(b"x-request-id", request_id().as_bytes());
         }
+    }
+    if present.client_certificate || context.tls.is_some() {
+        client_cert::forward(headers, config, context.tls);
     }
     Ok(client)
 }
