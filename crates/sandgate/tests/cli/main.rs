@@ -4,4 +4,5 @@ mod bad_config;
 mod drain;
 mod gateway;
 mod hello;
+mod https;
 mod support;
