@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use crate::tls_info::TlsInfo;
 
-/// Bytes of a connection that belong to one stream, as Envoy's `BytesMeter` counts them for HTTP/1.
+/// Bytes of a connection that belong to one stream, as Envoy's `BytesMeter` counts them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ByteMeter {
     /// All bytes that came.
@@ -19,6 +19,19 @@ pub struct ByteMeter {
     pub header_received: u64,
     /// Those of them that are heads and trailers.
     pub header_sent: u64,
+}
+
+impl std::ops::Add for ByteMeter {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            wire_received: self.wire_received + other.wire_received,
+            wire_sent: self.wire_sent + other.wire_sent,
+            header_received: self.header_received + other.header_received,
+            header_sent: self.header_sent + other.header_sent,
+        }
+    }
 }
 
 /// A host that a request was tried on.

@@ -216,12 +216,15 @@ impl Router {
 
     /// What is known of the last attempt does not count for the next.
     fn renew_info(&mut self, cluster: &WorkerCluster) {
+        // Bytes are counted over all attempts (observed in Envoy 1.40).
+        let bytes = self.stream.info().upstream.bytes;
         if let Some(upstream) = self.upstreams.last_mut() {
             upstream.put_aside();
         }
         self.stream.info_mut().upstream = UpstreamInfo {
             cluster_metadata: cluster.metadata.clone(),
             cluster_endpoints: Some(cluster.host_count() as u64),
+            bytes,
             ..UpstreamInfo::default()
         };
     }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use sandgate_filter::{AttemptedHost, Stream, UpstreamInfo};
+use sandgate_filter::{AttemptedHost, ByteMeter, Stream, UpstreamInfo};
 use sandgate_http::{BodyBuffer, HeaderMap};
 use sandgate_load_balancing::OutlierResult;
 
@@ -91,6 +91,8 @@ pub(crate) struct UpstreamRequest {
     per_try_deadline: Option<Instant>,
     per_try_idle_deadline: Option<Instant>,
     began: Instant,
+    /// Bytes of the attempts before this one.
+    bytes_before: ByteMeter,
     /// What is known of this attempt while the stream's info tells of a later one.
     aside: Option<Box<UpstreamInfo>>,
 }
@@ -128,6 +130,7 @@ impl UpstreamRequest {
             per_try_deadline: None,
             per_try_idle_deadline: None,
             began: now,
+            bytes_before: stream.info().upstream.bytes,
             aside: None,
         }
     }
@@ -164,7 +167,7 @@ impl UpstreamRequest {
     /// Tells the stream's info what went over the wire so far.
     pub(crate) fn note_bytes(&mut self) {
         if let State::Open(exchange) = &self.state {
-            let bytes = exchange.bytes();
+            let bytes = self.bytes_before + exchange.bytes();
             self.with_info(|info| info.bytes = bytes);
         }
     }
@@ -343,7 +346,7 @@ impl UpstreamRequest {
     /// What an event means for the connection and the stream info.
     fn note(&mut self, event: &UpstreamEvent, now: Instant) {
         let State::Open(exchange) = &mut self.state else { return };
-        let bytes = exchange.bytes();
+        let bytes = self.bytes_before + exchange.bytes();
         match &mut self.aside {
             Some(aside) => aside.bytes = bytes,
             None => self.stream.info_mut().upstream.bytes = bytes,
