@@ -9,6 +9,7 @@ mod drain;
 mod errors;
 mod grpc;
 mod http2;
+mod http2_upstream;
 mod life;
 mod resilience;
 mod support;

@@ -38,6 +38,11 @@ impl StreamFrames {
         match head.kind {
             kind::RST_STREAM => stats.tx_reset().inc(),
             kind::GOAWAY => stats.goaway_sent().inc(),
+            kind::WINDOW_UPDATE => {
+                if let Some(bytes) = self.stream(head.stream) {
+                    bytes.wire_sent += head.len as u64 + HEAD;
+                }
+            }
             _ => {}
         }
         let Some((size, is_head)) = size(head) else { return };

@@ -31,6 +31,8 @@ pub(super) struct Http2Exchange {
     request_complete: bool,
     /// The end of the request was told.
     request_told: bool,
+    /// A 1xx response has come.
+    informed: bool,
     /// Nothing is to be reset any more.
     over: bool,
     lease: StreamLease,
@@ -58,6 +60,7 @@ impl Http2Exchange {
             cluster: Rc::clone(cluster),
             request_complete: false,
             request_told: false,
+            informed: false,
             over: false,
             lease,
             _active: active,
@@ -170,7 +173,11 @@ impl Http2Exchange {
             Receiving::Nothing => Poll::Pending,
             Receiving::Failed(reason) => Poll::Ready(UpstreamEvent::Reset(reason.clone())),
             Receiving::Headers(response) => {
-                if let Poll::Ready(Some(Ok(response))) = response.poll_informational(cx) {
+                while let Poll::Ready(Some(Ok(response))) = response.poll_informational(cx) {
+                    // Of several, Envoy 1.40 knows the first.
+                    if std::mem::replace(&mut self.informed, true) {
+                        continue;
+                    }
                     let (parts, ()) = response.into_parts();
                     let headers = headers::response_headers(&parts);
                     return Poll::Ready(UpstreamEvent::Informational { status: parts.status.as_u16(), headers });
