@@ -1,4 +1,7 @@
-//! What the HTTP/1 targets share.
+//! What the HTTP/1 targets share; [`proxy`] is for targets that need a whole proxy.
+
+#[cfg(feature = "proxy")]
+pub mod proxy;
 
 use bytes::{Bytes, BytesMut};
 use sandgate_http::HeaderMap;
