@@ -109,9 +109,19 @@ def _virtual_hosts(config):
 
 def _clusters(case, ports):
     config = case.get("config") or {}
-    base = _HTTP2_CLUSTER if case.http2("upstream") else {}
     specs = [{"name": "{cluster}", **config.get("cluster", {})}, *config.get("clusters", [])]
-    return [_cluster(merge(base, over), ports) for over in specs]
+    if case.http2("upstream"):
+        specs = [_over_http2(spec) for spec in specs]
+    return [_cluster(spec, ports) for spec in specs]
+
+
+def _over_http2(spec):
+    """A cluster that speaks HTTP/2 unless it says otherwise; options of HTTP/1 alone, as a variant has them, give way."""
+    spec = merge(_HTTP2_CLUSTER, spec)
+    explicit = spec["typed_extension_protocol_options"][_HTTP_OPTIONS].get("explicit_http_config") or {}
+    if len(explicit) > 1:
+        explicit.pop("http_protocol_options", None)
+    return spec
 
 
 def _cluster(over, ports):

@@ -4,11 +4,13 @@ import copy
 import fnmatch
 import hashlib
 import json
+import re
 
 import yaml
 
 from . import pieces
 from .environment import REPOSITORY, ROOT
+from .variants import Variants
 
 CASES = ROOT / "cases"
 MAIN = "main"
@@ -116,7 +118,7 @@ class Case:
     @property
     def slug(self):
         """The id as an identifier, for names of listeners, clusters and stats prefixes."""
-        return self.id.replace("/", "_").replace("-", "_")
+        return re.sub(r"[^a-z0-9_.]", "_", self.id)
 
     @property
     def alone(self):
@@ -214,19 +216,22 @@ def is_steps(answer):
 
 
 def load(area=None, pattern=None):
-    """All cases, in order of their ids, that are in `area` and match `pattern` (a glob over id or name)."""
+    """All cases and their variants, in order of their ids, that are in `area` and match `pattern` (a glob over id or name)."""
     found = []
+    made = Variants()
     for path in sorted(CASES.glob("*/*.yaml")):
         identity = f"{path.parent.name}/{path.stem}"
         if area and path.parent.name != area:
-            continue
-        if pattern and not (fnmatch.fnmatch(identity, pattern) or fnmatch.fnmatch(path.stem, pattern)):
             continue
         try:
             data = yaml.load(path.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
         except yaml.YAMLError as error:
             raise CaseError(f"{identity}: {error}") from error
-        found.append(Case(identity, data))
+        for identity, data in [(identity, data), *made.of(identity, data)]:
+            if not pattern or fnmatch.fnmatch(identity, pattern) or fnmatch.fnmatch(identity.split("/")[1], pattern):
+                found.append(Case(identity, data))
+    if not area and made.unused():
+        raise CaseError(f"variants.yaml: no case for {made.unused()}")
     return found
 
 

@@ -72,6 +72,7 @@ class Http2:
         self._options = options or {}
         self._decoder = hpack.Decoder(max_header_list_size=1 << 26)
         self._block = None
+        self._unsent = bytearray()
         self._window = 65535
         self._initial = 65535
         self._changed = asyncio.Event()
@@ -132,30 +133,43 @@ class Http2:
             self.streams[number].window = self._initial
         return self.streams[number]
 
-    async def send(self, spec, stream):
-        """One frame of a case. Data goes out as the windows allow and in frames of the usual size, unless `exact`."""
+    async def send(self, specs, stream):
+        """Frames of a case, in one write if the windows allow it, so that what the peer makes of them does not depend on
+        the time between them."""
+        for spec in specs:
+            await self._write(spec, stream)
+        await self._flush()
+
+    async def _write(self, spec, stream):
+        """Data goes out as the windows allow and in frames of the usual size, unless `exact`."""
         number = spec.get("stream", stream)
         if "data" in spec and not (spec.get("exact") or "pad" in spec):
-            await self._send_data(number, pieces.to_bytes(spec["data"]), spec.get("end", False))
+            await self._write_data(number, pieces.to_bytes(spec["data"]), spec.get("end", False))
         else:
-            await self.peer.send(frames.to_bytes(spec, stream))
+            self._unsent += frames.to_bytes(spec, stream)
         if number in self.streams and (spec.get("end") or "trailers" in spec or "rst" in spec):
             self.streams[number].local_ended = True
 
-    async def _send_data(self, number, data, end):
+    async def _flush(self):
+        unsent, self._unsent = bytes(self._unsent), bytearray()
+        if unsent:
+            await self.peer.send(unsent)
+
+    async def _write_data(self, number, data, end):
         stream = self._stream(number)
         while data or end:
             size = min(len(data), self._window, stream.window, frames.MAX_PAYLOAD)
             if data and size <= 0:
                 if self.ended or stream.reset is not None:
                     return
+                await self._flush()
                 await self._changed.wait()
                 continue
             part, data = data[:size], data[size:]
             self._window -= size
             stream.window -= size
             last = end and not data
-            await self.peer.send(frames.frame(frames.DATA, frames.END_STREAM if last else 0, number, part))
+            self._unsent += frames.frame(frames.DATA, frames.END_STREAM if last else 0, number, part)
             if last:
                 return
 

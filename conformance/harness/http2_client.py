@@ -68,15 +68,16 @@ class Http2Connection:
         opened = []
         if self._task is None:
             return opened
+        made = []
         for item in spec if _is_list(spec) else [spec]:
             if not isinstance(item, dict) or pieces.is_bytes(item):
-                await self.peer.send(pieces.to_bytes(item))
+                made.append({"bytes": item})
             elif frames.is_frame(item):
-                await self._http2.send(item, self._http2.last)
+                made.append({"stream": self._http2.last, **item} if not _of_connection(item) else item)
             else:
                 opened.append(self._http2.open_stream())
-                for frame in http2.request(item, self._scheme):
-                    await self._http2.send(frame, opened[-1])
+                made += [{"stream": opened[-1], **frame} for frame in http2.request(item, self._scheme)]
+        await self._http2.send(made, 0)
         return opened
 
     async def receive(self, spec, timeout):
@@ -155,6 +156,11 @@ class Http2Connection:
         if self._frames:
             event["frames"] = stream.kinds
         return event
+
+
+def _of_connection(item):
+    """Whether a frame is of stream 0 unless the case says otherwise."""
+    return bool({"settings", "ping", "goaway", "bytes"} & set(item))
 
 
 def _is_list(spec):

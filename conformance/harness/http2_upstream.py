@@ -26,10 +26,9 @@ class Request:
         return self._stream.ended
 
     def record(self):
-        """The request as data, fields in order after the pseudo-fields."""
-        # The order of pseudo-fields is the codec's and means nothing; they are first in any case (RFC 9113 section 8.3).
-        pseudo = sorted(field for field in self._stream.fields if field[0].startswith(":"))
-        others = [field for field in self._stream.fields if not field[0].startswith(":")]
+        """The request as data, fields in order; but pseudo-fields, the order of which means nothing, by their names."""
+        pseudo = sorted(f for f in self._stream.fields if f[0].startswith(":"))
+        others = [f for f in self._stream.fields if not f[0].startswith(":")]
         item = {"stream": self._stream.number, "head": [f"{n}: {v}" for n, v in pseudo + others]}
         if self._stream.body:
             item["body"] = bytes(self._stream.body)
@@ -37,7 +36,7 @@ class Request:
             item["trailers"] = self._stream.trailers
         if not self._stream.ended:
             item["incomplete"] = True
-        if self._stream.reset is not None:
+        if self._stream.reset is not None and not self._stream.local_ended:
             item["reset"] = self._stream.reset
         return item
 
@@ -87,8 +86,7 @@ class Http2Server:
         self._cut(spec)
 
     async def _respond(self, stream, spec):
-        for frame in http2.response(spec):
-            await self._http2.send(frame, stream.number)
+        await self._http2.send(http2.response(spec), stream.number)
 
     def _cut(self, spec):
         if spec.get("close"):
@@ -125,6 +123,6 @@ class Http2Server:
     async def _send(self, stream, spec):
         for item in spec if isinstance(spec, list) else [spec]:
             if isinstance(item, dict) and frames.is_frame(item):
-                await self._http2.send(item, stream.number)
+                await self._http2.send([item], stream.number)
             else:
                 await self._peer.send(pieces.to_bytes(item))

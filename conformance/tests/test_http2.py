@@ -81,8 +81,7 @@ class Connections(unittest.TestCase):
 
             async def answer(server, stream):
                 await server.until(stream.over, 5)
-                for frame in http2.response({"body": bytes(stream.body), "trailers": {"t": "1"}}):
-                    await server.send(frame, stream.number)
+                await server.send(http2.response({"body": bytes(stream.body), "trailers": {"t": "1"}}), stream.number)
 
             listener = await wire.listen(serve)
             port = listener.sockets[0].getsockname()[1]
@@ -92,8 +91,7 @@ class Connections(unittest.TestCase):
             task = asyncio.ensure_future(client.run())
             number = client.open_stream()
             body = b"x" * 200_000
-            for frame in http2.request({"method": "POST", "body": body}):
-                await client.send(frame, number)
+            await client.send(http2.request({"method": "POST", "body": body}), number)
             stream = client.streams[number]
             self.assertTrue(await client.until(stream.over, 5))
             peer.close()
