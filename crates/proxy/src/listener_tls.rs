@@ -4,19 +4,18 @@ mod handshake;
 mod reload;
 mod secure;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use sandgate_config::model::{DownstreamTlsContext, FilterChain, SecretSource};
+use sandgate_config::model::{CommonTlsContext, DownstreamTlsContext, FilterChain, SecretSource};
 use sandgate_filter::TlsInfo;
 use sandgate_stats::{Sample, StatKind};
-use sandgate_tls::{FailureKind, Identity, ServerContext, TlsError, TrustedCa, files};
+use sandgate_tls::{FailureKind, Identity, ServerContext, TlsError, TrustedCa};
 
 pub(crate) use handshake::Secured;
 use handshake::{HandshakeError, handshake};
-pub(crate) use reload::keep_fresh;
+pub(crate) use reload::{Reloadable, keep_fresh};
 pub(crate) use secure::secure;
 
 use crate::stats::{SslNames, SslSocketFactoryStats, SslStats, StatsStore};
@@ -74,10 +73,6 @@ impl ListenerTls {
     }
 
     /// The files that the context is made of now.
-    fn files(&self) -> Vec<PathBuf> {
-        files(&self.config.common, self.config.session_ticket_keys.as_ref())
-    }
-
     /// Shows when the certificates expire.
     pub(crate) fn show_expiry(self: &Arc<Self>, store: &StatsStore) {
         let tls = Arc::downgrade(self);
@@ -96,10 +91,13 @@ impl ListenerTls {
 
 /// Whether a secret comes from a file that may not be there yet.
 fn uses_sds(config: &DownstreamTlsContext) -> bool {
-    let common = &config.common;
+    common_uses_sds(&config.common) || matches!(config.session_ticket_keys, Some(SecretSource::Sds(_)))
+}
+
+/// The same, of what both sides have.
+pub(crate) fn common_uses_sds(common: &CommonTlsContext) -> bool {
     common.certificates.iter().any(|source| matches!(source, SecretSource::Sds(_)))
         || common.validation.as_ref().is_some_and(|rules| matches!(rules.source, SecretSource::Sds(_)))
-        || matches!(config.session_ticket_keys, Some(SecretSource::Sds(_)))
 }
 
 // === impl WorkerTls ===

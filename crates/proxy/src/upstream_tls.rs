@@ -3,6 +3,7 @@
 use std::future::{Future as _, poll_fn};
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -12,11 +13,12 @@ use sandgate_config::model::UpstreamTlsContext;
 use sandgate_filter::{CertificateInfo, TlsInfo};
 use sandgate_tls::outcome::{self, Outcome};
 use sandgate_tls::{
-    ClientContext, ClientOptions, Failure, FailureKind, HandshakeFacts, TlsError, scheme_name, tls_info,
+    ClientContext, ClientOptions, Failure, FailureKind, HandshakeFacts, TlsError, files, scheme_name, tls_info,
 };
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
+use crate::listener_tls::{Reloadable, common_uses_sds};
 use crate::pool::{PoolProtocol, TlsNames};
 use crate::stats::{Sample, SslNames, SslSocketFactoryStats, SslStats, StatKind, StatsStore, scope_name};
 use crate::transport::{Tcp, Transport};
@@ -26,7 +28,11 @@ const MOST_CONFIGS: usize = 100;
 
 /// What connections to a cluster's hosts are encrypted with. Shared by all threads, as sessions are; a thread asks for it once a
 /// connection.
-pub(crate) struct UpstreamTls(Mutex<Configs>);
+pub(crate) struct UpstreamTls {
+    /// Of the cluster's stats; ends with a dot.
+    scope: String,
+    configs: Mutex<Configs>,
+}
 
 /// Configurations by names: a session can be resumed only with the one it was made with.
 struct Configs {
@@ -82,9 +88,10 @@ impl UpstreamTls {
     ///
     /// # Errors
     /// A file that cannot be read, or is not what it should be.
-    pub(crate) fn load(config: &UpstreamTlsContext) -> Result<Arc<Self>, TlsError> {
+    pub(crate) fn load(config: &UpstreamTlsContext, stat_name: &str) -> Result<Arc<Self>, TlsError> {
         let context = Arc::new(ClientContext::load(config)?);
-        Ok(Arc::new(Self(Mutex::new(Configs { context, entries: Vec::new() }))))
+        let configs = Mutex::new(Configs { context, entries: Vec::new() });
+        Ok(Arc::new(Self { scope: format!("cluster.{stat_name}."), configs }))
     }
 
     /// Shows when the certificates end, as gauges of the cluster with this name in stats.
@@ -108,14 +115,8 @@ impl UpstreamTls {
         Arc::clone(&self.configs().context)
     }
 
-    /// Connections from now on get another.
-    #[allow(dead_code, reason = "called when files change")]
-    pub(crate) fn replace(&self, context: ClientContext) {
-        *self.configs() = Configs { context: Arc::new(context), entries: Vec::new() };
-    }
-
     fn configs(&self) -> MutexGuard<'_, Configs> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.configs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn config(
@@ -180,6 +181,31 @@ impl UpstreamTls {
         let info = Arc::new(tls_info(connection, facts));
         let transport = Transport::TlsClient(Box::new(stream));
         Ok((Secured { transport, info, complete: Instant::now() }, found))
+    }
+}
+
+impl Reloadable for UpstreamTls {
+    fn scope(&self) -> &str {
+        &self.scope
+    }
+
+    fn factory(&self) -> &'static str {
+        "client_ssl_socket_factory"
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        files(&self.context().model().common, None)
+    }
+
+    fn uses_sds(&self) -> bool {
+        common_uses_sds(&self.context().model().common)
+    }
+
+    /// Connections from now on are made with the new context; those that are open stay.
+    fn reload(&self) -> Result<(), TlsError> {
+        let context = ClientContext::load(self.context().model())?;
+        *self.configs() = Configs { context: Arc::new(context), entries: Vec::new() };
+        Ok(())
     }
 }
 

@@ -49,7 +49,7 @@ impl ClusterTable {
         let entry = |config: Cluster| {
             let tls = config.tls.as_ref().map(|tls| {
                 let place = |source| StartError::Tls { origin: Box::new(tls.origin.clone()), source };
-                UpstreamTls::load(tls).map_err(place)
+                UpstreamTls::load(tls, config.stat_name()).map_err(place)
             });
             Ok(ClusterEntry {
                 resources: PriorityResources::new(&config.circuit_breakers),
@@ -65,6 +65,11 @@ impl ClusterTable {
 }
 
 impl ClusterTable {
+    /// What is made of files.
+    pub(crate) fn tls(&self) -> impl Iterator<Item = &Arc<UpstreamTls>> {
+        self.entries.iter().filter_map(|entry| entry.tls.as_ref())
+    }
+
     /// Shows when certificates end.
     pub(crate) fn show_expirations(&self, store: &StatsStore) {
         for entry in &self.entries {

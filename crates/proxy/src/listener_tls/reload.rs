@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
 
-use sandgate_tls::ServerContext;
+use sandgate_tls::{ServerContext, TlsError, files};
 
 use super::{ListenerTls, uses_sds};
 use crate::stats::{SslSocketFactoryStats, StatsStore};
@@ -30,17 +30,31 @@ impl Fingerprint {
     }
 }
 
-/// One listener's TLS, watched.
+/// TLS of a listener or a cluster, made of files.
+pub(crate) trait Reloadable {
+    /// Of its stats; ends with a dot.
+    fn scope(&self) -> &str;
+    /// What makes its contexts, in stats.
+    fn factory(&self) -> &'static str;
+    /// What it depends on now.
+    fn files(&self) -> Vec<PathBuf>;
+    /// Whether secrets are among that.
+    fn uses_sds(&self) -> bool;
+    /// Makes its context anew.
+    fn reload(&self) -> Result<(), TlsError>;
+}
+
+/// One of these, watched.
 struct Watched {
-    tls: Weak<ListenerTls>,
+    tls: Weak<dyn Reloadable>,
     seen: Vec<Fingerprint>,
     stats: SslSocketFactoryStats,
 }
 
 /// Looks after the files of all these until they are gone. What cannot be used changes nothing, and is tried again when it changes.
-pub(crate) async fn keep_fresh(all: Vec<Arc<ListenerTls>>, store: Arc<StatsStore>) {
-    let watch = |tls: &Arc<ListenerTls>| {
-        let stats = SslSocketFactoryStats::new(&store, &format!("{}server_ssl_socket_factory.", tls.scope));
+pub(crate) async fn keep_fresh(all: Vec<Arc<dyn Reloadable>>, store: Arc<StatsStore>) {
+    let watch = |tls: &Arc<dyn Reloadable>| {
+        let stats = SslSocketFactoryStats::new(&store, &format!("{}{}.", tls.scope(), tls.factory()));
         let seen = tls.files().iter().map(|path| Fingerprint::of(path)).collect();
         Watched { tls: Arc::downgrade(tls), seen, stats }
     };
@@ -49,6 +63,31 @@ pub(crate) async fn keep_fresh(all: Vec<Arc<ListenerTls>>, store: Arc<StatsStore
     while !watched.is_empty() {
         tokio::time::sleep(INTERVAL).await;
         watched.retain_mut(Watched::look);
+    }
+}
+
+// === impl ListenerTls ===
+
+impl Reloadable for ListenerTls {
+    fn scope(&self) -> &str {
+        &self.scope
+    }
+
+    fn factory(&self) -> &'static str {
+        "server_ssl_socket_factory"
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        files(&self.config.common, self.config.session_ticket_keys.as_ref())
+    }
+
+    fn uses_sds(&self) -> bool {
+        uses_sds(&self.config)
+    }
+
+    fn reload(&self) -> Result<(), TlsError> {
+        self.context.store(Some(Arc::new(ServerContext::load(&self.config)?)));
+        Ok(())
     }
 }
 
@@ -62,16 +101,15 @@ impl Watched {
         if now == self.seen {
             return true;
         }
-        match ServerContext::load(&tls.config) {
-            Ok(context) => {
-                log::info!(target: "config", "{}ssl: certificates have changed", tls.scope);
-                tls.context.store(Some(Arc::new(context)));
-                if uses_sds(&tls.config) {
+        match tls.reload() {
+            Ok(()) => {
+                log::info!(target: "config", "{}ssl: certificates have changed", tls.scope());
+                if tls.uses_sds() {
                     self.stats.ssl_context_update_by_sds().inc();
                 }
             }
             Err(error) => {
-                log::warn!(target: "config", "{}ssl: changed files cannot be used, what was read before stays: {error}", tls.scope);
+                log::warn!(target: "config", "{}ssl: changed files cannot be used, what was read before stays: {error}", tls.scope());
             }
         }
         // The files may name others now.

@@ -30,10 +30,11 @@ use crate::drain::{DrainDirection, DrainManager};
 use crate::health_check_filter::HealthCheckFilters;
 use crate::lifecycle::{Lifecycle, ServerState};
 use crate::listener::{BoundListener, ListenerSpec};
-use crate::listener_tls::{ListenerTls, keep_fresh};
+use crate::listener_tls::{ListenerTls, Reloadable, keep_fresh};
 use crate::runtime::Runtime;
 use crate::stats::StatsStore;
 use crate::stats_sinks::{self, HostLookup};
+use crate::upstream_tls::UpstreamTls;
 use crate::worker::{WorkerEnvironment, guarded};
 use dns::HostUpdate;
 use drains::Drains;
@@ -205,7 +206,9 @@ impl Main {
         context.node_id = shared.bootstrap.node.id.clone();
         context.node_cluster = shared.bootstrap.node.cluster.clone();
         context.tls = shared.tls.iter().flatten().cloned().collect();
-        let fresh = keep_fresh(context.tls.clone(), Arc::clone(&options.stats));
+        let listeners = context.tls.iter().map(|tls| Arc::<ListenerTls>::clone(tls) as Arc<dyn Reloadable>);
+        let clusters = shared.clusters.tls().map(|tls| Arc::<UpstreamTls>::clone(tls) as Arc<dyn Reloadable>);
+        let fresh = keep_fresh(listeners.chain(clusters).collect(), Arc::clone(&options.stats));
         tokio::task::spawn_local(guarded("certificate watcher", fresh));
         let listeners: Vec<_> =
             bound.iter().map(|bound| ListenerAddress { name: bound.name.clone(), address: bound.address }).collect();
