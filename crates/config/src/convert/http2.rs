@@ -17,8 +17,6 @@ pub(super) fn http2(context: &mut Context<'_>, message: Http2ProtocolOptions) ->
             .initial_connection_window_size
             .unwrap_or(default.initial_connection_window_size),
         allow_connect: message.allow_connect,
-        max_outbound_frames: message.max_outbound_frames.unwrap_or(default.max_outbound_frames),
-        max_outbound_control_frames: message.max_outbound_control_frames.unwrap_or(default.max_outbound_control_frames),
         max_consecutive_inbound_frames_with_empty_payload: message
             .max_consecutive_inbound_frames_with_empty_payload
             .unwrap_or(default.max_consecutive_inbound_frames_with_empty_payload),

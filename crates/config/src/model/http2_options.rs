@@ -15,10 +15,6 @@ pub struct Http2Options {
     pub initial_connection_window_size: u32,
     /// Announce and accept extended CONNECT (RFC 8441).
     pub allow_connect: bool,
-    /// Frames that may wait to be written.
-    pub max_outbound_frames: u32,
-    /// Answers to a peer's PING, SETTINGS and the like that may wait to be written.
-    pub max_outbound_control_frames: u32,
     /// DATA, HEADERS and CONTINUATION frames in a row with neither content nor end.
     pub max_consecutive_inbound_frames_with_empty_payload: u32,
     /// PRIORITY frames for each stream that was opened.
@@ -60,8 +56,6 @@ impl Default for Http2Options {
             initial_stream_window_size: 16 << 20,
             initial_connection_window_size: 24 << 20,
             allow_connect: false,
-            max_outbound_frames: 10_000,
-            max_outbound_control_frames: 1000,
             max_consecutive_inbound_frames_with_empty_payload: 1,
             max_inbound_priority_frames_per_stream: 100,
             max_inbound_window_update_frames_per_data_frame_sent: 10,
