@@ -170,8 +170,10 @@ fn check(parts: &request::Parts, headers: &mut HeaderMap, hcm: &Hcm) -> Result<(
     if !path.starts_with(b"/") && !asterisk || headers.get(b":authority").is_some_and(|value| value.contains(&b'@')) {
         return Err(FIELD);
     }
-    if parts.headers.get_all(http::header::CONTENT_LENGTH).iter().count() > 1 {
-        return Err(FIELD);
+    for name in [http::header::CONTENT_LENGTH, http::header::HOST] {
+        if parts.headers.get_all(name).iter().nth(1).is_some() {
+            return Err(FIELD);
+        }
     }
     let obs_text = |value: &[u8]| value.iter().any(|byte| *byte >= 0x80);
     if options.disallow_obs_text && headers.iter().any(|(name, value)| !name.starts_with(b":") && obs_text(value)) {
