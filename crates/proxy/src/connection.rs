@@ -26,8 +26,6 @@ use timers::Alarm;
 
 /// Steps before the task lets others run.
 const STEPS_PER_POLL: usize = 32;
-/// Bytes that wait for the client, if `per_connection_buffer_limit_bytes` is no limit.
-const DEFAULT_OUTPUT_LIMIT: usize = 1024 * 1024;
 
 /// A downstream connection. One request at a time: a second one waits in the socket until the first is answered.
 pub(crate) struct Connection {
@@ -110,10 +108,6 @@ impl Connection {
         }
     }
 
-    fn output_limit(&self) -> usize {
-        if self.hcm.buffer_limit == 0 { DEFAULT_OUTPUT_LIMIT } else { self.hcm.buffer_limit }
-    }
-
     /// One round over everything that may move; whether something did.
     fn step(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
         if self.closing.is_some() {
@@ -152,7 +146,7 @@ impl Connection {
             self.output.clear();
             self.remote_closed = true;
         }
-        before >= self.output_limit() && self.output.len() < self.output_limit()
+        before >= self.hcm.output_limit() && self.output.len() < self.hcm.output_limit()
     }
 
     fn is_over(&self) -> bool {

@@ -16,6 +16,7 @@ use crate::stats::{
     Http1CodecStats, Http2CodecStats, HttpListenerStats, HttpStats, ListenerStats, RouterStats, ThreadListenerStats,
 };
 use crate::upgrade::{Upgrade, UpgradeChain};
+use crate::worker::Worker;
 
 /// Makes one filter for each stream.
 pub(crate) type FilterFactory = Box<dyn Fn() -> Box<dyn HttpFilter>>;
@@ -86,7 +87,20 @@ pub(crate) fn request_options(config: &model::HttpConnectionManager) -> RequestO
     }
 }
 
+/// Bytes that may wait for a client where `per_connection_buffer_limit_bytes` is no limit.
+const DEFAULT_OUTPUT_LIMIT: usize = 1024 * 1024;
+
 impl Hcm {
+    /// Bytes that may wait for a client, of a connection over HTTP/1 and of a stream over HTTP/2.
+    pub(crate) fn output_limit(&self) -> usize {
+        if self.buffer_limit == 0 { DEFAULT_OUTPUT_LIMIT } else { self.buffer_limit }
+    }
+
+    /// Whether the server goes away, or the listener is drained.
+    pub(crate) fn is_drained(&self, worker: &Worker) -> bool {
+        worker.is_draining() || self.drain.is_some_and(|listener| worker.drain.drain_close(listener))
+    }
+
     /// The filters of a request with that route.
     pub(crate) fn make_filters<'a>(
         &'a self,

@@ -88,7 +88,7 @@ impl Connection {
         match &self.stream {
             _ if self.input_failed => false,
             Some(stream) if stream.request_complete() => false,
-            Some(stream) => gathered < self.output_limit() && stream.wants_request_data(),
+            Some(stream) => gathered < self.hcm.output_limit() && stream.wants_request_data(),
             None => self.drain != Drain::Closing,
         }
     }

@@ -19,7 +19,7 @@ const FIRST_AND_LAST_LINE: usize = "HTTP/1.1 200 \r\n\r\n".len();
 impl Connection {
     /// Lets the stream run and encodes what it answers.
     pub(super) fn respond(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
-        let limit = self.output_limit();
+        let limit = self.hcm.output_limit();
         let Some(stream) = &mut self.stream else { return false };
         let progress = stream.poll(cx, now, self.output.len() < limit);
         self.encode_events(now) || progress
@@ -27,7 +27,7 @@ impl Connection {
 
     /// Encodes what has come through the chain, as long as there is room for it.
     pub(super) fn encode_events(&mut self, now: Instant) -> bool {
-        let limit = self.output_limit();
+        let limit = self.hcm.output_limit();
         let mut progress = false;
         while !self.message.response_complete
             && let Some(stream) = &mut self.stream
@@ -115,15 +115,10 @@ impl Connection {
         }
     }
 
-    /// Whether the server goes away, or the listener is drained.
-    fn is_drained(&self) -> bool {
-        self.worker.is_draining() || self.hcm.drain.is_some_and(|listener| self.worker.drain.drain_close(listener))
-    }
-
     /// Whether the connection ends with this response, which then says so.
     fn decide_close(&mut self, now: Instant) {
         let Some(stream) = &self.stream else { return };
-        if self.drain == Drain::No && self.is_drained() {
+        if self.drain == Drain::No && self.hcm.is_drained(&self.worker) {
             self.hcm.stats.downstream_cx_drain_close().inc();
             self.drain = Drain::Draining;
             // A server that goes away does not wait for clients to take the hint, as Envoy does.

@@ -257,9 +257,8 @@ impl Http2Connection {
         if finished.is_empty() {
             return;
         }
-        let (done, rest): (Vec<Finished>, Vec<Finished>) =
-            finished.drain(..).partition(|stream| all || self.shared.io.get().frames.is_sent(stream.id));
-        *finished = rest;
+        let is_over = |stream: &mut Finished| all || self.shared.io.get().frames.is_sent(stream.id);
+        let done: Vec<_> = finished.extract_if(.., is_over).collect();
         drop(finished);
         for Finished { id, mut active, began } in done {
             let request_complete = active.request_complete();

@@ -90,10 +90,4 @@ impl Shared {
     pub(super) fn open_streams(&self) -> usize {
         self.streams.get() + self.finished.borrow().len()
     }
-
-    /// Bytes that may wait for a stream's client.
-    pub(super) fn output_limit(&self) -> usize {
-        const DEFAULT: usize = 1024 * 1024;
-        if self.hcm.buffer_limit == 0 { DEFAULT } else { self.hcm.buffer_limit }
-    }
 }

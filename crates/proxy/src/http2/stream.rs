@@ -130,7 +130,7 @@ impl Http2Stream {
                 return Outcome::Gone;
             }
         };
-        let limit = self.shared.output_limit();
+        let limit = self.shared.hcm.output_limit();
         moved |= active.poll(cx, now, self.output.len() < limit);
         match self.encode(cx, now) {
             Ok(encoded) => moved |= encoded,
@@ -174,7 +174,7 @@ impl Http2Stream {
 
     /// Encodes what has come through the chain, as long as there is room for it.
     fn encode(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<bool, Outcome> {
-        let limit = self.shared.output_limit();
+        let limit = self.shared.hcm.output_limit();
         let mut moved = self.flush(cx)?;
         while !self.output.is_complete()
             && let Some(active) = &mut self.active
@@ -188,7 +188,7 @@ impl Http2Stream {
                     *response.status_mut() = http::StatusCode::CONTINUE;
                     let _ = self.respond.send_informational(response);
                 }
-                ResponseEvent::Headers { end_stream } => self.send_headers(end_stream, now)?,
+                ResponseEvent::Headers { end_stream } => self.send_headers(end_stream)?,
                 ResponseEvent::Data(data, end_stream) => self.output.push(data, end_stream),
                 ResponseEvent::Trailers => {
                     let trailers = self
@@ -221,9 +221,9 @@ impl Http2Stream {
         }
     }
 
-    fn send_headers(&mut self, end_stream: bool, now: Instant) -> Result<(), Outcome> {
+    fn send_headers(&mut self, end_stream: bool) -> Result<(), Outcome> {
         let Some(active) = &self.active else { return Ok(()) };
-        self.shared.decide_drain(now);
+        self.shared.decide_drain();
         if active.refuses_upgrade() {
             // Who sends bytes of another protocol all the same is to find nobody, as in Envoy.
             self.shared.drain_wanted.set(true);
@@ -414,11 +414,8 @@ impl Shared {
     }
 
     /// Whether the connection is to end, now that a response begins.
-    fn decide_drain(&self, _now: Instant) {
-        let drained = || {
-            self.worker.is_draining() || self.hcm.drain.is_some_and(|listener| self.worker.drain.drain_close(listener))
-        };
-        if self.drain.get() == Drain::No && !self.drain_wanted.get() && drained() {
+    fn decide_drain(&self) {
+        if self.drain.get() == Drain::No && !self.drain_wanted.get() && self.hcm.is_drained(&self.worker) {
             self.hcm.stats.downstream_cx_drain_close().inc();
             self.drain_wanted.set(true);
             self.wake_connection();
