@@ -188,9 +188,9 @@ def _address(port):
 
 
 def _named(case, value, ports, admin_port):
-    """`value` with the placeholders in its strings filled in."""
+    """`value` with the placeholders in its strings, keys of mappings too, filled in."""
     if isinstance(value, dict):
-        return {k: _named(case, v, ports, admin_port) for k, v in value.items()}
+        return {substitute(case, k, ports, admin_port): _named(case, v, ports, admin_port) for k, v in value.items()}
     if isinstance(value, list):
         return [_named(case, v, ports, admin_port) for v in value]
     if isinstance(value, str):

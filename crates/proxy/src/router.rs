@@ -303,6 +303,9 @@ impl Router {
                     return;
                 }
                 self.enter_scopes(route);
+                if cluster.is_in_maintenance() {
+                    return self.refuse_for_maintenance(&cluster);
+                }
                 self.forward = Some(Forward { route: Rc::clone(route), cluster: Rc::clone(&cluster) });
                 self.first_attempt(cx, route, &cluster, policy, end_stream, now);
             }
@@ -324,6 +327,21 @@ impl Router {
         self.stream.info_mut().set_response_flag(response_flag::INVALID_ENVOY_REQUEST_HEADERS);
         self.reply(400, &body, &details);
         true
+    }
+
+    /// The cluster takes nothing now.
+    fn refuse_for_maintenance(&mut self, cluster: &WorkerCluster) {
+        cluster.stats.upstream_rq_maintenance_mode().inc();
+        self.charge_cluster(cluster, 503, false);
+        self.stream.info_mut().set_response_flag(response_flag::UPSTREAM_OVERFLOW);
+        let overloaded = (b"x-envoy-overloaded".to_vec(), b"true".to_vec());
+        self.answer = Some(RouterEvent::LocalReply(LocalReply {
+            status: 503,
+            body: b"maintenance mode".to_vec(),
+            headers: if self.suppress_envoy_headers { Vec::new() } else { vec![overloaded] },
+            details: "maintenance_mode".to_owned(),
+            ..LocalReply::default()
+        }));
     }
 
     /// Finds out what the request is counted by.

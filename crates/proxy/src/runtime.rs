@@ -108,7 +108,24 @@ impl Runtime {
     /// A number.
     #[must_use]
     pub fn double(&self, value: &RuntimeDouble) -> f64 {
-        self.with(&value.key, |entry| entry.number).unwrap_or(value.default)
+        self.number(&value.key, value.default)
+    }
+
+    /// A number of that name.
+    #[must_use]
+    pub fn number(&self, key: &str, default: f64) -> f64 {
+        self.with(key, |entry| entry.number).unwrap_or(default)
+    }
+
+    /// Whether a feature of that name is on this time: the value is how often in a hundred it is. Draws no random number for
+    /// what is always or never on.
+    #[must_use]
+    pub fn feature(&self, key: &str, default_percent: u64) -> bool {
+        match self.integer(key, default_percent) {
+            0 => false,
+            100.. => true,
+            percent => fastrand::u64(..100) < percent,
+        }
     }
 
     /// A switch.

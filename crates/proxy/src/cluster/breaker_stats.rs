@@ -32,11 +32,11 @@ pub(crate) fn add_breaker_stats(store: &StatsStore, table: &Arc<ClusterTable>) {
                         gauge(format_args!("remaining_{remaining}"), left);
                     }
                 };
-                show("cx", "cx", &resources.connections, resources.connections.limit());
-                show("cx_pool", "cx_pools", &resources.pools, resources.pools.limit());
-                show("rq", "rq", &resources.requests, resources.requests.limit());
-                show("rq_pending", "pending", &resources.pending_requests, resources.pending_requests.limit());
-                show("rq_retry", "retries", &resources.retries, resources.retry_limit());
+                show("cx", "cx", &resources.connections, resources.connections.shown_limit());
+                show("cx_pool", "cx_pools", &resources.pools, resources.pools.shown_limit());
+                show("rq", "rq", &resources.requests, resources.requests.shown_limit());
+                show("rq_pending", "pending", &resources.pending_requests, resources.pending_requests.shown_limit());
+                show("rq_retry", "retries", &resources.retries, resources.shown_retry_limit());
             }
         }
     }));

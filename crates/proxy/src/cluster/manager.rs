@@ -45,14 +45,14 @@ pub(crate) struct ClusterManager {
 impl ClusterTable {
     /// # Errors
     /// What a cluster's TLS names is not there, or not what it should be.
-    pub(crate) fn new(clusters: Vec<Cluster>) -> Result<Arc<Self>, StartError> {
+    pub(crate) fn new(clusters: Vec<Cluster>, runtime: &Arc<Runtime>) -> Result<Arc<Self>, StartError> {
         let entry = |config: Cluster| {
             let tls = config.tls.as_ref().map(|tls| {
                 let place = |source| StartError::Tls { origin: Box::new(tls.origin.clone()), source };
                 UpstreamTls::load(tls, config.stat_name()).map_err(place)
             });
             Ok(ClusterEntry {
-                resources: PriorityResources::new(&config.circuit_breakers),
+                resources: PriorityResources::new(&config.name, &config.circuit_breakers, runtime),
                 tls: tls.transpose()?,
                 config: Arc::new(config),
                 outlier_rates: Arc::default(),

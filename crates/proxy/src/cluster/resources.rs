@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 
 use sandgate_config::model::{CircuitBreakers, RoutingPriority, Thresholds};
 
+use crate::runtime::Runtime;
+
 /// The circuit breakers of both priorities.
 #[derive(Debug)]
 pub(crate) struct PriorityResources {
@@ -24,14 +26,25 @@ pub(crate) struct Resources {
     /// Hosts that a worker has connections to.
     pub(crate) pools: Arc<Resource>,
     thresholds: Thresholds,
+    /// Runtime keys of the budget: its percentage, and the least that is allowed.
+    budget_keys: [String; 2],
+    runtime: Arc<Runtime>,
 }
 
 /// One counted thing.
 #[derive(Debug)]
 pub(crate) struct Resource {
     in_use: AtomicU32,
-    limit: u32,
+    limit: Limit,
     used: AtomicBool,
+}
+
+/// A configured number that a runtime key overrides.
+#[derive(Debug)]
+struct Limit {
+    default: u32,
+    key: String,
+    runtime: Arc<Runtime>,
 }
 
 /// One unit in use, given back when dropped.
@@ -41,8 +54,12 @@ pub(crate) struct ResourceGuard(Arc<Resource>);
 // === impl PriorityResources ===
 
 impl PriorityResources {
-    pub(crate) fn new(config: &CircuitBreakers) -> Arc<Self> {
-        Arc::new(Self { default: Resources::new(&config.default), high: Resources::new(&config.high) })
+    /// Those of a cluster. Runtime keys `circuit_breakers.<cluster>.<priority>.<limit>` override what is configured.
+    pub(crate) fn new(cluster: &str, config: &CircuitBreakers, runtime: &Arc<Runtime>) -> Arc<Self> {
+        let resources = |thresholds, priority: &str| {
+            Resources::new(thresholds, &format!("circuit_breakers.{cluster}.{priority}."), runtime)
+        };
+        Arc::new(Self { default: resources(&config.default, "default"), high: resources(&config.high, "high") })
     }
 
     pub(crate) fn of(&self, priority: RoutingPriority) -> &Resources {
@@ -56,14 +73,17 @@ impl PriorityResources {
 // === impl Resources ===
 
 impl Resources {
-    fn new(thresholds: &Thresholds) -> Self {
+    fn new(thresholds: &Thresholds, prefix: &str, runtime: &Arc<Runtime>) -> Self {
+        let resource = |name: &str, default| Resource::new(default, format!("{prefix}{name}"), runtime);
         Self {
-            connections: Resource::new(thresholds.max_connections),
-            pending_requests: Resource::new(thresholds.max_pending_requests),
-            requests: Resource::new(thresholds.max_requests),
-            retries: Resource::new(thresholds.max_retries),
-            pools: Resource::new(thresholds.max_connection_pools),
+            connections: resource("max_connections", thresholds.max_connections),
+            pending_requests: resource("max_pending_requests", thresholds.max_pending_requests),
+            requests: resource("max_requests", thresholds.max_requests),
+            retries: resource("max_retries", thresholds.max_retries),
+            pools: resource("max_connection_pools", thresholds.max_connection_pools),
             thresholds: thresholds.clone(),
+            budget_keys: ["budget_percent", "min_retry_concurrency"].map(|name| format!("{prefix}retry_budget.{name}")),
+            runtime: Arc::clone(runtime),
         }
     }
 
@@ -75,8 +95,11 @@ impl Resources {
     /// How many retries there may be now: a share of what is in flight, if there is a budget.
     pub(crate) fn retry_limit(&self) -> u32 {
         match &self.thresholds.retry_budget {
-            None => self.thresholds.max_retries,
+            None => self.retries.limit(),
             Some(budget) => {
+                let [percent, least] = &self.budget_keys;
+                let percent = self.runtime.number(percent, budget.percent);
+                let least = self.runtime.integer(least, budget.min_retry_concurrency.into());
                 let in_flight =
                     self.requests.in_use.load(Relaxed).saturating_add(self.pending_requests.in_use.load(Relaxed));
                 #[allow(
@@ -84,10 +107,15 @@ impl Resources {
                     clippy::cast_sign_loss,
                     reason = "a cast of a float stops at the ends"
                 )]
-                let share = (budget.percent / 100.0 * f64::from(in_flight)) as u32;
-                share.max(budget.min_retry_concurrency)
+                let share = (percent / 100.0 * f64::from(in_flight)) as u32;
+                share.max(u32::try_from(least).unwrap_or(u32::MAX))
             }
         }
+    }
+
+    /// What stats reckon with, see [`Resource::shown_limit`].
+    pub(crate) fn shown_retry_limit(&self) -> u32 {
+        if self.thresholds.retry_budget.is_some() { self.retry_limit() } else { self.retries.shown_limit() }
     }
 
     /// Whether stats show what is left.
@@ -97,13 +125,14 @@ impl Resources {
 }
 
 impl Resource {
-    pub(crate) fn new(limit: u32) -> Arc<Self> {
+    fn new(default: u32, key: String, runtime: &Arc<Runtime>) -> Arc<Self> {
+        let limit = Limit { default, key, runtime: Arc::clone(runtime) };
         Arc::new(Self { in_use: AtomicU32::new(0), limit, used: AtomicBool::new(false) })
     }
 
     /// One unit, or nothing at the limit.
     pub(crate) fn acquire(self: &Arc<Self>) -> Option<ResourceGuard> {
-        (self.in_use.load(Relaxed) < self.limit).then(|| self.acquire_over_limit())
+        (self.in_use.load(Relaxed) < self.limit()).then(|| self.acquire_over_limit())
     }
 
     /// Units in use.
@@ -111,8 +140,15 @@ impl Resource {
         self.in_use.load(Relaxed)
     }
 
+    /// What it is now.
     pub(crate) fn limit(&self) -> u32 {
-        self.limit
+        let Limit { default, key, runtime } = &self.limit;
+        u32::try_from(runtime.integer(key, (*default).into())).unwrap_or(u32::MAX)
+    }
+
+    /// What stats reckon with: until something was in use, the configured limit (observed in Envoy 1.40).
+    pub(crate) fn shown_limit(&self) -> u32 {
+        if self.was_used() { self.limit() } else { self.limit.default }
     }
 
     /// Whether there ever was a unit in use.
@@ -144,7 +180,7 @@ mod tests {
 
     #[test]
     fn limits_until_given_back() {
-        let resource = Resource::new(2);
+        let resource = Resource::new(2, "limit".to_owned(), &Arc::default());
         let first = resource.acquire();
         let second = resource.acquire();
         assert!(first.is_some() && second.is_some() && resource.acquire().is_none());
@@ -156,7 +192,8 @@ mod tests {
     #[test]
     fn a_budget_follows_what_is_in_flight() {
         let budget = RetryBudget { percent: 50.0, min_retry_concurrency: 1 };
-        let resources = Resources::new(&Thresholds { retry_budget: Some(budget), ..Thresholds::default() });
+        let thresholds = Thresholds { retry_budget: Some(budget), ..Thresholds::default() };
+        let resources = Resources::new(&thresholds, "", &Arc::default());
         let first = resources.acquire_retry();
         assert!(first.is_some() && resources.acquire_retry().is_none());
         let in_flight: Vec<_> = (0..3).map(|_| resources.requests.acquire()).collect();

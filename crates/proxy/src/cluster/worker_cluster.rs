@@ -45,6 +45,8 @@ pub(crate) struct WorkerCluster {
     host_count: Cell<usize>,
     sweeper: Rc<Sweeper>,
     runtime: Arc<Runtime>,
+    /// The runtime key `upstream.maintenance_mode.<cluster>`.
+    maintenance_key: String,
 }
 
 /// The pools of one host: requests with different keys do not share connections.
@@ -110,6 +112,7 @@ impl WorkerCluster {
             host_count: Cell::new(0),
             sweeper: Rc::clone(sweeper),
             runtime: Arc::clone(runtime),
+            maintenance_key: format!("upstream.maintenance_mode.{}", config.name),
         })
     }
 
@@ -223,6 +226,11 @@ impl WorkerCluster {
     pub(crate) fn count_response_without_code(&self, code: u32, internal: bool, canary: bool) {
         self.stats.upstream_rq_completed().inc();
         self.codes.count_divided(code, internal, canary);
+    }
+
+    /// Whether requests are refused for now, as a runtime key says.
+    pub(crate) fn is_in_maintenance(&self) -> bool {
+        self.runtime.feature(&self.maintenance_key, 0)
     }
 
     /// Counts a response that was not passed on: the request is tried again.

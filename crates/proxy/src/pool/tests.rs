@@ -35,7 +35,7 @@ fn fixture(connections: u32, pending: u32) -> Fixture {
     };
     let store = StatsStore::new();
     let runtime = Arc::new(crate::runtime::Runtime::new(&sandgate_config::model::LayeredRuntime::default()));
-    let resources = PriorityResources::new(&config.circuit_breakers);
+    let resources = PriorityResources::new("c", &config.circuit_breakers, &runtime);
     let cluster = WorkerCluster::new(&Arc::new(config), &resources, None, &Rc::default(), &store, &runtime);
     let endpoint = Endpoint::new(EndpointAddress::Ip(listener.local_addr().unwrap()));
     let host = Host::new(&endpoint, listener.local_addr().unwrap(), 0, &Arc::default(), false);

@@ -129,7 +129,7 @@ impl Router {
             steered = headers::may_steer(&headers);
         }
         if steered || policy.retry.is_some() {
-            self.retry = Retry::new(policy.retry.as_ref(), policy.priority, &headers);
+            self.retry = Retry::new(policy.retry.as_ref(), policy.priority, &headers, &self.worker.runtime);
             if let Some(retry) = &mut self.retry {
                 retry.count_in(&self.scopes);
             }

@@ -17,6 +17,7 @@ use super::policy::CompiledRetryPolicy;
 use crate::cluster::{Host, LbContext, ResourceGuard, WorkerCluster};
 use crate::pool::{HostPool, PoolKey};
 use crate::route_table::RequestScopes;
+use crate::runtime::Runtime;
 use back_off::{BackOffState, reset_interval};
 
 /// What a request needs to be tried again. There is one while no response was passed on, and only if there is a condition
@@ -33,6 +34,7 @@ pub(crate) struct Retry {
     hosts: HostSelection,
     /// What the request is counted by besides the cluster.
     scopes: RequestScopes,
+    runtime: Arc<Runtime>,
     /// A retry is waited for or in flight: its share of the circuit breaker.
     slot: Option<ResourceGuard>,
     /// When the next attempt begins.
@@ -68,6 +70,7 @@ impl Retry {
         policy: Option<&Rc<CompiledRetryPolicy>>,
         priority: RoutingPriority,
         request: &HeaderMap,
+        runtime: &Arc<Runtime>,
     ) -> Option<Box<Self>> {
         let configured = policy.map_or(RetryOn::default(), |policy| policy.config.retry_on);
         let (http, grpc) = (request.get(b"x-envoy-retry-on"), request.get(b"x-envoy-retry-grpc-on"));
@@ -96,11 +99,12 @@ impl Retry {
         let names = request.get(b"x-envoy-retriable-header-names").unwrap_or_default();
         Some(Box::new(Self {
             scopes: RequestScopes::new(),
+            runtime: Arc::clone(runtime),
             on,
             remaining,
             status_codes,
             header_names: tokens(names).map(|name| name.trim_ascii().to_ascii_lowercase()).collect(),
-            back_off: BackOffState::new(policy.map(|policy| &policy.config.back_off)),
+            back_off: BackOffState::new(policy.map(|policy| &policy.config.back_off), runtime),
             policy: policy.cloned(),
             priority,
             hosts: HostSelection::default(),
@@ -212,6 +216,10 @@ impl Retry {
             self.scopes.iter().for_each(|scope| scope.stats.upstream_rq_retry_overflow().inc());
             return RetryStatus::NoOverflow;
         };
+        // Only here, as in Envoy: what it keeps back counts among those that are left all the same.
+        if !self.runtime.feature("upstream.use_retry", 100) {
+            return RetryStatus::No;
+        }
         self.slot = Some(slot);
         let (wait, told) = self.back_off.next();
         self.due = Some(Due { at: now + wait, for_timeout, told });

@@ -149,7 +149,8 @@ impl Main {
 
         let tls = super::tls::load(&bootstrap, &options.stats)?;
         options.stats.configure(settings(&bootstrap.stats_config));
-        let clusters = ClusterTable::new(bootstrap.clusters.clone())?;
+        let runtime = Arc::new(Runtime::new(&bootstrap.layered_runtime));
+        let clusters = ClusterTable::new(bootstrap.clusters.clone(), &runtime)?;
         clusters.show_expirations(&options.stats);
         start_sinks(&bootstrap, &options.stats, &clusters)?;
         add_host_stats(&options.stats, &options.host);
@@ -161,7 +162,7 @@ impl Main {
             checks: HealthCheckFilters::new(&clusters, &lifecycle, &bootstrap.node.cluster),
             clusters,
             tls,
-            runtime: Arc::new(Runtime::new(&bootstrap.layered_runtime)),
+            runtime,
             drain: Arc::new(DrainManager::new(options.drain, Arc::clone(&lifecycle))),
             logs: LogFiles::open(access_logs(&bootstrap), options.access_logs, &options.stats)?,
             bootstrap,

@@ -33,7 +33,8 @@ fn context() -> AdminContext {
     let mut context = AdminContext::new(StatsStore::new(), Arc::default());
     context.bootstrap = loaded.bootstrap.serialized.clone();
     context.node_id = "n".to_owned();
-    context.clusters = Some(crate::cluster::ClusterTable::new(loaded.bootstrap.clusters).unwrap());
+    context.clusters =
+        Some(crate::cluster::ClusterTable::new(loaded.bootstrap.clusters, &std::sync::Arc::default()).unwrap());
     context
 }
 

@@ -6,9 +6,10 @@ use sandgate_config::model::{BackOff, RateLimitedBackOff, ResetHeaderFormat};
 use sandgate_http::HeaderMap;
 
 use crate::router::headers::parse_number;
+use crate::runtime::Runtime;
 
-/// Envoy's `upstream.base_retry_backoff_ms`.
-const BASE: Duration = Duration::from_millis(25);
+/// Milliseconds, where neither the route nor the runtime says otherwise.
+const BASE: u64 = 25;
 
 /// Exponential with full jitter, or what the response asked for.
 #[derive(Clone, Copy, Debug)]
@@ -22,8 +23,10 @@ pub(super) struct BackOffState {
 // === impl BackOffState ===
 
 impl BackOffState {
-    pub(super) fn new(config: Option<&BackOff>) -> Self {
-        let base = config.and_then(|config| config.base_interval).unwrap_or(BASE);
+    pub(super) fn new(config: Option<&BackOff>, runtime: &Runtime) -> Self {
+        let base = config
+            .and_then(|config| config.base_interval)
+            .unwrap_or_else(|| Duration::from_millis(runtime.integer("upstream.base_retry_backoff_ms", BASE)));
         let max = config.and_then(|config| config.max_interval).unwrap_or_else(|| base.saturating_mul(10));
         Self { next: millis(base).max(1), max: millis(max).max(1), at_least: None }
     }
@@ -77,10 +80,14 @@ mod tests {
 
     #[test]
     fn waits_double_up_to_the_limit() {
-        let mut state = BackOffState::new(Some(&BackOff {
-            base_interval: Some(Duration::from_millis(10)),
-            max_interval: Some(Duration::from_millis(35)),
-        }));
+        let runtime = Runtime::default();
+        let mut state = BackOffState::new(
+            Some(&BackOff {
+                base_interval: Some(Duration::from_millis(10)),
+                max_interval: Some(Duration::from_millis(35)),
+            }),
+            &runtime,
+        );
         let limits: Vec<_> = (0..5)
             .map(|_| {
                 let limit = state.next;
@@ -89,12 +96,13 @@ mod tests {
             })
             .collect();
         assert_eq!(limits, [10, 20, 35, 35, 35]);
-        assert_eq!((BackOffState::new(None).next, BackOffState::new(None).max), (25, 250));
+        let state = BackOffState::new(None, &runtime);
+        assert_eq!((state.next, state.max), (25, 250));
     }
 
     #[test]
     fn the_response_may_ask_for_more() {
-        let mut state = BackOffState::new(None);
+        let mut state = BackOffState::new(None, &Runtime::default());
         state.wait_at_least(Duration::from_secs(2));
         let (wait, told) = state.next();
         assert!(told && wait >= Duration::from_secs(2) && wait < Duration::from_secs(3));

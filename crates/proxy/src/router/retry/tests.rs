@@ -11,7 +11,7 @@ fn headers(lines: &[(&str, &str)]) -> HeaderMap {
 }
 
 fn retry(lines: &[(&str, &str)]) -> Box<Retry> {
-    Retry::new(None, RoutingPriority::Default, &headers(lines)).unwrap()
+    Retry::new(None, RoutingPriority::Default, &headers(lines), &Arc::default()).unwrap()
 }
 
 fn on(conditions: &str) -> Box<Retry> {
@@ -60,9 +60,14 @@ fn failures_to_try_again_for() {
 
 #[test]
 fn without_a_condition_there_is_nothing() {
-    assert!(Retry::new(None, RoutingPriority::Default, &headers(&[("x-envoy-max-retries", "3")])).is_none());
+    assert!(
+        Retry::new(None, RoutingPriority::Default, &headers(&[("x-envoy-max-retries", "3")]), &Arc::default())
+            .is_none()
+    );
     let policy = Rc::new(CompiledRetryPolicy::new(&RetryPolicy::on(RetryOn::SERVER_ERROR)));
-    let retry = Retry::new(Some(&policy), RoutingPriority::Default, &headers(&[("x-envoy-max-retries", "3")])).unwrap();
+    let retry =
+        Retry::new(Some(&policy), RoutingPriority::Default, &headers(&[("x-envoy-max-retries", "3")]), &Arc::default())
+            .unwrap();
     assert_eq!((retry.on, retry.remaining), (RetryOn::SERVER_ERROR, 3));
     // Unknown conditions allow none, nor does the header that counts them.
     assert_eq!(self::retry(&[("x-envoy-retry-on", "x"), ("x-envoy-max-retries", "3")]).remaining, 1);
