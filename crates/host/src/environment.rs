@@ -1,9 +1,12 @@
 //! What the host needs of the process it runs in.
 
+use std::rc::Rc;
 use std::task::Waker;
 
 use bytes::Bytes;
 use sandgate_abi::LogLevel;
+
+use crate::Callouts;
 
 /// The embedder's clock and timers, per worker.
 ///
@@ -27,6 +30,10 @@ pub trait Environment {
     /// What this thread is called where the host reports on plugins, such as `worker_0`.
     fn worker_name(&self) -> String {
         String::new()
+    }
+    /// Who sends requests of this thread's plugins. Without one, no plugin knows a cluster.
+    fn callouts(&self) -> Option<Rc<dyn Callouts>> {
+        None
     }
     /// Serialized `envoy.config.core.v3.Node`, which plugins see also outside streams.
     fn node(&self) -> Option<Bytes> {

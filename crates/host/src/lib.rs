@@ -1,6 +1,7 @@
 //! The Proxy-Wasm host: VMs, plugins, contexts and hostcalls, without sockets or a clock of its own.
 #![forbid(unsafe_code)]
 
+mod callouts;
 mod calls;
 mod environment;
 mod host;
@@ -19,6 +20,7 @@ mod stats;
 mod vm;
 mod worker_host;
 
+pub use callouts::{Callout, Callouts, HttpCall, HttpCallDone, HttpCallResponse};
 pub use environment::{Environment, GuestLog};
 pub use host::{Host, HostBuilder};
 pub use http_context::{ContextOutcome, HttpContext, fail_stream_reply};

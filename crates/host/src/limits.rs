@@ -26,6 +26,8 @@ pub struct HostLimits {
     /// What `proxy_set_buffer_bytes` may make of a body, in bytes; beyond it answers `InternalFailure`. The buffer limits
     /// of the filter chain are another matter. Default 256 MiB.
     pub body_bytes: usize,
+    /// HTTP and gRPC callouts of one VM that are under way. One more answers `InternalFailure`. Default 65,536.
+    pub callouts: usize,
 }
 
 impl Default for HostLimits {
@@ -41,6 +43,7 @@ impl Default for HostLimits {
             log_bytes_per_second: None,
             property_bytes: 1 << 20,
             body_bytes: 256 << 20,
+            callouts: 1 << 16,
         }
     }
 }

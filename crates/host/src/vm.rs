@@ -2,6 +2,7 @@
 
 pub(crate) mod action;
 pub(crate) mod base;
+pub(crate) mod callouts;
 pub(crate) mod context;
 pub(crate) mod instance;
 pub(crate) mod state;

@@ -12,8 +12,9 @@ use crate::admin::AdminContext;
 use crate::drain::ListenerDrain;
 use crate::local_reply::LocalReplies;
 use crate::route_table::{RouteEntry, RouteTable};
+use crate::router::RouterConfig;
 use crate::stats::{
-    Http1CodecStats, Http2CodecStats, HttpListenerStats, HttpStats, ListenerStats, RouterStats, ThreadListenerStats,
+    Http1CodecStats, Http2CodecStats, HttpListenerStats, HttpStats, ListenerStats, ThreadListenerStats,
 };
 use crate::upgrade::{Upgrade, UpgradeChain};
 use crate::worker::Worker;
@@ -32,7 +33,7 @@ pub(crate) struct FilterEntry {
 /// What answers at the end of the decoder chain.
 pub(crate) enum TerminalFactory {
     /// Upstream hosts.
-    Router(model::Router),
+    Router(Rc<RouterConfig>),
     /// The admin pages.
     Admin(Arc<AdminContext>),
 }
@@ -64,8 +65,6 @@ pub(crate) struct Hcm {
     pub(crate) drain: Option<ListenerDrain>,
     pub(crate) listener: Arc<ListenerInfo>,
     pub(crate) stats: HttpStats,
-    /// Nothing is shown of the admin interface's, which has no router.
-    pub(crate) router_stats: RouterStats,
     pub(crate) codec_stats: Http1CodecStats,
     pub(crate) http2_stats: Http2CodecStats,
     pub(crate) listener_http_stats: HttpListenerStats,

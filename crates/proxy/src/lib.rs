@@ -4,6 +4,8 @@
 mod access_log;
 mod active_stream;
 pub mod admin;
+mod async_client;
+mod callouts;
 mod cluster;
 mod connection;
 mod connection_id;

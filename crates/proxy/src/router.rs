@@ -2,6 +2,7 @@
 
 mod attempt;
 mod charge;
+mod config;
 mod grpc_timeout;
 mod hash_policy;
 mod headers;
@@ -26,12 +27,12 @@ use sandgate_filter::{DecodeEvent, Stream, response_flag};
 use sandgate_http::{BodyBuffer, Direction, HeaderMap, LocalReply};
 use smallvec::SmallVec;
 
+pub(crate) use config::RouterConfig;
 pub(crate) use policy::ForwardPolicy;
 pub(crate) use reset::ResetReason;
 pub(crate) use upstream_request::{UpstreamEvent, UpstreamRequest};
 
 use crate::cluster::WorkerCluster;
-use crate::hcm::{Hcm, TerminalFactory};
 use crate::route_table::{RequestScopes, RouteEntry, Target};
 use crate::worker::Worker;
 use hash_policy::RequestHash;
@@ -58,7 +59,7 @@ pub(crate) enum RouterEvent {
 /// One stream's router.
 pub(crate) struct Router {
     worker: Rc<Worker>,
-    hcm: Rc<Hcm>,
+    config: Rc<RouterConfig>,
     stream: Rc<Stream>,
     /// Where the request goes; chosen when its headers have come through.
     forward: Option<Forward>,
@@ -113,11 +114,10 @@ struct Forward {
 }
 
 impl Router {
-    pub(crate) fn new(worker: &Rc<Worker>, hcm: &Rc<Hcm>, stream: &Rc<Stream>) -> Self {
-        let suppress = matches!(&hcm.terminal, TerminalFactory::Router(router) if router.suppress_envoy_headers);
+    pub(crate) fn new(worker: &Rc<Worker>, config: &Rc<RouterConfig>, stream: &Rc<Stream>) -> Self {
         Self {
             worker: Rc::clone(worker),
-            hcm: Rc::clone(hcm),
+            config: Rc::clone(config),
             stream: Rc::clone(stream),
             forward: None,
             upstreams: SmallVec::new(),
@@ -136,8 +136,8 @@ impl Router {
             alt_response: false,
             may_tunnel: false,
             tunnel: Tunnel::No,
-            proxy_100_continue: hcm.config.proxy_100_continue,
-            suppress_envoy_headers: suppress,
+            proxy_100_continue: config.proxy_100_continue,
+            suppress_envoy_headers: config.filter.suppress_envoy_headers,
             grpc_pending: false,
             canary: false,
             response_started: false,
@@ -149,6 +149,11 @@ impl Router {
     /// The request may become something else than HTTP.
     pub(crate) fn allow_upgrade(&mut self) {
         self.may_tunnel = true;
+    }
+
+    /// Begins a request of our own, whose headers are all there is of it if `end_stream`.
+    pub(crate) fn begin_own(&mut self, cx: &mut Context<'_>, route: &Rc<RouteEntry>, end_stream: bool, now: Instant) {
+        self.on_decode_event(cx, DecodeEvent::Headers { end_stream }, Some(route), now);
     }
 
     /// Whether it can take more of the request.
@@ -274,14 +279,14 @@ impl Router {
 
     /// The request headers have come through: chooses where they go.
     fn begin(&mut self, cx: &mut Context<'_>, route: Option<&Rc<RouteEntry>>, end_stream: bool, now: Instant) {
-        self.hcm.router_stats.rq_total().inc();
+        self.config.stats.rq_total().inc();
         let Some(route) = route else {
-            self.hcm.router_stats.no_route().inc();
+            self.config.stats.no_route().inc();
             self.stream.info_mut().set_response_flag(response_flag::NO_ROUTE_FOUND);
             return self.reply(404, "", "route_not_found");
         };
         if let Some(reply) = route.direct_reply(&self.stream, !self.suppress_envoy_headers, now) {
-            self.hcm.router_stats.rq_direct_response().inc();
+            self.config.stats.rq_direct_response().inc();
             self.answer = Some(RouterEvent::LocalReply(LocalReply {
                 status: reply.status.into(),
                 body: reply.body.to_vec(),
@@ -295,7 +300,7 @@ impl Router {
             Target::DirectResponse(_) | Target::Redirect(_) | Target::TlsRedirect => {}
             Target::Cluster { name, not_found, policy, .. } => {
                 let Some(cluster) = self.worker.clusters.get(name).cloned() else {
-                    self.hcm.router_stats.no_cluster().inc();
+                    self.config.stats.no_cluster().inc();
                     self.stream.info_mut().set_response_flag(response_flag::NO_CLUSTER_FOUND);
                     return self.reply(not_found.status().into(), "", "cluster_not_found");
                 };
@@ -314,7 +319,7 @@ impl Router {
 
     /// Answers requests whose headers the configuration finds invalid.
     fn refuses_headers(&mut self) -> bool {
-        let TerminalFactory::Router(config) = &self.hcm.terminal else { return false };
+        let config = &self.config.filter;
         if config.strict_check_headers.is_empty() {
             return false;
         }

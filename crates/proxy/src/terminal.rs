@@ -35,7 +35,7 @@ const MAX_FORM: usize = 1024 * 1024;
 impl Terminal {
     pub(crate) fn new(worker: &Rc<Worker>, hcm: &Rc<Hcm>, stream: &Rc<Stream>) -> Self {
         match &hcm.terminal {
-            TerminalFactory::Router(_) => Self::Router(Box::new(Router::new(worker, hcm, stream))),
+            TerminalFactory::Router(config) => Self::Router(Box::new(Router::new(worker, config, stream))),
             TerminalFactory::Admin(context) => Self::Admin(AdminTerminal {
                 context: Arc::clone(context),
                 stream: Rc::clone(stream),

@@ -17,6 +17,7 @@ use crate::access_log::LogBuffers;
 use crate::cluster::ClusterManager;
 use crate::date::DateCache;
 use crate::drain::DrainManager;
+use crate::router::RouterConfig;
 use crate::runtime::Runtime;
 use registry::Registry;
 
@@ -32,6 +33,8 @@ pub(crate) struct Worker {
     pub(crate) drain: Arc<DrainManager>,
     /// Access log entries on their way to the files.
     pub(crate) logs: Rc<LogBuffers>,
+    /// What requests of our own go through.
+    pub(crate) async_router: Rc<RouterConfig>,
     draining: Cell<bool>,
     connections: Registry,
 }
@@ -43,6 +46,7 @@ impl Worker {
         runtime: Arc<Runtime>,
         drain: Arc<DrainManager>,
         logs: Rc<LogBuffers>,
+        async_router: Rc<RouterConfig>,
     ) -> Rc<Self> {
         Rc::new(Self {
             clusters,
@@ -51,6 +55,7 @@ impl Worker {
             runtime,
             drain,
             logs,
+            async_router,
             draining: Cell::new(false),
             connections: Registry::default(),
         })

@@ -59,7 +59,7 @@ pub(super) fn set(state: &VmState, buffer: BufferType, start: u32, size: u32, va
     let direction = match buffer {
         BufferType::HttpRequestBody => Direction::Request,
         BufferType::HttpResponseBody => Direction::Response,
-        BufferType::HttpCallResponseBody => return Err(Status::NotFound),
+        BufferType::HttpCallResponseBody if !shows_response(state) => return Err(Status::NotFound),
         BufferType::PluginConfiguration if configuration_of(state, buffer).is_none() => return Err(Status::NotFound),
         _ => return Err(Status::BadArgument),
     };
@@ -98,8 +98,14 @@ fn read(state: &VmState, buffer: BufferType, read: impl FnOnce(Buffer<'_, &BodyB
             return Ok(());
         }
         BufferType::HttpCallResponseBody => {
-            read(Buffer::Missing);
-            return Err(Status::NotFound);
+            if !shows_response(state) {
+                read(Buffer::Missing);
+                return Err(Status::NotFound);
+            }
+            if let Some((_, response)) = &*state.callouts.response.borrow() {
+                read(Buffer::Body(&response.body));
+            }
+            return Ok(());
         }
         BufferType::VmConfiguration => {
             read(Buffer::Configuration(&state.base.config.configuration));
@@ -124,6 +130,12 @@ fn read(state: &VmState, buffer: BufferType, read: impl FnOnce(Buffer<'_, &BodyB
     let _ = with_body_mut(stream_state, direction, |body| once(Buffer::Body(body)));
     once(Buffer::Empty);
     Ok(())
+}
+
+/// Whether the callback of an HTTP call runs, and its root is that of the acting context.
+fn shows_response(state: &VmState) -> bool {
+    let shown = state.callouts.response.borrow().as_ref().map(|(root, _)| *root);
+    shown.is_some() && state.acting().map(|context| context.root_of().id) == shown
 }
 
 /// The plugin's configuration can be read only while its root context is made or configured.

@@ -1,8 +1,13 @@
-//! Callouts and foreign functions: for now what an Envoy without clusters answers.
+//! Callouts and foreign functions.
 
-use sandgate_abi::{LogLevel, Status};
+use std::time::Duration;
+
+use bytes::Bytes;
+use sandgate_abi::{LogLevel, Status, pairs};
+use sandgate_http::{HeaderMap, HeaderMapKind};
 use sandgate_vm::{OutgoingGrpc, OutgoingHttp, Output};
 
+use crate::HttpCall;
 use crate::vm::action::Action;
 use crate::vm::state::VmState;
 
@@ -32,10 +37,43 @@ pub(super) fn not_supported(state: &VmState, call: &'static str) {
     }
 }
 
-/// A negative timeout, an unknown cluster and missing pseudo headers are all bad arguments, and every cluster is unknown.
-pub(super) fn http_call(state: &VmState, _call: OutgoingHttp<'_>) -> Result<u32, Status> {
-    not_supported(state, "proxy_http_call");
-    Err(Status::BadArgument)
+/// Sends a request for the root of the acting context.
+///
+/// A negative timeout, an unknown cluster and missing pseudo headers are bad arguments, in this order. Trailers are read and not sent,
+/// as in Envoy.
+pub(super) fn http_call(state: &VmState, call: OutgoingHttp<'_>) -> Result<u32, Status> {
+    let timeout = i32::try_from(call.timeout_ms).map_err(|_| Status::BadArgument)?;
+    let root = state.acting().ok_or(Status::BadArgument)?.root_of();
+    let callouts = state.env.callouts().filter(|callouts| callouts.has_cluster(call.upstream));
+    let callouts = callouts.ok_or(Status::BadArgument)?;
+    let mut headers = HeaderMap::with_kind(HeaderMapKind::Request);
+    for (name, value) in pairs::decode(call.headers).into_iter().flatten() {
+        headers.add(name, value);
+    }
+    if [b":path".as_slice(), b":method", b":authority"].into_iter().any(|name| !headers.contains(name)) {
+        return Err(Status::BadArgument);
+    }
+    if state.callouts.len() >= state.host.limits().callouts {
+        return Err(Status::InternalFailure);
+    }
+    if !call.body.is_empty() {
+        headers.set(b"content-length", call.body.len().to_string().as_bytes());
+    }
+    let token = state.callouts.next_http();
+    let vm = state.vm.borrow().clone();
+    let done = Box::new(move |response| {
+        if let Some(vm) = vm.upgrade() {
+            vm.http_call_done(token, response);
+        }
+    });
+    let call_of = HttpCall {
+        headers,
+        body: Bytes::copy_from_slice(call.body),
+        timeout: (timeout > 0).then(|| Duration::from_millis(u64::from(call.timeout_ms))),
+    };
+    let handle = callouts.http_call(call.upstream, call_of, done).ok_or(Status::InternalFailure)?;
+    state.callouts.insert_http(token, root, handle);
+    Ok(token)
 }
 
 /// Calls the service that `service` names: a `GrpcService` message, or else a cluster's name.
@@ -74,9 +112,11 @@ pub(super) fn grpc_end(token: u32) -> Result<(), Status> {
 
 /// The result of the callout whose callback runs.
 pub(super) fn status(state: &VmState, out: &mut Output) -> u32 {
-    let (code, message) = state.callout_status.get();
-    out.extend(message.as_bytes());
-    code
+    let Some(root) = state.acting().map(|context| context.root_of()) else { return 0 };
+    let Some(root) = root.as_root() else { return 0 };
+    let status = root.callout_status.borrow();
+    out.extend(&status.message);
+    status.code
 }
 
 /// Whether the bytes are an `envoy.config.core.v3.GrpcService` with a target (field 1 or 2), as far as the wire format

@@ -65,7 +65,7 @@ fn access(map: MapType) -> Option<(Access, StreamMap)> {
         MapType::HttpRequestTrailers => (Access::REQUEST_TRAILERS, StreamMap::RequestTrailers),
         MapType::HttpResponseHeaders => (Access::RESPONSE_HEADERS, StreamMap::ResponseHeaders),
         MapType::HttpResponseTrailers => (Access::RESPONSE_TRAILERS, StreamMap::ResponseTrailers),
-        // Answers to callouts, of which there are none.
+        // Of answers to callouts.
         MapType::GrpcReceiveInitialMetadata
         | MapType::GrpcReceiveTrailingMetadata
         | MapType::HttpCallResponseHeaders
@@ -75,6 +75,9 @@ fn access(map: MapType) -> Option<(Access, StreamMap)> {
 
 fn with<T>(state: &VmState, map: MapType, read: impl FnOnce(&HeaderMap) -> T) -> Read<T> {
     let Some(context) = state.acting() else { return Read::Hidden };
+    if matches!(map, MapType::HttpCallResponseHeaders | MapType::HttpCallResponseTrailers) {
+        return with_response(state, context.root_of().id, map, read);
+    }
     let (Some(stream_state), Some((access, map))) = (context.as_stream(), access(map)) else { return Read::Hidden };
     let logging = stream_state.phase.get() == Phase::Log;
     if !logging && !stream_state.allows(access) {
@@ -90,6 +93,17 @@ fn with<T>(state: &VmState, map: MapType, read: impl FnOnce(&HeaderMap) -> T) ->
         None if logging => Read::LogHasNone,
         None => Read::Hidden,
     }
+}
+
+/// The response to an HTTP call, while its callback runs: seen by all contexts of the root that made the call.
+fn with_response<T>(state: &VmState, root: u32, map: MapType, read: impl FnOnce(&HeaderMap) -> T) -> Read<T> {
+    let response = state.callouts.response.borrow();
+    let Some((_, response)) = response.as_ref().filter(|(of, _)| *of == root) else { return Read::Hidden };
+    let map = match map {
+        MapType::HttpCallResponseHeaders => Some(&response.headers),
+        _ => response.trailers.as_ref(),
+    };
+    map.map_or(Read::Hidden, |map| Read::Seen(read(map)))
 }
 
 fn with_mut<T>(state: &VmState, map: MapType, change: impl FnOnce(&mut HeaderMap) -> T) -> Option<T> {

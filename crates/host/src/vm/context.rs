@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use sandgate_http::{BodyBuffer, Direction};
 
+use super::callouts::CalloutStatus;
 use super::timers::TimerKey;
 use crate::meter::Meter;
 use crate::{HttpStream, Plugin};
@@ -36,6 +37,8 @@ pub(crate) struct RootState {
     pub(crate) pending_done: Cell<bool>,
     /// `proxy_on_done` has been called or is about to be.
     pub(crate) ending: Cell<bool>,
+    /// How the last callout ended that did not end well.
+    pub(crate) callout_status: RefCell<CalloutStatus>,
 }
 
 /// What only a stream context has.
@@ -126,6 +129,7 @@ impl RootState {
             timer: Cell::new(None),
             pending_done: Cell::new(false),
             ending: Cell::new(false),
+            callout_status: RefCell::default(),
         }
     }
 }

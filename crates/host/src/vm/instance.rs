@@ -4,19 +4,24 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::Rc;
 
+use bytes::Bytes;
 use sandgate_abi::{Callback, CallbackSet, LogLevel};
-use sandgate_http::Direction;
+use sandgate_http::{Direction, HeaderMap};
 use sandgate_vm::{Fault, PluginVm};
 
 use super::action::{Action, MAX_REENTRIES};
 use super::base::VmCount;
+use super::callouts::CalloutStatus;
 use super::context::Context;
 use super::state::{VmHost, VmState};
 use crate::plugin_error::PluginErrorCause;
-use crate::{Plugin, fail_stream_reply};
+use crate::{HttpCallResponse, Plugin, fail_stream_reply};
 
 /// The gRPC status "unavailable".
 const GRPC_UNAVAILABLE: u32 = 14;
+
+/// What `proxy_get_status` says of an HTTP call that was reset: `WasmResult::BrokenConnection`.
+const CALL_RESET: u32 = 11;
 
 /// One VM on one thread.
 pub(crate) struct Vm {
@@ -201,16 +206,49 @@ impl Vm {
                 }
             }
             Action::CloseGrpc { root, token } if self.state.knows(&root) => {
-                self.state.callout_status.set((GRPC_UNAVAILABLE, "Cluster not available"));
-                // A call that kills the VM is reported there.
                 let callback = Callback::GrpcClose { root: root.id, token, status: GRPC_UNAVAILABLE };
-                let _ = self.call(&root, callback);
-                self.state.callout_status.set((GRPC_UNAVAILABLE, ""));
+                self.call_with_status(&root, GRPC_UNAVAILABLE, Bytes::from_static(b"Cluster not available"), callback);
             }
             Action::CloseGrpc { .. } => {}
             Action::EndRoot(root) => self.end_root(&root),
             Action::DeleteRoot(root) => self.delete_root(&root),
         }
+    }
+
+    /// The answer to an HTTP call has come; `None` if it was reset. Nothing for a call that was cancelled, or of a root context that
+    /// is gone.
+    pub(crate) fn http_call_done(&self, token: u32, response: Option<HttpCallResponse>) {
+        let callouts = &self.state.callouts;
+        let Some(root) = callouts.take_http(token).filter(|root| self.state.knows(root)) else { return };
+        let Some(response) = response else {
+            let callback = Callback::HttpCallResponse { root: root.id, token, headers: 0, body_size: 0, trailers: 0 };
+            return self.call_with_status(&root, CALL_RESET, Bytes::from_static(b"reset"), callback);
+        };
+        let count = |map: &HeaderMap| u32::try_from(map.len()).unwrap_or(u32::MAX);
+        let callback = Callback::HttpCallResponse {
+            root: root.id,
+            token,
+            headers: count(&response.headers),
+            body_size: u32::try_from(response.body.len()).unwrap_or(u32::MAX),
+            trailers: response.trailers.as_ref().map_or(0, count),
+        };
+        callouts.response.replace(Some((root.id, response)));
+        // A call that kills the VM is reported there.
+        let _ = self.call(&root, callback);
+        callouts.response.take();
+    }
+
+    /// Calls the guest while `proxy_get_status` has a code, which stays, and a message, which does not.
+    fn call_with_status(&self, root: &Rc<Context>, code: u32, message: Bytes, callback: Callback) {
+        let set = |message| {
+            if let Some(state) = root.as_root() {
+                state.callout_status.replace(CalloutStatus { code, message });
+            }
+        };
+        set(message);
+        // A call that kills the VM is reported there.
+        let _ = self.call(root, callback);
+        set(Bytes::new());
     }
 
     /// Ends a root context now, or after the running call if there is one.
@@ -240,6 +278,7 @@ impl Vm {
 
     fn delete_root(&self, root: &Rc<Context>) {
         self.state.timers.disarm(root);
+        self.state.callouts.cancel(root);
         // A call that kills the VM has emptied the table by itself.
         let _ = self.call(root, Callback::Delete { context: root.id });
         self.state.remove(root);

@@ -11,6 +11,7 @@ use sandgate_abi::LogLevel;
 
 use super::action::{Action, MAX_ACTIONS};
 use super::base::BaseVm;
+use super::callouts::CalloutTable;
 use super::context::Context;
 use super::instance::Vm;
 use super::timers::Timers;
@@ -46,8 +47,7 @@ pub(crate) struct VmState {
     pub(crate) metrics: RefCell<[Vec<Arc<Metric>>; 3]>,
     /// The number in the last gRPC callout's token.
     pub(crate) last_grpc: Cell<u32>,
-    /// Code and message of the callout whose callback runs. The code stays afterwards (as in Envoy).
-    pub(crate) callout_status: Cell<(u32, &'static str)>,
+    pub(crate) callouts: CalloutTable,
     /// Which hostcalls have been reported as not supported.
     pub(crate) reported: RefCell<Vec<&'static str>>,
     pub(crate) log_budget: Cell<LogBudget>,
@@ -105,7 +105,7 @@ impl VmState {
             actions: RefCell::default(),
             metrics: RefCell::default(),
             last_grpc: Cell::new(0),
-            callout_status: Cell::new((0, "")),
+            callouts: CalloutTable::default(),
             reported: RefCell::default(),
             log_budget: Cell::default(),
         })

@@ -117,7 +117,7 @@ fn callouts_answer_as_without_clusters(runtime: &Runtime) {
     assert_eq!(exchange.stream.asked(), [crate::stream::Asked::ClearRouteCache]);
     // Each is reported once.
     let reported = lines.iter().filter(|(_, line)| line.contains("is not supported yet")).count();
-    assert_eq!(reported, 4);
+    assert_eq!(reported, 3);
 }
 
 fn a_grpc_service_that_is_not_there_closes(runtime: &Runtime) {

@@ -134,18 +134,9 @@ impl<'a> HostScope<'a> {
     /// An entry of the virtual host alone.
     fn bare_entry(&self, target: Target) -> RouteEntry {
         RouteEntry {
-            name: "".into(),
             virtual_host: Arc::clone(&self.name),
-            metadata: Bytes::new(),
             virtual_host_metadata: self.metadata.clone(),
-            target,
-            request_headers: HeaderMutator::default(),
-            response_headers: HeaderMutator::default(),
-            rewrite: None,
-            cluster_host_rewrite: None,
-            virtual_clusters: None,
-            scope: None,
-            per_filter: Rc::default(),
+            ..RouteEntry::bare(target)
         }
     }
 
@@ -226,6 +217,28 @@ impl Target {
 // === impl RouteEntry ===
 
 impl RouteEntry {
+    fn bare(target: Target) -> Self {
+        Self {
+            name: "".into(),
+            virtual_host: "".into(),
+            metadata: Bytes::new(),
+            virtual_host_metadata: Bytes::new(),
+            target,
+            request_headers: HeaderMutator::default(),
+            response_headers: HeaderMutator::default(),
+            rewrite: None,
+            cluster_host_rewrite: None,
+            virtual_clusters: None,
+            scope: None,
+            per_filter: Rc::default(),
+        }
+    }
+
+    /// A route of no table, for requests of our own: to this cluster, as `action` says, and nothing else.
+    pub(crate) fn unlisted(cluster: &str, action: &RouteAction) -> Rc<Self> {
+        Rc::new(Self::bare(Target::cluster(cluster, action)))
+    }
+
     /// The same route to another cluster.
     pub(super) fn with_cluster(&self, cluster: &str) -> Self {
         let mut entry = self.clone();

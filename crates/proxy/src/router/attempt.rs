@@ -18,7 +18,6 @@ use super::tunnel::Tunnel;
 use super::upstream_request::PerTry;
 use super::{ForwardPolicy, ResetReason, Router, UpstreamEvent, UpstreamRequest, headers};
 use crate::cluster::{LbContext, WorkerCluster};
-use crate::hcm::TerminalFactory;
 use crate::pool::{HostPool, PoolKey, PoolProtocol, TlsNames};
 use crate::route_table::{RouteEntry, Target};
 
@@ -113,8 +112,7 @@ impl Router {
                 Some(b"false") => self.hedging = false,
                 _ => {}
             }
-            let respect =
-                matches!(&self.hcm.terminal, TerminalFactory::Router(config) if config.respect_expected_rq_timeout);
+            let respect = self.config.filter.respect_expected_rq_timeout;
             self.timeouts = self.timeouts.take(&mut headers, respect);
             let limit = headers.get(b"x-envoy-upstream-stream-duration-ms").and_then(headers::parse_number);
             self.max_stream_duration = limit.map(Duration::from_millis);
@@ -276,7 +274,7 @@ impl Router {
             let Some(cluster) = mirror::cluster(&self.worker, mirror, &request, random) else { continue };
             let headers = mirror::headers(&self.worker, mirror, &request);
             let make =
-                |stream: &Rc<Stream>| (Self::new(&self.worker, &self.hcm, stream), cluster, self.timeouts.global);
+                |stream: &Rc<Stream>| (Self::new(&self.worker, &self.config, stream), cluster, self.timeouts.global);
             self.mirrors.push(Mirror::start(&self.stream, headers, end_stream, make));
         }
     }

@@ -9,7 +9,6 @@ use sandgate_load_balancing::OutlierResult;
 use super::headers::parse_number;
 use super::{Router, UpstreamRequest};
 use crate::cluster::{HostStats, WorkerCluster};
-use crate::hcm::TerminalFactory;
 
 /// What the router reads of response headers, found in one pass.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,8 +50,7 @@ impl Router {
 
     /// Whether the codes of this request are not to be counted.
     fn hides_code(&self) -> bool {
-        let TerminalFactory::Router(router) = &self.hcm.terminal else { return false };
-        router.suppress_grpc_request_failure_code_stats && self.is_grpc()
+        self.config.filter.suppress_grpc_request_failure_code_stats && self.is_grpc()
     }
 
     pub(super) fn is_internal(&self) -> bool {
@@ -84,7 +82,7 @@ impl Router {
             }
         } else if self.grpc_pending {
             HostStats::inc(&stats.rq_error);
-            self.hcm.router_stats.rq_reset_after_downstream_response_started().inc();
+            self.config.stats.rq_reset_after_downstream_response_started().inc();
         }
     }
 

@@ -18,9 +18,10 @@ use crate::hcm::{FilterEntry, FilterFactory, Hcm, TerminalFactory, UserAgent, re
 use crate::health_check_filter::HealthCheckFilters;
 use crate::local_reply::LocalReplies;
 use crate::route_table::RouteTable;
+use crate::router::RouterConfig;
 use crate::stats::{
-    ConfiguredListenerStats, Http1CodecStats, Http2CodecStats, HttpListenerStats, HttpStats, ListenerStats,
-    RouterStats, StatsStore, ThreadListenerStats, TracingStats,
+    ConfiguredListenerStats, Http1CodecStats, Http2CodecStats, HttpListenerStats, HttpStats, ListenerStats, StatsStore,
+    ThreadListenerStats, TracingStats,
 };
 use crate::upgrade::UpgradeChain;
 use crate::wasm_filter::WasmFilter;
@@ -62,7 +63,8 @@ fn build_one(
         let own = upgrade.filters.as_deref().map(|filters| chains.build(filters)).transpose()?;
         upgrades.push(UpgradeChain::new(upgrade, own));
     }
-    let router = chains.router;
+    let router = RouterConfig::new(chains.router, store, &config.stat_prefix, config.proxy_100_continue);
+    router.stats.show();
     let node = &bootstrap.node;
     let user_agent = (config.add_user_agent && !node.cluster.is_empty())
         .then(|| Box::new(UserAgent { cluster: node.cluster.clone(), node: node.id.clone() }));
@@ -78,7 +80,7 @@ fn build_one(
         config,
         filters,
         upgrades,
-        terminal: TerminalFactory::Router(router),
+        terminal: TerminalFactory::Router(Rc::new(router)),
         buffer_limit: listener.per_connection_buffer_limit_bytes as usize,
         user_agent,
         drain: Some(ListenerDrain::new(listener)),
@@ -88,7 +90,6 @@ fn build_one(
         store,
         worker: &local.worker,
     });
-    hcm.router_stats.show();
     // Every worker has these; they are zero.
     let _ = (TracingStats::new(store, &hcm.config.stat_prefix), ConfiguredListenerStats::new(store, &stat_name));
     Ok(hcm)
@@ -214,7 +215,6 @@ fn assemble(parts: Parts<'_>) -> Rc<Hcm> {
         drain,
         listener: Arc::new(listener_info),
         stats: HttpStats::new(store, &config.stat_prefix),
-        router_stats: RouterStats::hidden(store, &config.stat_prefix),
         codec_stats: Http1CodecStats::hidden(store, ""),
         http2_stats: Http2CodecStats::hidden(store, ""),
         listener_http_stats: HttpListenerStats::new(store, &http_name),

@@ -61,7 +61,6 @@ pub(super) enum MainCommand {
 /// What all threads share.
 pub(super) struct Shared {
     pub(super) bootstrap: Bootstrap,
-    pub(super) plugins: Plugins,
     pub(super) checks: HealthCheckFilters,
     /// The TLS of every listener that has it, in the order of the configuration.
     pub(super) tls: Vec<Option<Arc<ListenerTls>>>,
@@ -157,7 +156,6 @@ impl Main {
         let environment = WorkerEnvironment::new(bootstrap.node.serialized.clone(), "main_thread");
         let env: Rc<dyn Environment> = Rc::<WorkerEnvironment>::clone(&environment);
         let local_host = WorkerHost::new(Arc::clone(&options.host), Rc::clone(&env));
-        let (plugins, handles) = Plugins::load(&bootstrap.listeners, &options.host, &env, &local_host)?;
         let shared = Arc::new(Shared {
             checks: HealthCheckFilters::new(&clusters, &lifecycle, &bootstrap.node.cluster),
             clusters,
@@ -166,7 +164,6 @@ impl Main {
             drain: Arc::new(DrainManager::new(options.drain, Arc::clone(&lifecycle))),
             logs: LogFiles::open(access_logs(&bootstrap), options.access_logs, &options.stats)?,
             bootstrap,
-            plugins,
             host: Arc::clone(&options.host),
             stats: Arc::clone(&options.stats),
             local_ip: local_ip(),
@@ -180,6 +177,8 @@ impl Main {
         dns::set_static_hosts(&shared.clusters);
         let mut updates = dns::start(&shared.clusters);
         let local = LocalWorker::new(&shared, &environment, local_host);
+        // After the clusters, to which plugins may send requests from the first.
+        let (plugins, handles) = Plugins::load(&shared.bootstrap.listeners, &options.host, &env, &local.host)?;
         dns::first_round(&shared.clusters, &mut updates, &local.worker.clusters).await;
         let mut health = HealthManager::new(&shared, &local.worker.clusters)?;
         health.first_round().await;
@@ -189,7 +188,7 @@ impl Main {
             }
         }
         dns::count_members(&shared.clusters, &local.worker.clusters);
-        let workers = Workers::start(&shared, concurrency, to_main.clone())?;
+        let workers = Workers::start(&shared, &Arc::new(plugins), concurrency, to_main.clone())?;
 
         let mut context = AdminContext::new(Arc::clone(&options.stats), Arc::clone(&lifecycle));
         context.stats_flush_on_admin = shared.bootstrap.stats_flush_on_admin;
@@ -327,7 +326,7 @@ impl Main {
         }
         self.lifecycle.set(ServerState::Draining);
         self.workers.stop();
-        self.local.host.shutdown();
+        self.local.shut_down_plugins();
         log::info!(target: "main", "exiting");
         result
     }

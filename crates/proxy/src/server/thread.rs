@@ -12,13 +12,16 @@ use tokio::task::{JoinHandle, LocalSet};
 
 use super::StartError;
 use super::main_loop::{MainCommand, Shared};
+use super::plugins::Plugins;
 use crate::access_log::LogBuffers;
+use crate::callouts::WorkerCallouts;
 use crate::cluster::{ClusterManager, Host, PrioritySet};
 use crate::drain::DrainDirection;
 use crate::hcm::Hcm;
 use crate::listener::{Stop, accept};
 use crate::listener_tls::WorkerTls;
 use crate::pool::Sweeper;
+use crate::router::RouterConfig;
 use crate::worker::{HostTask, Worker, WorkerEnvironment, guarded, panic_message};
 
 /// What the main loop tells a worker.
@@ -42,6 +45,7 @@ pub(super) enum WorkerCommand {
 pub(super) struct LocalWorker {
     pub(super) worker: Rc<Worker>,
     pub(super) host: Rc<sandgate_host::WorkerHost>,
+    environment: Rc<WorkerEnvironment>,
 }
 
 impl LocalWorker {
@@ -64,11 +68,19 @@ impl LocalWorker {
             Arc::clone(&shared.runtime),
             Arc::clone(&shared.drain),
             logs,
+            Rc::new(RouterConfig::of_async_client(&shared.stats)),
         );
+        environment.set_callouts(WorkerCallouts::new(&worker));
         tokio::task::spawn_local(guarded("connection sweeper", sweeper.run(clusters)));
         let task = HostTask::new(Rc::clone(&host), Rc::clone(environment));
         tokio::task::spawn_local(guarded("Wasm host task", task.run()));
-        Self { worker, host }
+        Self { worker, host, environment: Rc::clone(environment) }
+    }
+
+    /// Ends the plugins. What they ask to be sent meanwhile is not sent.
+    pub(super) fn shut_down_plugins(&self) {
+        self.environment.end_callouts();
+        self.host.shutdown();
     }
 }
 
@@ -112,12 +124,12 @@ async fn stop(listeners: &mut Vec<Listening>, direction: DrainDirection) {
 /// The body of a worker thread. Reports readiness once, and its end to the main loop.
 pub(super) fn run(
     name: String,
-    shared: Arc<Shared>,
+    (shared, plugins): (Arc<Shared>, Arc<Plugins>),
     commands: UnboundedReceiver<WorkerCommand>,
     ready: Sender<Result<(), StartError>>,
     main: &UnboundedSender<MainCommand>,
 ) {
-    let body = AssertUnwindSafe(|| run_inner(&name, &shared, commands, ready));
+    let body = AssertUnwindSafe(|| run_inner(&name, (&shared, &plugins), commands, ready));
     let end = match catch_unwind(body) {
         Ok(()) => MainCommand::WorkerDone(name),
         Err(payload) => MainCommand::WorkerDied { name, message: panic_message(&*payload).to_owned() },
@@ -128,7 +140,7 @@ pub(super) fn run(
 
 fn run_inner(
     name: &str,
-    shared: &Arc<Shared>,
+    (shared, plugins): (&Arc<Shared>, &Plugins),
     commands: UnboundedReceiver<WorkerCommand>,
     ready: Sender<Result<(), StartError>>,
 ) {
@@ -140,37 +152,36 @@ fn run_inner(
         }
     };
     let local = LocalSet::new();
-    let host = RefCell::new(None);
-    local.block_on(&runtime, serve(name, shared, commands, ready, &host));
+    let worker = RefCell::new(None);
+    local.block_on(&runtime, serve(name, (shared, plugins), commands, ready, &worker));
     // Connections go before the plugins they use.
     drop(local);
-    if let Some(host) = host.take() {
-        let host: Rc<sandgate_host::WorkerHost> = host;
-        host.shutdown();
+    if let Some(worker) = worker.take() {
+        let worker: Rc<LocalWorker> = worker;
+        worker.shut_down_plugins();
     }
 }
 
 async fn serve(
     name: &str,
-    shared: &Arc<Shared>,
+    (shared, plugins): (&Arc<Shared>, &Plugins),
     mut commands: UnboundedReceiver<WorkerCommand>,
     ready: Sender<Result<(), StartError>>,
-    host: &RefCell<Option<Rc<sandgate_host::WorkerHost>>>,
+    kept: &RefCell<Option<Rc<LocalWorker>>>,
 ) {
     let thread = name.strip_prefix("wrk:").unwrap_or(name);
     let environment = WorkerEnvironment::new(shared.bootstrap.node.serialized.clone(), thread);
     let env: Rc<dyn sandgate_host::Environment> = Rc::<WorkerEnvironment>::clone(&environment);
     let worker_host = sandgate_host::WorkerHost::new(Arc::clone(&shared.host), env);
-    let local = LocalWorker::new(shared, &environment, worker_host);
-    *host.borrow_mut() = Some(Rc::clone(&local.host));
-    let hcms =
-        match super::hcm::build(&shared.bootstrap, (&shared.plugins, &shared.checks), &local, &shared.stats, thread) {
-            Ok(hcms) => hcms,
-            Err(error) => {
-                let _ = ready.send(Err(error));
-                return;
-            }
-        };
+    let local = Rc::new(LocalWorker::new(shared, &environment, worker_host));
+    *kept.borrow_mut() = Some(Rc::clone(&local));
+    let hcms = match super::hcm::build(&shared.bootstrap, (plugins, &shared.checks), &local, &shared.stats, thread) {
+        Ok(hcms) => hcms,
+        Err(error) => {
+            let _ = ready.send(Err(error));
+            return;
+        }
+    };
     let tls = shared.tls.iter().map(|tls| {
         let tls = Arc::clone(tls.as_ref()?);
         Some(Rc::new(WorkerTls::new(tls, &shared.stats)))

@@ -1,12 +1,13 @@
-//! What the Wasm host gets of a worker: clocks and timers.
+//! What the Wasm host gets of a worker: clocks, timers and callouts.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Wake, Waker};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use sandgate_host::{Environment, WorkerHost};
+use sandgate_host::{Callouts, Environment, WorkerHost};
 use tokio::sync::Notify;
 
 /// The clocks and the bell of one worker.
@@ -15,6 +16,7 @@ pub(crate) struct WorkerEnvironment {
     bell: Arc<Bell>,
     node: Bytes,
     name: String,
+    callouts: RefCell<Option<Rc<dyn Callouts>>>,
 }
 
 #[derive(Debug, Default)]
@@ -35,7 +37,23 @@ pub(crate) struct HostTask {
 impl WorkerEnvironment {
     /// Of the thread of that name.
     pub(crate) fn new(node: Bytes, name: &str) -> Rc<Self> {
-        Rc::new(Self { started: Instant::now(), bell: Arc::default(), node, name: name.to_owned() })
+        Rc::new(Self {
+            started: Instant::now(),
+            bell: Arc::default(),
+            node,
+            name: name.to_owned(),
+            callouts: RefCell::default(),
+        })
+    }
+
+    /// From now on plugins can send requests.
+    pub(crate) fn set_callouts(&self, callouts: Rc<dyn Callouts>) {
+        *self.callouts.borrow_mut() = Some(callouts);
+    }
+
+    /// The event loop ends: plugins can send nothing any more.
+    pub(crate) fn end_callouts(&self) {
+        *self.callouts.borrow_mut() = None;
     }
 }
 
@@ -63,6 +81,10 @@ impl Environment for WorkerEnvironment {
 
     fn worker_name(&self) -> String {
         self.name.clone()
+    }
+
+    fn callouts(&self) -> Option<Rc<dyn Callouts>> {
+        self.callouts.borrow().clone()
     }
 
     fn node(&self) -> Option<Bytes> {

@@ -11,6 +11,7 @@ use crate::cluster::{Host, PrioritySet};
 use crate::drain::DrainDirection;
 use crate::listener::BoundListener;
 use crate::server::StartError;
+use crate::server::plugins::Plugins;
 use crate::server::thread::{self, WorkerCommand};
 
 /// All workers.
@@ -29,6 +30,7 @@ impl Workers {
     /// Starts `count` workers and waits until each has prepared everything.
     pub(super) fn start(
         shared: &Arc<Shared>,
+        plugins: &Arc<Plugins>,
         count: usize,
         main: UnboundedSender<MainCommand>,
     ) -> Result<Self, StartError> {
@@ -37,7 +39,8 @@ impl Workers {
         for index in 0..count {
             let name = format!("wrk:worker_{index}");
             let (commands, inbox) = tokio::sync::mpsc::unbounded_channel();
-            let (shared, ready, main, thread_name) = (Arc::clone(shared), ready.clone(), main.clone(), name.clone());
+            let (ready, main, thread_name) = (ready.clone(), main.clone(), name.clone());
+            let shared = (Arc::clone(shared), Arc::clone(plugins));
             let handle = std::thread::Builder::new()
                 .name(name.clone())
                 .spawn(move || thread::run(thread_name, shared, inbox, ready, &main))

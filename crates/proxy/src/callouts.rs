@@ -1,0 +1,63 @@
+//! Requests of plugins to clusters, as their host asks for them.
+
+use std::rc::Rc;
+
+use sandgate_config::model::{HashPolicy, HashSpecifier};
+use sandgate_host::{Callout, Callouts, HttpCall, HttpCallDone, HttpCallResponse};
+use sandgate_http::BodyBuffer;
+
+use crate::async_client::{AsyncFailure, AsyncOptions, AsyncReply, AsyncResponse, BufferedRequest};
+use crate::worker::Worker;
+
+/// The callouts of one worker's plugins.
+pub(crate) struct WorkerCallouts {
+    worker: Rc<Worker>,
+}
+
+impl WorkerCallouts {
+    pub(crate) fn new(worker: &Rc<Worker>) -> Rc<Self> {
+        Rc::new(Self { worker: Rc::clone(worker) })
+    }
+}
+
+impl Callouts for WorkerCallouts {
+    fn has_cluster(&self, name: &[u8]) -> bool {
+        std::str::from_utf8(name).is_ok_and(|name| self.worker.clusters.get(name).is_some())
+    }
+
+    fn http_call(&self, cluster: &[u8], call: HttpCall, done: HttpCallDone) -> Option<Callout> {
+        let cluster = self.worker.clusters.get(std::str::from_utf8(cluster).ok()?)?;
+        let mut body = BodyBuffer::new();
+        body.push(call.body);
+        let options = AsyncOptions {
+            timeout: call.timeout,
+            hash_policies: vec![authority_hash()],
+            send_xff: false,
+            ..AsyncOptions::default()
+        };
+        let request = BufferedRequest { headers: call.headers, body, options };
+        let done = move |result: Result<AsyncResponse, AsyncFailure>| {
+            let response = result.ok();
+            done(response.map(|AsyncResponse { headers, body, trailers }| HttpCallResponse {
+                headers,
+                body,
+                trailers,
+            }));
+        };
+        // An answer that is there at once is lost, as in Envoy.
+        let stream = request.send(&self.worker, cluster, done).map_err(|reply| {
+            let AsyncReply { headers, body, details } = *reply;
+            let status = String::from_utf8_lossy(headers.get(b":status").unwrap_or_default()).into_owned();
+            let body = String::from_utf8_lossy(&body);
+            let cluster = &cluster.config.name;
+            log::debug!(target: "wasm", "a callout to {cluster} failed at once: {status} {details} {body}");
+        });
+        let stream = stream.ok()?;
+        Some(Box::new(stream))
+    }
+}
+
+/// Requests to one host name go to one host.
+fn authority_hash() -> HashPolicy {
+    HashPolicy { specifier: HashSpecifier::Header { name: ":authority".to_owned(), rewrite: None }, terminal: false }
+}
