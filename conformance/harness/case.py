@@ -215,8 +215,8 @@ def is_steps(answer):
     return isinstance(answer, list) and all(isinstance(s, dict) and not pieces.is_bytes(s) for s in answer)
 
 
-def load(area=None, pattern=None):
-    """All cases and their variants, in order of their ids, that are in `area` and match `pattern` (a glob over id or name)."""
+def load(area=None, patterns=()):
+    """All cases and their variants, in order of their ids, that are in `area` and match one of `patterns` (globs over id or name)."""
     found = []
     made = Variants()
     for path in sorted(CASES.glob("*/*.yaml")):
@@ -228,7 +228,8 @@ def load(area=None, pattern=None):
         except yaml.YAMLError as error:
             raise CaseError(f"{identity}: {error}") from error
         for identity, data in [(identity, data), *made.of(identity, data)]:
-            if not pattern or fnmatch.fnmatch(identity, pattern) or fnmatch.fnmatch(identity.split("/")[1], pattern):
+            names = (identity, identity.split("/")[1])
+            if not patterns or any(fnmatch.fnmatch(name, pattern) for pattern in patterns for name in names):
                 found.append(Case(identity, data))
     if not area and made.unused():
         raise CaseError(f"variants.yaml: no case for {made.unused()}")

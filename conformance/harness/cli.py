@@ -45,7 +45,9 @@ def main(arguments):
 def _options(arguments):
     parser = argparse.ArgumentParser(prog="conformance/run", description="Compares Sandgate with Envoy 1.40.")
     parser.add_argument("--area", help="only the cases of one area")
-    parser.add_argument("--case", metavar="GLOB", help="only the cases whose id or name matches")
+    parser.add_argument(
+        "--case", metavar="GLOB", action="append", default=[], help="only the cases whose id or name matches one of these"
+    )
     parser.add_argument("--list", action="store_true", help="print ids and titles, run nothing")
     parser.add_argument("--recorded", action="store_true", help="compare with Envoy's recorded answers")
     parser.add_argument("--record", action="store_true", help="ask Envoy and record its answers")

@@ -218,6 +218,11 @@ static Value first_result(const Invocation *in, u32 status) {
   return bytes((Bytes){p, b.n});
 }
 
+// A number beside the first result, as the CAS value of shared data.
+static u32 second_result(const Invocation *in, u32 status) {
+  return status == 0 && in->result_count > 1 ? (u32)in->results[1].room[0] : 0;
+}
+
 static void free_blobs(const Invocation *in) {
   for (u32 i = 0; i < in->result_count; i++) {
     const Result *result = &in->results[i];
@@ -279,6 +284,7 @@ Value call(Reader *r, Bytes name, bool quiet) {
     if (in->id == CALL_environ_get || in->id == CALL_args_get) size_strings(in);
     u32 status = invoke(in->id, in->slot);
     frame->context->root->status = status;
+    frame->context->root->second = second_result(in, status);
     put(&line, LIT(" = "));
     put_u64(&line, status);
     bool show = !same(format, LIT("status")) && (status == 0 || same(format, LIT("cells")));

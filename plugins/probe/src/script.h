@@ -88,7 +88,7 @@ struct Root {
   Script script;
   u32 nth[CB_COUNT];
   u32 stream; // most recently created
-  u32 status; // of the last hostcall
+  u32 status, second; // of the last hostcall; its second result
   Variable *variables;
 };
 

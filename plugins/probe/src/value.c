@@ -206,6 +206,7 @@ static Value named(Reader *r, Bytes name) {
   if (same(name, LIT("call"))) return number(frame->context->calls[frame->callback]);
   if (same(name, LIT("nth"))) return number(root->nth[frame->callback]);
   if (same(name, LIT("status"))) return number(root->status);
+  if (same(name, LIT("second"))) return number(root->second);
   if (same(name, LIT("i"))) return number(frame->round);
   if (same(name, LIT("path"))) return request_header(r, LIT(":path"));
   if (same(name, LIT("method"))) return request_header(r, LIT(":method"));
