@@ -1,8 +1,9 @@
 //! The `proxy_*` hostcalls: numbers and guest pointers in, typed operations out.
 //!
-//! Written once, generic over the engine. Every function keeps one order: enums (`BAD_ARGUMENT`), then all
-//! pointers, those of results included (`INVALID_MEMORY_ACCESS`), then the operation. So a hostcall either
-//! does nothing or can also report what it did. Envoy checks result pointers last and loses the result.
+//! Written once, generic over the engine. Every function keeps one order: enums (`BAD_ARGUMENT`), then the pointers of
+//! arguments (`INVALID_MEMORY_ACCESS`), then the operation, then the pointers of results, as Envoy does. Only where the
+//! operation changes something are the latter checked before it, so that a hostcall either does nothing or can also
+//! report what it did. Envoy loses the result.
 
 mod buffers;
 mod callouts;
@@ -22,6 +23,6 @@ pub(crate) use general::*;
 pub(crate) use headers::*;
 pub(crate) use memory::{bytes, bytes_mut, check, put, put_u32, put_u64};
 pub(crate) use metrics::*;
-pub(crate) use result::{Outcome, answer, deliver, returning};
+pub(crate) use result::{Failure, Outcome, answer, deliver, returning};
 pub(crate) use shared::*;
 pub(crate) use streams::*;

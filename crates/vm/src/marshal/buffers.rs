@@ -2,7 +2,7 @@
 
 use sandgate_abi::{BufferType, Status};
 
-use super::{Outcome, bytes, check, put_u32, returning};
+use super::{Outcome, bytes, put_u32, returning};
 use crate::HostCalls;
 use crate::guest::Guest;
 
@@ -26,8 +26,6 @@ pub(crate) fn proxy_get_buffer_status<G: Guest>(
 ) -> Outcome<G> {
     let buffer = BufferType::from_u32(buffer).ok_or(Status::BadArgument)?;
     let (memory, state) = guest.split();
-    check::<4>(memory, ret_len)?;
-    check::<4>(memory, ret_flags)?;
     let (length, flags) = state.host.get_buffer_status(buffer)?;
     put_u32(memory, ret_len, length)?;
     Ok(put_u32(memory, ret_flags, flags)?)
@@ -43,5 +41,13 @@ pub(crate) fn proxy_set_buffer_bytes<G: Guest>(
 ) -> Outcome<G> {
     let buffer = BufferType::from_u32(buffer).ok_or(Status::BadArgument)?;
     let (memory, state) = guest.split();
-    Ok(state.host.set_buffer_bytes(buffer, start, size, bytes(memory, value, value_len)?)?)
+    let value = match bytes(memory, value, value_len) {
+        Ok(value) => value,
+        Err(outside) => {
+            // Envoy looks for the buffer before it looks at the bytes.
+            state.host.get_buffer_status(buffer)?;
+            return Err(outside.into());
+        }
+    };
+    Ok(state.host.set_buffer_bytes(buffer, start, size, value)?)
 }

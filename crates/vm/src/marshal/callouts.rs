@@ -1,6 +1,6 @@
 //! HTTP and gRPC callouts.
 
-use super::{Outcome, bytes, check, put_u32, returning};
+use super::{Failure, Outcome, bytes, put_u32, returning};
 use crate::guest::Guest;
 use crate::{HostCalls, OutgoingGrpc, OutgoingHttp};
 
@@ -62,9 +62,8 @@ pub(crate) fn proxy_grpc_call<G: Guest>(
         message: bytes(memory, message, message_len)?,
         timeout_ms,
     };
-    check::<4>(memory, ret_token)?;
     let token = state.host.grpc_call(call)?;
-    Ok(put_u32(memory, ret_token, token)?)
+    known_to_guest(memory, &state.host, ret_token, token)
 }
 
 #[expect(clippy::too_many_arguments, reason = "the ABI's function")]
@@ -89,9 +88,17 @@ pub(crate) fn proxy_grpc_stream<G: Guest>(
         message: &[],
         timeout_ms: 0,
     };
-    check::<4>(memory, ret_token)?;
     let token = state.host.grpc_stream(call)?;
-    Ok(put_u32(memory, ret_token, token)?)
+    known_to_guest(memory, &state.host, ret_token, token)
+}
+
+/// Tells the guest the token of a gRPC callout; one of which it cannot be told is not made.
+fn known_to_guest<H: HostCalls, E>(memory: &mut [u8], host: &H, ret_token: u32, token: u32) -> Result<(), Failure<E>> {
+    put_u32(memory, ret_token, token).map_err(|outside| {
+        // It lives, since it was made just now.
+        let _ = host.grpc_cancel(token);
+        outside.into()
+    })
 }
 
 pub(crate) fn proxy_grpc_send<G: Guest>(
@@ -114,7 +121,6 @@ pub(crate) fn proxy_grpc_close<G: Guest>(guest: &mut G, token: u32) -> Outcome<G
 }
 
 pub(crate) fn proxy_get_status<G: Guest>(guest: &mut G, ret_code: u32, ret_ptr: u32, ret_len: u32) -> Outcome<G> {
-    check::<4>(guest.split().0, ret_code)?;
     let code = returning(guest, ret_ptr, ret_len, |_, host, out| host.get_status(out))?;
     Ok(put_u32(guest.split().0, ret_code, code)?)
 }

@@ -14,13 +14,11 @@ pub(crate) fn proxy_log<G: Guest>(guest: &mut G, level: u32, message: u32, messa
 
 pub(crate) fn proxy_get_log_level<G: Guest>(guest: &mut G, ret_level: u32) -> Outcome<G> {
     let (memory, state) = guest.split();
-    check::<4>(memory, ret_level)?;
     Ok(put_u32(memory, ret_level, state.host.get_log_level()?)?)
 }
 
 pub(crate) fn proxy_get_current_time_nanoseconds<G: Guest>(guest: &mut G, ret_time: u32) -> Outcome<G> {
     let (memory, state) = guest.split();
-    check::<8>(memory, ret_time)?;
     Ok(put_u64(memory, ret_time, state.host.get_current_time_nanoseconds())?)
 }
 
@@ -79,9 +77,6 @@ pub(crate) fn proxy_call_foreign_function<G: Guest>(
     let (memory, state) = guest.split();
     let name = bytes(memory, name, name_len)?;
     let arguments = bytes(memory, arguments, arguments_len)?;
-    for pointer in [ret_ptr, ret_len].into_iter().flatten() {
-        check::<4>(memory, pointer)?;
-    }
     state.output.clear();
     let result = state.host.call_foreign_function(name, arguments, &mut state.output);
     if result != Err(Status::NotFound) {

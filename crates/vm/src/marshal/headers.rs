@@ -2,14 +2,13 @@
 
 use sandgate_abi::{MapType, Status};
 
-use super::{Outcome, bytes, check, put_u32, returning};
+use super::{Outcome, bytes, put_u32, returning};
 use crate::HostCalls;
 use crate::guest::Guest;
 
 pub(crate) fn proxy_get_header_map_size<G: Guest>(guest: &mut G, map: u32, ret_size: u32) -> Outcome<G> {
     let map = map_type(map)?;
     let (memory, state) = guest.split();
-    check::<4>(memory, ret_size)?;
     let size = state.host.get_header_map_size(map)?;
     Ok(put_u32(memory, ret_size, size)?)
 }

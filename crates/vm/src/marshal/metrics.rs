@@ -6,7 +6,7 @@ use super::{Outcome, bytes, check, put_u32, put_u64};
 use crate::HostCalls;
 use crate::guest::Guest;
 
-/// The type is checked after the pointers here, as in Envoy.
+/// The type is checked after the name here, as in Envoy.
 pub(crate) fn proxy_define_metric<G: Guest>(
     guest: &mut G,
     kind: u32,
@@ -16,8 +16,8 @@ pub(crate) fn proxy_define_metric<G: Guest>(
 ) -> Outcome<G> {
     let (memory, state) = guest.split();
     let name = bytes(memory, name, name_len)?;
-    check::<4>(memory, ret_metric)?;
     let kind = MetricType::from_u32(kind).ok_or(Status::BadArgument)?;
+    check::<4>(memory, ret_metric)?;
     let metric = state.host.define_metric(kind, name)?;
     Ok(put_u32(memory, ret_metric, metric)?)
 }
@@ -32,7 +32,6 @@ pub(crate) fn proxy_record_metric<G: Guest>(guest: &mut G, metric: u32, value: u
 
 pub(crate) fn proxy_get_metric<G: Guest>(guest: &mut G, metric: u32, ret_value: u32) -> Outcome<G> {
     let (memory, state) = guest.split();
-    check::<8>(memory, ret_value)?;
     let value = state.host.get_metric(metric)?;
     Ok(put_u64(memory, ret_value, value)?)
 }

@@ -36,7 +36,8 @@ pub(crate) fn answer<E>(outcome: Result<(), Failure<E>>) -> Result<u32, E> {
     }
 }
 
-/// Runs an operation that makes a value, and hands the value to the guest.
+/// Runs an operation that makes a value and changes nothing, and hands the value to the guest. Its own errors come before
+/// those of the result's pointers.
 ///
 /// `operation` gets the guest's memory for its arguments, the host, and the room for the value.
 #[inline]
@@ -47,10 +48,10 @@ pub(crate) fn returning<G: Guest, T>(
     operation: impl FnOnce(&[u8], &G::Host, &mut Output) -> Result<T, Status>,
 ) -> Outcome<G, T> {
     let (memory, state) = guest.split();
-    check::<4>(memory, ret_ptr)?;
-    check::<4>(memory, ret_len)?;
     state.output.clear();
     let result = operation(memory, &state.host, &mut state.output)?;
+    check::<4>(memory, ret_ptr)?;
+    check::<4>(memory, ret_len)?;
     deliver(guest, Some(ret_ptr), Some(ret_len))?;
     Ok(result)
 }

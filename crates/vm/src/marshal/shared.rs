@@ -12,7 +12,6 @@ pub(crate) fn proxy_get_shared_data<G: Guest>(
     ret_len: u32,
     ret_cas: u32,
 ) -> Outcome<G> {
-    check::<4>(guest.split().0, ret_cas)?;
     let cas = returning(guest, ret_ptr, ret_len, |memory, host, out| {
         host.get_shared_data(bytes(memory, key, key_len)?, out)
     })?;
@@ -56,7 +55,6 @@ pub(crate) fn proxy_resolve_shared_queue<G: Guest>(
     let (memory, state) = guest.split();
     let vm_id = bytes(memory, vm_id, vm_id_len)?;
     let name = bytes(memory, name, name_len)?;
-    check::<4>(memory, ret_queue)?;
     let queue = state.host.resolve_shared_queue(vm_id, name)?;
     Ok(put_u32(memory, ret_queue, queue)?)
 }
@@ -77,5 +75,8 @@ pub(crate) fn proxy_dequeue_shared_queue<G: Guest>(
     ret_ptr: u32,
     ret_len: u32,
 ) -> Outcome<G> {
+    let (memory, _) = guest.split();
+    check::<4>(memory, ret_ptr)?;
+    check::<4>(memory, ret_len)?;
     returning(guest, ret_ptr, ret_len, |_, host, out| host.dequeue_shared_queue(queue, out))
 }

@@ -4,7 +4,7 @@ use sandgate_abi::Status;
 
 use super::errno::{Answer, Errno, errno};
 use crate::guest::{Guest, State};
-use crate::marshal::{bytes, check, put, put_u32, put_u64};
+use crate::marshal::{bytes, put, put_u32, put_u64};
 use crate::{HostCalls, Stdio};
 
 /// The most vectors and bytes that one call writes. A guest that has more is told how many bytes were
@@ -94,7 +94,6 @@ fn write<H: HostCalls>(
 ) -> Result<(), Errno> {
     let stream = stdio(fd).ok_or(Errno::BadFd)?;
     let table = bytes(memory, iovs, iovs_len.checked_mul(8).ok_or(Errno::Fault)?)?;
-    check::<4>(memory, ret_size)?;
 
     let vectors = || table.chunks_exact(8).take(MAX_VECTORS).map(|vector| slice(memory, vector));
     let written = if iovs_len == 1 {
