@@ -11,9 +11,9 @@ mod sharing;
 mod streams;
 
 use sandgate_abi::{BufferType, LogLevel, MapType, MetricType, Status, StreamType};
-use sandgate_vm::{HostCalls, LocalResponse, OutgoingGrpc, OutgoingHttp, Output, Stdio};
+use sandgate_vm::{FailedCall, HostCalls, LocalResponse, OutgoingGrpc, OutgoingHttp, Output, Stdio};
 
-use crate::VmHost;
+use crate::{VmHost, explain};
 
 pub(crate) use lifecycle::deadline;
 
@@ -216,5 +216,13 @@ impl HostCalls for VmHost {
 
     fn random(&self, bytes: &mut [u8]) -> bool {
         getrandom::fill(bytes).is_ok()
+    }
+
+    fn explains(&self) -> bool {
+        self.0.host.explains()
+    }
+
+    fn explain(&self, call: &FailedCall<'_>) {
+        explain::explain(&self.0, call);
     }
 }

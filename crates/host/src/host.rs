@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, Weak};
 use sandgate_abi::LogLevel;
 use sandgate_vm::{Engine, LoadError, Module, NativeEngine, WasmtimeEngine};
 
+use crate::explain::Explain;
 use crate::keys::{CodeHash, PluginKey, VmKey};
 use crate::meter::Meter;
 use crate::plugin::{ReloadCounts, log_load_failure};
@@ -37,6 +38,7 @@ pub struct HostBuilder {
     engines: Vec<Arc<dyn Engine<VmHost>>>,
     limits: HostLimits,
     strict_runtime: bool,
+    explain: Explain,
 }
 
 /// All that is shared by the workers of a process.
@@ -45,6 +47,7 @@ pub struct Host {
     engines: Vec<Arc<dyn Engine<VmHost>>>,
     limits: HostLimits,
     strict_runtime: bool,
+    explain: Explain,
     told_of_v8: AtomicBool,
     /// Compiled once however many VM keys use them.
     modules: Mutex<ModuleCache>,
@@ -101,6 +104,13 @@ impl HostBuilder {
         self
     }
 
+    /// Says from the beginning why hostcalls fail, see [`Host::explain`].
+    #[must_use]
+    pub fn explain(self, on: bool) -> Self {
+        self.explain.set(on);
+        self
+    }
+
     /// The host.
     #[must_use]
     pub fn build(self) -> Arc<Host> {
@@ -109,6 +119,7 @@ impl HostBuilder {
             engines: self.engines,
             limits: self.limits,
             strict_runtime: self.strict_runtime,
+            explain: self.explain,
             told_of_v8: AtomicBool::new(false),
             modules: Mutex::default(),
             bases: Mutex::default(),
@@ -135,7 +146,13 @@ impl Host {
     /// Begins to make a host that logs to `log`.
     #[must_use]
     pub fn builder(log: Arc<dyn GuestLog>) -> HostBuilder {
-        HostBuilder { log, engines: Vec::new(), limits: HostLimits::default(), strict_runtime: false }
+        HostBuilder {
+            log,
+            engines: Vec::new(),
+            limits: HostLimits::default(),
+            strict_runtime: false,
+            explain: Explain::default(),
+        }
     }
 
     /// Envoy's names of the runtimes built in.
@@ -323,6 +340,18 @@ impl Host {
             counts.visit(&name, visit);
         }
         self.metrics.visit(visit);
+    }
+
+    /// Whether every hostcall that does not answer `OK` is told with its arguments, the one at fault and why: as log lines
+    /// (at most 20 a second for each VM), and counted in [`Host::report`]. Calls that succeed cost the same either way.
+    pub fn explain(&self, on: bool) {
+        self.explain.set(on);
+    }
+
+    /// Whether failed hostcalls are told.
+    #[must_use]
+    pub fn explains(&self) -> bool {
+        self.explain.is_on()
     }
 
     pub(crate) fn log(&self) -> &dyn GuestLog {

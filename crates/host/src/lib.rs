@@ -4,6 +4,7 @@
 mod callouts;
 mod calls;
 mod environment;
+mod explain;
 mod host;
 mod http_context;
 mod http_stream;
@@ -30,7 +31,7 @@ pub use plugin::Plugin;
 pub use plugin_config::{FailurePolicy, PluginConfig, TrafficDirection, VmConfig};
 pub use plugin_error::{PluginError, PluginErrorCause};
 pub use plugin_handle::PluginHandle;
-pub use report::{CallbackReport, PluginReport, TrapReport, WorkerReport};
+pub use report::{CallbackReport, FailedCallReport, PluginReport, TrapReport, WorkerReport};
 pub use sandgate_vm::{
     Engine, Fault, FaultKind, HostCalls, Limits, LoadError, NativeEngine, NativePlugin, WasmtimeEngine,
 };

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use sandgate_abi::CallbackKind;
 
+use crate::explain::FailedCalls;
 use crate::report::{CallbackReport, TrapReport, WorkerReport};
 use crate::shared::space::locked;
 use crate::{Environment, FailurePolicy};
@@ -24,6 +25,7 @@ pub(crate) struct Meter {
     alive: AtomicBool,
     instances: AtomicU64,
     traps: AtomicU64,
+    pub(crate) failed_calls: FailedCalls,
     last_trap: Mutex<Option<TrapReport>>,
     reload_success: AtomicU64,
     reload_failure: AtomicU64,
@@ -63,6 +65,7 @@ impl Meter {
             alive: AtomicBool::new(false),
             instances: AtomicU64::new(0),
             traps: AtomicU64::new(0),
+            failed_calls: FailedCalls::default(),
             last_trap: Mutex::default(),
             reload_success: AtomicU64::new(0),
             reload_failure: AtomicU64::new(0),
@@ -142,6 +145,7 @@ impl Meter {
             memory_bytes: self.memory.load(Relaxed),
             memory_peak_bytes: self.memory_peak.load(Relaxed),
             callbacks: self.callbacks().collect(),
+            failed_calls: self.failed_calls.report(),
             traps: self.traps.load(Relaxed),
             last_trap: locked(&self.last_trap).clone(),
             reload_success: self.reload_success.load(Relaxed),

@@ -44,6 +44,8 @@ pub struct WorkerReport {
     pub memory_peak_bytes: u64,
     /// Kinds that were called, in the ABI's order.
     pub callbacks: Vec<CallbackReport>,
+    /// Hostcalls that did not answer `OK`, by callback and function, while [`crate::Host::explains`] was true.
+    pub failed_calls: Vec<FailedCallReport>,
     /// How often the guest trapped. Of plugins that share a VM the one whose callback ran counts it.
     pub traps: u64,
     /// The last of them.
@@ -66,6 +68,21 @@ pub struct CallbackReport {
     /// CPU time of all calls, nanoseconds: of the first as measured, of the others estimated from one in 64; hostcalls count.
     /// `None` without a clock.
     pub cpu_ns: Option<u64>,
+}
+
+/// Hostcalls of one function that failed with one answer in one kind of callback.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailedCallReport {
+    /// The export that was running; empty in start functions.
+    pub callback: &'static str,
+    /// The import; empty for all that there was no room to tell apart.
+    pub function: &'static str,
+    /// Number and name, as `2 BadArgument`.
+    pub answer: String,
+    /// How often.
+    pub count: u64,
+    /// The last one with its arguments, and why it failed.
+    pub last: String,
 }
 
 /// The end of an instance.

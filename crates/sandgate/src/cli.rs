@@ -50,6 +50,10 @@ pub(crate) struct ConfigArgs {
     /// Refuse a runtime that is not built in instead of running its plugins on Wasmtime.
     #[arg(long)]
     pub(crate) strict_runtime: bool,
+
+    /// Log every hostcall that fails: its arguments, which of them is at fault, and why.
+    #[arg(long)]
+    pub(crate) explain: bool,
 }
 
 /// What to do about fields that Envoy knows and we do not implement.

@@ -56,5 +56,6 @@ pub(crate) fn load(
 /// # Errors
 /// Wasmtime does not support this machine.
 pub(crate) fn host(args: &ConfigArgs) -> Result<Arc<Host>, LoadError> {
-    Ok(Host::builder(Arc::new(WasmLog)).default_engines()?.strict_runtime(args.strict_runtime).build())
+    let builder = Host::builder(Arc::new(WasmLog)).default_engines()?;
+    Ok(builder.strict_runtime(args.strict_runtime).explain(args.explain).build())
 }

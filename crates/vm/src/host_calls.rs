@@ -3,7 +3,7 @@
 
 use sandgate_abi::{BufferType, LogLevel, MapType, MetricType, Status, StreamType};
 
-use crate::Output;
+use crate::{FailedCall, Output};
 
 /// Where a guest's `fd_write` goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,4 +127,13 @@ pub trait HostCalls: 'static {
     fn monotonic_ns(&self) -> u64;
     /// Fills `bytes` with random bytes; `false` if the system has none.
     fn random(&self, bytes: &mut [u8]) -> bool;
+
+    /// Whether [`HostCalls::explain`] is to be told of calls that do not answer `OK`. Asked at each of them.
+    fn explains(&self) -> bool {
+        false
+    }
+    /// A call did not answer `OK`.
+    fn explain(&self, call: &FailedCall<'_>) {
+        let _ = call;
+    }
 }

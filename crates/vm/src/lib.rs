@@ -7,6 +7,7 @@
 mod check;
 mod engine;
 mod error;
+mod failed_call;
 mod guest;
 mod host_calls;
 mod marshal;
@@ -17,6 +18,7 @@ mod wasmtime_engine;
 
 pub use engine::{Engine, Limits, Module, PluginVm};
 pub use error::{Fault, FaultKind, LoadError};
+pub use failed_call::{Answer, Argument, ArgumentValue, CallFault, FailedCall};
 pub use host_calls::{HostCalls, LocalResponse, OutgoingGrpc, OutgoingHttp, Stdio};
 pub use native::{NativeEngine, NativePlugin};
 pub use output::Output;

@@ -107,6 +107,7 @@ impl Vm {
             self.state.stop.set(false);
             let outer = self.state.current.replace(Some(Rc::clone(context)));
             let outer_effective = self.state.effective.take();
+            self.state.callback.set(Some(callback.kind()));
             let meter = context.meter();
             let (kind, env) = (callback.kind(), &*self.state.env);
             let began = meter.and_then(|meter| meter.begin(kind, env));

@@ -7,7 +7,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::rc::{Rc, Weak};
 use std::sync::{Arc, Weak as SyncWeak};
 
-use sandgate_abi::LogLevel;
+use sandgate_abi::{CallbackKind, LogLevel};
 
 use super::action::{Action, MAX_ACTIONS};
 use super::base::BaseVm;
@@ -15,6 +15,7 @@ use super::callouts::CalloutTable;
 use super::context::Context;
 use super::instance::Vm;
 use super::timers::Timers;
+use crate::explain::ExplainBudget;
 use crate::shared::metrics::Metric;
 use crate::shared::queue::Mailbox;
 use crate::{Environment, Host};
@@ -51,6 +52,9 @@ pub(crate) struct VmState {
     /// Which hostcalls have been reported as not supported.
     pub(crate) reported: RefCell<Vec<&'static str>>,
     pub(crate) log_budget: Cell<LogBudget>,
+    /// The callback that runs; `None` in start functions.
+    pub(crate) callback: Cell<Option<CallbackKind>>,
+    pub(crate) explain_budget: Cell<ExplainBudget>,
 }
 
 /// Bytes logged in the present second, and lines dropped in it.
@@ -108,6 +112,8 @@ impl VmState {
             callouts: CalloutTable::default(),
             reported: RefCell::default(),
             log_budget: Cell::default(),
+            callback: Cell::default(),
+            explain_budget: Cell::default(),
         })
     }
 

@@ -7,6 +7,7 @@
 mod any_order;
 mod bodies;
 mod contexts;
+mod explains;
 mod failures;
 mod invariants;
 mod loading;

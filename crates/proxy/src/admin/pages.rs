@@ -277,4 +277,11 @@ pub(super) const PAGES: &[Page] = &[
         mutates: false,
         handler: wasm::wasm,
     },
+    Page {
+        path: "/wasm/explain",
+        help: "explain hostcalls of Wasm plugins that fail, in the log and on /wasm",
+        parameters: &[("enable", "Whether to explain; One of (y, n)")],
+        mutates: true,
+        handler: wasm::explain,
+    },
 ];

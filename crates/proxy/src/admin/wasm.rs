@@ -3,17 +3,33 @@
 mod page;
 mod series;
 
-use sandgate_host::{CallbackReport, PluginReport, WorkerReport};
+use sandgate_host::{CallbackReport, FailedCallReport, PluginReport, WorkerReport};
 use serde_json::{Value, json};
 
 use super::pages::{Parameters, value};
 use super::{AdminContext, AdminResponse, HTML, TEXT};
 
+/// `/wasm/explain`: turns the explanation of failed hostcalls on or off.
+pub(super) fn explain(context: &AdminContext, parameters: &Parameters) -> AdminResponse {
+    let on = match value(parameters, "enable") {
+        Some("y") => true,
+        Some("n") => false,
+        _ => return AdminResponse::new(400, TEXT, "?enable=<y|n>\n"),
+    };
+    if let Some(host) = &context.host {
+        host.explain(on);
+    }
+    AdminResponse::text("OK\n")
+}
+
 pub(super) fn wasm(context: &AdminContext, parameters: &Parameters) -> AdminResponse {
     let plugins = context.host.as_ref().map(|host| host.report()).unwrap_or_default();
+    let explains = context.host.as_ref().is_some_and(|host| host.explains());
     match value(parameters, "format") {
-        None | Some("html") => AdminResponse::new(200, HTML, page::render(&plugins)),
-        Some("json") => AdminResponse::json(&json!({ "plugins": plugins.iter().map(plugin).collect::<Vec<_>>() })),
+        None | Some("html") => AdminResponse::new(200, HTML, page::render(&plugins, explains)),
+        Some("json") => AdminResponse::json(
+            &json!({ "explain": explains, "plugins": plugins.iter().map(plugin).collect::<Vec<_>>() }),
+        ),
         Some("prometheus") => AdminResponse::new(200, TEXT, series::render(&plugins)),
         Some(_) => AdminResponse::new(400, TEXT, "usage: /wasm?format=(html|json|prometheus)\n"),
     }
@@ -43,6 +59,7 @@ fn worker(worker: &WorkerReport) -> Value {
         "instances_created": worker.instances_created,
         "memory": { "now_bytes": worker.memory_bytes, "peak_bytes": worker.memory_peak_bytes },
         "callbacks": worker.callbacks.iter().map(callback).collect::<Vec<_>>(),
+        "failed_calls": worker.failed_calls.iter().map(failed_call).collect::<Vec<_>>(),
         "traps": worker.traps,
         "last_trap": trap.map(|trap| json!({ "message": trap.message, "at": time(trap.at_ns) })),
         "reload": {
@@ -55,6 +72,16 @@ fn worker(worker: &WorkerReport) -> Value {
 
 fn callback(callback: &CallbackReport) -> Value {
     json!({ "name": callback.name, "calls": callback.calls, "cpu_ns": callback.cpu_ns })
+}
+
+fn failed_call(call: &FailedCallReport) -> Value {
+    json!({
+        "callback": call.callback,
+        "function": call.function,
+        "answer": call.answer,
+        "count": call.count,
+        "last": call.last,
+    })
 }
 
 /// A time as HTTP writes it: to the second.

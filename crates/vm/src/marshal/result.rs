@@ -4,6 +4,7 @@ use sandgate_abi::Status;
 
 use super::{bytes_mut, check, put_u32};
 use crate::Output;
+use crate::failed_call::explain;
 use crate::guest::{Guest, Phase};
 
 /// Why a hostcall does not answer `OK`.
@@ -26,12 +27,21 @@ impl<E> From<Status> for Failure<E> {
     }
 }
 
-/// The number that the guest sees, unless its call ends.
+/// The number that the guest sees, unless its call ends. Of what is not `OK` the host is told who called what, which
+/// `call` says: names and values of the parameters.
 #[inline]
-pub(crate) fn answer<E>(outcome: Result<(), Failure<E>>) -> Result<u32, E> {
+pub(crate) fn answer<G: Guest, const N: usize>(
+    guest: &mut G,
+    outcome: Outcome<G>,
+    function: &'static str,
+    call: impl FnOnce() -> [(&'static str, u64); N],
+) -> Result<u32, G::Error> {
     match outcome {
         Ok(()) => Ok(Status::Ok.code()),
-        Err(Failure::Status(status)) => Ok(status.code()),
+        Err(Failure::Status(status)) => {
+            explain(guest, function, &call(), status);
+            Ok(status.code())
+        }
         Err(Failure::Stop(error)) => Err(error),
     }
 }

@@ -36,6 +36,39 @@ impl From<Status> for Errno {
     }
 }
 
+/// What a WASI function's result is as an errno.
+pub(crate) trait AsErrno {
+    fn errno(&self) -> u32;
+}
+
+impl AsErrno for u32 {
+    fn errno(&self) -> u32 {
+        *self
+    }
+}
+
+impl AsErrno for () {
+    fn errno(&self) -> u32 {
+        0
+    }
+}
+
+/// WASI's name of a number, as far as it is ever answered.
+pub(crate) fn errno_name(errno: u32) -> &'static str {
+    match errno {
+        8 => "BADF",
+        20 => "EXIST",
+        21 => "FAULT",
+        28 => "INVAL",
+        29 => "IO",
+        44 => "NOENT",
+        52 => "NOSYS",
+        58 => "NOTSUP",
+        76 => "NOTCAPABLE",
+        _ => "",
+    }
+}
+
 pub(crate) fn errno(result: Result<(), Errno>) -> u32 {
     result.err().unwrap_or(Errno::Success).code()
 }

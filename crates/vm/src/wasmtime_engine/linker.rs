@@ -4,7 +4,9 @@ use sandgate_abi::{Status, WASI_MODULES, for_each_env_function, for_each_proxy_f
 use wasmtime::{Caller, Engine, Linker, Result};
 
 use super::guest::{CallerGuest, Data};
+use crate::failed_call::explain_wasi;
 use crate::guest::{Gate, Guest};
+use crate::wasi::AsErrno;
 use crate::{HostCalls, marshal, wasi};
 
 /// Wraps functions that answer a status and may not be called in every phase.
@@ -12,19 +14,34 @@ macro_rules! gated {
     ($linker:ident; $($name:ident($($param:ident: $ty:ty),*) -> $result:ty;)+) => {$(
         $linker.func_wrap("env", stringify!($name), |caller: Caller<'_, Data<H>>, $($param: $ty),*| -> Result<$result> {
             let mut guest = CallerGuest::new(caller);
-            match guest.state().gate(stringify!($name))? {
-                Gate::Open => marshal::answer(marshal::$name(&mut guest, $($param),*)),
-                Gate::Refused => Ok(Status::InternalFailure.code()),
+            let outcome = match guest.state().gate(stringify!($name))? {
+                Gate::Open => marshal::$name(&mut guest, $($param),*),
+                Gate::Refused => Err(Status::InternalFailure.into()),
+            };
+            marshal::answer(&mut guest, outcome, stringify!($name), || [$((stringify!($param), u64::from($param))),*])
+        })?;
+    )+};
+}
+
+/// Wraps functions of WASI, which may always be called and answer an errno, if anything.
+macro_rules! wasi {
+    ($linker:ident, $module:expr; $($name:ident($($param:ident: $ty:ty),*) -> $result:ty;)+) => {$(
+        $linker.func_wrap($module, stringify!($name), |caller: Caller<'_, Data<H>>, $($param: $ty),*| -> Result<$result> {
+            let mut guest = CallerGuest::new(caller);
+            let result = wasi::$name(&mut guest, $($param),*)?;
+            if result.errno() != 0 {
+                explain_wasi(&mut guest, stringify!($name), result.errno());
             }
+            Ok(result)
         })?;
     )+};
 }
 
 /// Wraps functions that may always be called.
 macro_rules! open {
-    ($linker:ident, $module:expr, $functions:ident; $($name:ident($($param:ident: $ty:ty),*) -> $result:ty;)+) => {$(
-        $linker.func_wrap($module, stringify!($name), |caller: Caller<'_, Data<H>>, $($param: $ty),*| -> Result<$result> {
-            $functions::$name(&mut CallerGuest::new(caller), $($param),*)
+    ($linker:ident; $($name:ident($($param:ident: $ty:ty),*) -> $result:ty;)+) => {$(
+        $linker.func_wrap("env", stringify!($name), |caller: Caller<'_, Data<H>>, $($param: $ty),*| -> Result<$result> {
+            marshal::$name(&mut CallerGuest::new(caller), $($param),*)
         })?;
     )+};
 }
@@ -33,9 +50,9 @@ macro_rules! open {
 pub(super) fn linker<H: HostCalls>(engine: &Engine) -> Result<Linker<Data<H>>> {
     let mut linker = Linker::new(engine);
     for_each_proxy_function!(gated linker;);
-    for_each_env_function!(open linker, "env", marshal;);
+    for_each_env_function!(open linker;);
     for module in WASI_MODULES {
-        for_each_wasi_function!(open linker, module, wasi;);
+        for_each_wasi_function!(wasi linker, module;);
     }
     Ok(linker)
 }

@@ -33,8 +33,13 @@ dd { margin: 0; overflow-wrap: anywhere; }
 CPU times are estimated from the first call and one in 64 of the others.</p>
 ";
 
-pub(super) fn render(plugins: &[PluginReport]) -> String {
+pub(super) fn render(plugins: &[PluginReport], explains: bool) -> String {
     let mut out = HEAD.to_owned();
+    out.push_str(if explains {
+        "<p>Hostcalls that fail are explained.</p>\n"
+    } else {
+        "<p>To see why hostcalls fail, start with <code>--explain</code> or POST to <code>/wasm/explain?enable=y</code>.</p>\n"
+    });
     if plugins.is_empty() {
         out.push_str("<p>There are no plugins.</p>\n");
     }
@@ -63,6 +68,7 @@ fn section(out: &mut String, plugin: &PluginReport) {
     out.push_str("</dl>\n");
     workers(out, plugin);
     callbacks(out, plugin);
+    failed_calls(out, plugin);
     out.push_str("</section>\n");
 }
 
@@ -107,6 +113,32 @@ fn callbacks(out: &mut String, plugin: &PluginReport) {
                 callback.name,
                 escape(&worker.worker),
                 callback.calls
+            );
+        }
+    }
+    out.push_str("</table>\n");
+}
+
+fn failed_calls(out: &mut String, plugin: &PluginReport) {
+    if plugin.workers.iter().all(|worker| worker.failed_calls.is_empty()) {
+        return;
+    }
+    out.push_str(
+        "<table>\n<tr><th class='text'>in</th><th class='text'>thread</th><th class='text'>hostcall</th>\
+         <th class='text'>answer</th><th>calls</th><th class='text'>the last one</th></tr>\n",
+    );
+    for worker in &plugin.workers {
+        for call in &worker.failed_calls {
+            let _ = writeln!(
+                out,
+                "<tr><td class='text'>{}</td><td class='text'>{}</td><td class='text'>{}</td><td class='text'>{}</td>\
+                 <td>{}</td><td class='text'><pre>{}</pre></td></tr>",
+                call.callback,
+                escape(&worker.worker),
+                call.function,
+                escape(&call.answer),
+                call.count,
+                escape(&call.last),
             );
         }
     }

@@ -1,4 +1,4 @@
-use sandgate_host::TrapReport;
+use sandgate_host::{FailedCallReport, TrapReport};
 
 use super::*;
 
@@ -11,6 +11,13 @@ fn report() -> PluginReport {
         memory_bytes: 0,
         memory_peak_bytes: 1_114_112,
         callbacks: vec![CallbackReport { name: "proxy_on_log", calls: 3, cpu_ns: Some(4_500_000_000) }],
+        failed_calls: vec![FailedCallReport {
+            callback: "proxy_on_log",
+            function: "proxy_get_property",
+            answer: "1 NotFound".to_owned(),
+            count: 9,
+            last: "proxy_get_property(path: \"<i>\") = 1 NotFound".to_owned(),
+        }],
         traps: 1,
         last_trap: Some(TrapReport { message: "<b>\"unreachable\"</b>".to_owned(), at_ns: 0 }),
         reload_success: 1,
@@ -34,14 +41,15 @@ fn report() -> PluginReport {
 
 #[test]
 fn the_page_escapes_what_others_have_written() {
-    let page = page::render(&[report()]);
+    let page = page::render(&[report()], true);
+    assert!(page.contains("<td>9</td><td class='text'><pre>proxy_get_property(path: &quot;&lt;i&gt;&quot;)"), "{page}");
     assert!(page.contains("<h2>a&lt;&quot;b&quot;\\\n</h2>"), "{page}");
     assert!(page.contains("Thu, 01 Jan 1970 00:00:00 GMT\n&lt;b&gt;&quot;unreachable&quot;&lt;/b&gt;"), "{page}");
     assert!(
         page.contains("<td>1.0 MiB</td>") && page.contains("ff (2.0 KiB)") && page.contains("<td>1.5 s</td>"),
         "{page}"
     );
-    assert!(page::render(&[]).contains("There are no plugins."));
+    assert!(page::render(&[], false).contains("There are no plugins."));
 }
 
 #[test]
