@@ -183,7 +183,7 @@ fn remove_hop_by_hop(headers: &mut HeaderMap, upgrade: bool) {
     headers.remove(b"proxy-connection");
     headers.remove(b"transfer-encoding");
     if let Some(te) = headers.get(b"te") {
-        if te.split(|byte| *byte == b',').any(|item| item.trim_ascii().eq_ignore_ascii_case(b"trailers")) {
+        if te.split(|byte| *byte == b',').any(|item| item.trim_ascii() == b"trailers") {
             if te != b"trailers" {
                 headers.set(b"te", b"trailers");
             }
