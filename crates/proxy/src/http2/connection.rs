@@ -12,10 +12,10 @@ use h2::server::{Builder, Connection, Handshake};
 use sandgate_config::model::Http2Options;
 
 use super::alarm::Alarm;
-use super::begin::INVALID_FIELD;
 use super::drain::Pings;
 use super::frames::Fault;
 use super::io::SharedIo;
+use super::request_head::{INVALID_FIELD, VIOLATION};
 use super::shared::{Finished, Shared};
 use crate::downstream::DownstreamConnection;
 use crate::pool::CloseSide;
@@ -172,10 +172,10 @@ impl Http2Connection {
         if error.is_io() || error.is_remote() || self.shared.io.get().remote_closed() {
             self.closed_by_client();
         } else if self.shared.io.get().frames.has_unread_request() {
-            self.note_unread(now);
+            self.note_unread(INVALID_FIELD, now);
             self.on_invalid(INVALID_FIELD, now);
         } else {
-            self.on_broken("http2.violation.of.messaging.rule", now);
+            self.on_broken(VIOLATION, now);
         }
     }
 
@@ -215,7 +215,7 @@ impl Http2Connection {
             frames.fault.take()
         };
         if shared.invalid.take() {
-            self.on_invalid(INVALID_FIELD, now);
+            self.on_invalid(VIOLATION, now);
         }
         if let Some(fault) = fault {
             log::debug!(target: "http", "[C{}] closing for {fault:?}", shared.info.id);
@@ -224,12 +224,21 @@ impl Http2Connection {
                 Fault::Priority => stats.inbound_priority_frames_flood().inc(),
                 Fault::WindowUpdates => stats.inbound_window_update_frames_flood().inc(),
                 Fault::HeaderBlock => stats.header_list_size_too_large().inc(),
-                Fault::InvalidMessage | Fault::Resets => {}
+                Fault::InvalidMessage(_) | Fault::InvalidTrailers(_) | Fault::Broken(..) | Fault::Resets => {}
             }
             match fault {
-                Fault::InvalidMessage => {
-                    self.note_unread(now);
-                    self.on_invalid(INVALID_FIELD, now);
+                Fault::InvalidMessage(details) => {
+                    self.note_unread(details, now);
+                    self.on_invalid(details, now);
+                }
+                Fault::InvalidTrailers(details) => self.on_invalid(details, now),
+                Fault::Broken(reason, text) => {
+                    stats.goaway_sent().inc();
+                    let mut io = shared.io.get_mut();
+                    let last = io.frames.last_id();
+                    io.go_away_for(last, reason, text);
+                    drop(io);
+                    self.on_broken(VIOLATION, now);
                 }
                 Fault::EmptyFrames => self.on_broken("http2.inbound_empty_frames_flood", now),
                 Fault::Priority => self.on_broken("http2.inbound_priority_frames_flood", now),

@@ -4,9 +4,12 @@
 
 use std::time::Instant;
 
+use h2::Reason;
 use sandgate_config::model::Http2Options;
 use sandgate_filter::ByteMeter;
+use sandgate_http::HeaderMap;
 
+use super::request_head::{Refusal, VIOLATION};
 use super::scanner::{FrameHead, kind};
 
 /// The head of a frame counts, too.
@@ -31,12 +34,24 @@ pub(super) enum Fault {
     Resets,
     /// A header block without end.
     HeaderBlock,
-    /// A message that is none.
-    InvalidMessage,
+    /// A request that is none, with Envoy's details.
+    InvalidMessage(&'static str),
+    /// Trailers that are none.
+    InvalidTrailers(&'static str),
+    /// Frames that are none: the client is told so, with a text for people.
+    Broken(Reason, &'static str),
+}
+
+/// What a header block of a stream would be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Expected {
+    Head,
+    Trailers,
+    Nothing,
 }
 
 /// A stream that has begun and is not over.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct StreamFrames {
     id: u32,
     bytes: ByteMeter,
@@ -48,6 +63,12 @@ struct StreamFrames {
     sent: bool,
     /// The error code with which the client reset it.
     reset: Option<u32>,
+    /// The client has ended it.
+    ended: bool,
+    /// Its head is decoded.
+    has_head: bool,
+    head: Option<Result<HeaderMap, Refusal>>,
+    trailers: Option<Result<HeaderMap, Refusal>>,
 }
 
 /// Everything that is counted.
@@ -161,6 +182,41 @@ impl Frames {
         }
     }
 
+    /// What a header block of this stream is.
+    pub(super) fn expected(&self, id: u32) -> Expected {
+        match self.find(id).and_then(|at| self.streams.get(at)) {
+            Some(stream) if stream.ended || stream.reset.is_some() => Expected::Nothing,
+            Some(stream) if stream.has_head => Expected::Trailers,
+            Some(_) => Expected::Head,
+            None => Expected::Nothing,
+        }
+    }
+
+    /// The head of a stream, or why it is refused.
+    pub(super) fn set_head(&mut self, id: u32, head: Result<HeaderMap, Refusal>, end_stream: bool) {
+        if let Some(stream) = self.stream(id) {
+            stream.ended = end_stream;
+            stream.head = Some(head);
+            stream.has_head = true;
+        }
+    }
+
+    pub(super) fn take_head(&mut self, id: u32) -> Option<Result<HeaderMap, Refusal>> {
+        self.stream(id).and_then(|stream| stream.head.take())
+    }
+
+    /// The trailers of a stream, or why they are refused.
+    pub(super) fn set_trailers(&mut self, id: u32, trailers: Result<HeaderMap, Refusal>) {
+        if let Some(stream) = self.stream(id) {
+            stream.trailers = Some(trailers);
+            stream.ended = true;
+        }
+    }
+
+    pub(super) fn take_trailers(&mut self, id: u32) -> Option<Result<HeaderMap, Refusal>> {
+        self.stream(id).and_then(|stream| stream.trailers.take())
+    }
+
     /// The stream is over; its bytes.
     pub(super) fn forget(&mut self, id: u32) -> ByteMeter {
         self.find(id).map(|at| self.streams.remove(at).bytes).unwrap_or_default()
@@ -201,16 +257,18 @@ impl Frames {
             self.last_id = head.stream;
             self.opened += 1;
             if self.streams.len() < MOST_STREAMS {
-                let bytes = ByteMeter::default();
-                let stream = StreamFrames {
+                self.streams.push(StreamFrames {
                     id: head.stream,
-                    bytes,
+                    bytes: ByteMeter::default(),
                     last_received: 0,
                     accepted: false,
                     sent: false,
                     reset: None,
-                };
-                self.streams.push(stream);
+                    ended: false,
+                    has_head: false,
+                    head: None,
+                    trailers: None,
+                });
             }
         }
         match head.kind {
@@ -231,6 +289,8 @@ impl Frames {
         }
         if let Some(stream) = self.stream(head.stream) {
             stream.last_received = head.kind;
+            // HEADERS may end the stream before what continues them.
+            stream.ended |= head.kind == kind::DATA && head.ends_stream();
             // What continues a head is counted as part of it.
             let bytes = head.len as u64 + if head.kind == kind::CONTINUATION { 0 } else { HEAD };
             stream.bytes.wire_received += bytes;
@@ -256,16 +316,17 @@ impl Frames {
             }
             kind::RST_STREAM => {
                 if self.is_none(head) {
-                    self.fault.get_or_insert(Fault::InvalidMessage);
+                    self.fault.get_or_insert(Fault::InvalidMessage(VIOLATION));
                     return false;
                 }
                 self.resets_sent += 1;
-                self.refusals_sent += u64::from(head.code == u32::from(h2::Reason::REFUSED_STREAM));
+                let refused = head.code == u32::from(Reason::REFUSED_STREAM);
+                self.refusals_sent += u64::from(refused);
                 if let Some(stream) = self.stream(head.stream) {
                     stream.sent = true;
                     stream.bytes.wire_sent += head.len as u64 + HEAD;
                     // A request whose body already broke the rules is still to be handed out.
-                    if !stream.accepted && stream.last_received != kind::DATA {
+                    if !stream.accepted && (refused || stream.last_received != kind::DATA) {
                         self.forget(head.stream);
                     }
                 }
@@ -280,7 +341,7 @@ impl Frames {
     /// request was handed out. Envoy ends the connection instead, unless told to end only the stream.
     fn is_none(&self, head: FrameHead) -> bool {
         let stream = self.find(head.stream).and_then(|at| self.streams.get(at));
-        head.code == u32::from(h2::Reason::PROTOCOL_ERROR)
+        head.code == u32::from(Reason::PROTOCOL_ERROR)
             && !self.limits.stream_errors
             && stream.is_some_and(|stream| !stream.accepted && stream.last_received != kind::DATA)
     }
@@ -370,7 +431,7 @@ mod tests {
         let reset = FrameHead { code: 1, ..head(kind::RST_STREAM, 1, 4, 0) };
         let mut refused = frames();
         refused.received(head(kind::HEADERS, 1, 20, 5));
-        assert!(!refused.sent(reset) && refused.fault == Some(Fault::InvalidMessage));
+        assert!(!refused.sent(reset) && refused.fault == Some(Fault::InvalidMessage(VIOLATION)));
         // One that was handed out, or whose body is at fault, is reset.
         let mut accepted = frames();
         accepted.received(head(kind::HEADERS, 1, 20, 5));

@@ -9,8 +9,12 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::frames::Frames;
-use super::scanner::{FrameHead, FrameScanner};
+use h2::Reason;
+
+use super::frames::{Fault, Frames};
+use super::inbound::Inbound;
+use super::requests::{Received, Requests};
+use super::scanner::{FrameHead, FrameScanner, kind};
 use crate::hcm::Hcm;
 use crate::socket::Socket;
 
@@ -27,7 +31,8 @@ pub(super) struct Http2Io {
     socket: Socket,
     /// What was read before it was known to be HTTP/2.
     prefix: BytesMut,
-    received: FrameScanner,
+    received: Inbound,
+    requests: Requests,
     sent: FrameScanner,
     /// Bytes that were scanned and that the socket did not take: they come again.
     ahead: usize,
@@ -47,7 +52,8 @@ impl SharedIo {
             hcm: Rc::clone(hcm),
             socket,
             prefix,
-            received: FrameScanner::new(PREFACE.len()),
+            received: Inbound::new(PREFACE.len()),
+            requests: Requests::new(hcm),
             sent: FrameScanner::new(0),
             ahead: 0,
             cut: false,
@@ -84,9 +90,15 @@ impl Http2Io {
 
     /// Writes a GOAWAY without an error as soon as no other frame is under way.
     pub(super) fn go_away(&mut self, last_stream: u32) {
-        self.own.extend_from_slice(&[0, 0, 8, 7, 0, 0, 0, 0, 0]);
+        self.go_away_for(last_stream, Reason::NO_ERROR, "");
+    }
+
+    /// Writes a GOAWAY for this reason, with a text for people of at most 247 bytes.
+    pub(super) fn go_away_for(&mut self, last_stream: u32, reason: Reason, text: &str) {
+        self.own.extend_from_slice(&[0, 0, 8 + text.len() as u8, kind::GOAWAY, 0, 0, 0, 0, 0]);
         self.own.extend_from_slice(&last_stream.to_be_bytes());
-        self.own.extend_from_slice(&[0; 4]);
+        self.own.extend_from_slice(&u32::from(reason).to_be_bytes());
+        self.own.extend_from_slice(text.as_bytes());
     }
 
     /// Writes frames of our own, if there are any and it is their turn.
@@ -100,23 +112,38 @@ impl Http2Io {
     }
 
     fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if self.frames.fault.is_some() {
-            // Who polls the connection looks at this next.
-            return Poll::Pending;
+        loop {
+            if self.received.read(buffer) {
+                return Poll::Ready(Ok(()));
+            }
+            if self.frames.fault.is_some() {
+                // Who polls the connection looks at this next.
+                return Poll::Pending;
+            }
+            let before = buffer.filled().len();
+            if self.prefix.is_empty() {
+                ready!(self.socket.poll_read_bytes(cx, buffer)).inspect_err(|_| self.remote_closed = true)?;
+                let count = buffer.filled().len() - before;
+                self.hcm.stats.downstream_cx_rx_bytes_total().add(count as u64);
+                if count == 0 {
+                    self.remote_closed = true;
+                    return Poll::Ready(Ok(()));
+                }
+            } else {
+                let count = self.prefix.len().min(buffer.remaining());
+                buffer.put_slice(&self.prefix.split_to(count));
+            }
+            let mut received = Received { requests: &mut self.requests, frames: &mut self.frames };
+            let bytes = buffer.filled().get(before..).unwrap_or_default();
+            let kept = self.received.pass(bytes, &mut received);
+            buffer.set_filled(before + kept);
+            if let Some(broken) = self.received.broken {
+                self.frames.fault.get_or_insert(Fault::Broken(broken.reason, broken.text));
+            }
+            if kept > 0 {
+                return Poll::Ready(Ok(()));
+            }
         }
-        let before = buffer.filled().len();
-        if self.prefix.is_empty() {
-            ready!(self.socket.poll_read_bytes(cx, buffer)).inspect_err(|_| self.remote_closed = true)?;
-            let count = buffer.filled().len() - before;
-            self.remote_closed |= count == 0;
-            self.hcm.stats.downstream_cx_rx_bytes_total().add(count as u64);
-        } else {
-            let count = self.prefix.len().min(buffer.remaining());
-            buffer.put_slice(&self.prefix.split_to(count));
-        }
-        let frames = &mut self.frames;
-        self.received.scan(buffer.filled().get(before..).unwrap_or_default(), |head, _| frames.received(head));
-        Poll::Ready(Ok(()))
     }
 
     /// Looks at what is about to be written; how much of it may be.

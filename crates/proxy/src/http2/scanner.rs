@@ -1,9 +1,9 @@
 //! Where frames begin and end in a direction of an HTTP/2 connection.
 
 /// The length of a frame's head (RFC 9113 §4.1).
-const HEAD: usize = 9;
+pub(super) const HEAD: usize = 9;
 /// A head, and the error code of RST_STREAM.
-const MOST: usize = HEAD + 4;
+pub(super) const MOST: usize = HEAD + 4;
 
 /// The frame types that matter here.
 pub(crate) mod kind {
@@ -11,6 +11,7 @@ pub(crate) mod kind {
     pub(crate) const HEADERS: u8 = 1;
     pub(crate) const PRIORITY: u8 = 2;
     pub(crate) const RST_STREAM: u8 = 3;
+    pub(crate) const SETTINGS: u8 = 4;
     pub(crate) const GOAWAY: u8 = 7;
     pub(crate) const WINDOW_UPDATE: u8 = 8;
     pub(crate) const CONTINUATION: u8 = 9;
@@ -28,6 +29,28 @@ pub(crate) struct FrameHead {
 }
 
 impl FrameHead {
+    /// How many of the bytes that begin with this head are looked at, of which `filled` are known.
+    pub(super) fn wanted(bytes: &[u8; MOST], filled: usize) -> usize {
+        let [high, middle, low, kind, ..] = *bytes;
+        let is_reset = filled >= HEAD && kind == kind::RST_STREAM && [high, middle, low] == [0, 0, 4];
+        if is_reset { MOST } else { HEAD }
+    }
+
+    /// Of all the bytes that are looked at.
+    pub(super) fn parse(bytes: &[u8; MOST], filled: usize) -> Self {
+        let [a, b, c, kind, flags, s0, s1, s2, s3, codes @ ..] = *bytes;
+        let code = if filled == MOST { u32::from_be_bytes(codes) } else { 0 };
+        let stream = u32::from_be_bytes([s0 & 0x7f, s1, s2, s3]);
+        Self { len: u32::from_be_bytes([0, a, b, c]) as usize, kind, flags, stream, code }
+    }
+
+    /// As it is written, without the error code.
+    pub(super) fn to_bytes(self) -> [u8; HEAD] {
+        let [_, a, b, c] = u32::try_from(self.len).unwrap_or(u32::MAX).to_be_bytes();
+        let [s0, s1, s2, s3] = self.stream.to_be_bytes();
+        [a, b, c, self.kind, self.flags, s0, s1, s2, s3]
+    }
+
     /// DATA or HEADERS that end their stream.
     pub(crate) fn ends_stream(self) -> bool {
         matches!(self.kind, kind::DATA | kind::HEADERS) && self.flags & 1 != 0
@@ -65,35 +88,21 @@ impl FrameScanner {
                 bytes = bytes.get(count..).unwrap_or_default();
                 continue;
             }
-            let count = (self.wanted() - self.filled).min(bytes.len());
+            let count = (FrameHead::wanted(&self.bytes, self.filled) - self.filled).min(bytes.len());
             let (now, later) = bytes.split_at(count);
             if let Some(room) = self.bytes.get_mut(self.filled..self.filled + count) {
                 room.copy_from_slice(now);
             }
             self.filled += count;
             bytes = later;
-            if self.filled == self.wanted() {
-                let head = self.head();
+            if self.filled == FrameHead::wanted(&self.bytes, self.filled) {
+                let head = FrameHead::parse(&self.bytes, self.filled);
                 let start = (total - bytes.len()).saturating_sub(self.filled);
                 self.skip = head.len - (self.filled - HEAD);
                 self.filled = 0;
                 found(head, start);
             }
         }
-    }
-
-    /// Bytes of the frame that are looked at.
-    fn wanted(&self) -> usize {
-        let [high, middle, low, kind, ..] = self.bytes;
-        let is_reset = self.filled >= HEAD && kind == kind::RST_STREAM && [high, middle, low] == [0, 0, 4];
-        if is_reset { MOST } else { HEAD }
-    }
-
-    fn head(&self) -> FrameHead {
-        let [a, b, c, kind, flags, s0, s1, s2, s3, codes @ ..] = self.bytes;
-        let code = if self.filled == MOST { u32::from_be_bytes(codes) } else { 0 };
-        let stream = u32::from_be_bytes([s0 & 0x7f, s1, s2, s3]);
-        FrameHead { len: u32::from_be_bytes([0, a, b, c]) as usize, kind, flags, stream, code }
     }
 }
 

@@ -11,10 +11,11 @@ use h2::server::SendResponse;
 use h2::{Reason, RecvStream, SendStream};
 use sandgate_filter::response_flag;
 use sandgate_http::h1::is_upgrade;
-use sandgate_http::{BodyBuffer, HeaderMapKind};
+use sandgate_http::{BodyBuffer, HeaderMap};
 
 use super::headers;
 use super::output::{Gone, Output};
+use super::request_head::{Refusal, VIOLATION};
 use super::shared::{Drain, Finished, Shared};
 use super::upgrade;
 use crate::active_stream::{ActiveStream, ResponseEvent};
@@ -109,7 +110,7 @@ impl Http2Stream {
         if self.shared.closed.get() {
             return Outcome::Gone;
         }
-        let mut moved = match read(&mut self.body, active, &self.shared, cx, now) {
+        let mut moved = match read(&mut self.body, active, (&self.shared, self.id), cx, now) {
             Ok(moved) => moved,
             Err(Unread::TooLarge) => {
                 self.reset(Reason::INTERNAL_ERROR);
@@ -122,8 +123,8 @@ impl Http2Stream {
                 };
                 let stream_errors = self.shared.hcm.config.http2.stream_error_on_invalid_http_message;
                 if ended_with_headers && !reset && !self.shared.closed.get() && !stream_errors {
-                    // Trailers that are none.
-                    self.shared.broken.set(Some("http2.invalid.header.field"));
+                    // Trailers before all of the body has come.
+                    self.shared.broken.set(Some(VIOLATION));
                     self.shared.invalid.set(true);
                     self.shared.wake_connection();
                 }
@@ -358,7 +359,7 @@ impl Drop for Http2Stream {
 fn read(
     body: &mut RecvStream,
     active: &mut ActiveStream,
-    shared: &Shared,
+    (shared, id): (&Shared, u32),
     cx: &mut Context<'_>,
     now: Instant,
 ) -> Result<bool, Unread> {
@@ -375,10 +376,11 @@ fn read(
             Poll::Ready(Some(Err(_))) => return Err(Unread::Gone),
             Poll::Ready(None) => match body.poll_trailers(cx) {
                 Poll::Pending => break,
-                Poll::Ready(Ok(Some(trailers))) => {
-                    check_trailers(&trailers, &shared.hcm)?;
+                Poll::Ready(Ok(Some(_))) => {
+                    let trailers = shared.io.get_mut().frames.take_trailers(id).unwrap_or_else(|| Ok(HeaderMap::new()));
+                    let trailers = trailers.map_err(|refusal| note_refusal(refusal, &shared.hcm))?;
                     shared.hcm.http2_stats.trailers().inc();
-                    active.request_trailers(headers::trailers(&trailers, HeaderMapKind::Plain), now);
+                    active.request_trailers(trailers, now);
                 }
                 Poll::Ready(Ok(None)) => active.request_data(BodyBuffer::new(), true, now),
                 Poll::Ready(Err(_)) => return Err(Unread::Gone),
@@ -390,16 +392,12 @@ fn read(
 }
 
 /// Trailers have the limits of headers.
-fn check_trailers(trailers: &http::HeaderMap, hcm: &Hcm) -> Result<(), Unread> {
-    if trailers.len() > hcm.config.max_headers_count as usize {
-        hcm.http2_stats.header_overflow().inc();
-        return Err(Unread::TooLarge);
+fn note_refusal(refusal: Refusal, hcm: &Hcm) -> Unread {
+    match refusal {
+        Refusal::TooMany => hcm.http2_stats.header_overflow().inc(),
+        _ => hcm.http2_stats.header_list_size_too_large().inc(),
     }
-    if headers::byte_size(trailers) > hcm.max_head_bytes() {
-        hcm.http2_stats.header_list_size_too_large().inc();
-        return Err(Unread::TooLarge);
-    }
-    Ok(())
+    Unread::TooLarge
 }
 
 impl Shared {
