@@ -291,6 +291,7 @@ impl Host {
             runtime: runtime.to_owned(),
             created: AtomicU64::new(0),
             active: Arc::clone(&self.active_vms),
+            active_shown: AtomicU64::new(0),
         });
         runtimes.insert(runtime.to_owned(), Arc::clone(&counts));
         counts
@@ -325,7 +326,7 @@ impl Host {
         let runtimes: Vec<_> = locked(&self.runtimes).values().cloned().collect();
         for counts in &runtimes {
             visit(&format!("wasm.{}.created", counts.runtime), Stat::Counter(counts.created.load(Relaxed)));
-            visit(&format!("wasm.{}.active", counts.runtime), Stat::Gauge(counts.active.load(Relaxed)));
+            visit(&format!("wasm.{}.active", counts.runtime), Stat::Gauge(counts.active_shown.load(Relaxed)));
         }
         if !runtimes.is_empty() {
             visit("wasm.wasm_vm_count", Stat::Gauge(self.active_vms.load(Relaxed)));

@@ -4,13 +4,15 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-use crate::{PluginConfig, TrafficDirection, VmConfig};
+use crate::{PluginConfig, VmConfig};
 
-/// Equal keys share a VM: `vm_id`, VM configuration and code. Not the runtime nor the environment (as in Envoy 1.40).
+/// Equal keys share a VM: `vm_id`, VM configuration, code, runtime, environment, and what the configuration calls the VM's
+/// identity (observed in Envoy 1.40).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct VmKey([u8; 32]);
 
-/// Within a VM, equal keys share a root context: `root_id`, configuration, name, direction and listener metadata.
+/// Within a VM, equal keys share a root context: `root_id`, name, configuration, and what the configuration calls the
+/// plugin's identity. Not the listener's direction nor its metadata (observed in Envoy 1.40).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct PluginKey([u8; 32]);
 
@@ -20,26 +22,16 @@ pub(crate) struct CodeHash([u8; 32]);
 
 impl VmKey {
     pub(crate) fn of(config: &VmConfig) -> Self {
-        Self(digest(&[config.vm_id.as_bytes(), &config.configuration, &config.code]))
+        let own = [config.vm_id.as_bytes(), &config.configuration, &config.code];
+        let further = [config.runtime.as_bytes(), &config.identity];
+        let environment = config.environment.iter().flat_map(|(key, value)| [key.as_bytes(), value.as_bytes()]);
+        Self(digest(own.into_iter().chain(further).chain(environment)))
     }
 }
 
 impl PluginKey {
     pub(crate) fn of(config: &PluginConfig) -> Self {
-        let direction = match config.direction {
-            TrafficDirection::Unspecified => "UNSPECIFIED",
-            TrafficDirection::Inbound => "INBOUND",
-            TrafficDirection::Outbound => "OUTBOUND",
-        };
-        let metadata = config.listener_metadata.as_deref();
-        Self(digest(&[
-            config.root_id.as_bytes(),
-            &config.configuration,
-            config.name.as_bytes(),
-            direction.as_bytes(),
-            if metadata.is_some() { b"metadata" } else { b"" },
-            metadata.unwrap_or_default(),
-        ]))
+        Self(digest([config.root_id.as_bytes(), &config.configuration, config.name.as_bytes(), &config.identity]))
     }
 }
 
@@ -66,7 +58,7 @@ fn hexadecimal(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
 }
 
 /// Each part goes in with its length, so that no two lists of parts look alike.
-fn digest(parts: &[&[u8]]) -> [u8; 32] {
+fn digest<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> [u8; 32] {
     let mut hash = Sha256::new();
     for part in parts {
         hash.update((part.len() as u64).to_le_bytes());

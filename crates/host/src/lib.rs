@@ -28,7 +28,7 @@ pub use http_context::{ContextOutcome, HttpContext, fail_stream_reply};
 pub use http_stream::{HttpStream, StreamMap};
 pub use limits::HostLimits;
 pub use plugin::Plugin;
-pub use plugin_config::{FailurePolicy, PluginConfig, TrafficDirection, VmConfig};
+pub use plugin_config::{FailurePolicy, PluginConfig, VmConfig};
 pub use plugin_error::{PluginError, PluginErrorCause};
 pub use plugin_handle::PluginHandle;
 pub use report::{CallbackReport, FailedCallReport, PluginReport, TrapReport, WorkerReport};

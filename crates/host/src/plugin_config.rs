@@ -24,10 +24,8 @@ pub struct PluginConfig {
     pub reload_backoff: Option<Duration>,
     /// A headers callback's 1 means `StopIteration`, not `StopAllIterationAndWatermark`.
     pub allow_on_headers_stop_iteration: bool,
-    /// Of the listener; part of the plugin key.
-    pub direction: TrafficDirection,
-    /// Serialized listener metadata; part of the plugin key.
-    pub listener_metadata: Option<Bytes>,
+    /// Whatever else tells plugins apart that would share a root context, as Envoy's hash of the whole message does.
+    pub identity: Bytes,
 }
 
 /// Envoy's `VmConfig`.
@@ -35,14 +33,16 @@ pub struct PluginConfig {
 pub struct VmConfig {
     /// Part of the VM key; namespace of shared data and queues.
     pub vm_id: String,
-    /// Envoy's runtime name; empty means Wasmtime.
+    /// Envoy's runtime name; empty means Wasmtime. Part of the VM key.
     pub runtime: String,
     /// The module's bytes; the plugin's name for the null runtime.
     pub code: Bytes,
     /// What `proxy_on_vm_start` reads; part of the VM key.
     pub configuration: Bytes,
-    /// WASI environment, in order, already merged and checked for duplicates.
+    /// WASI environment, in order, already merged and checked for duplicates; part of the VM key.
     pub environment: Vec<(String, String)>,
+    /// Whatever else tells VMs apart that would be shared.
+    pub identity: Bytes,
     /// Quotas.
     pub limits: Limits,
 }
@@ -57,14 +57,4 @@ pub enum FailurePolicy {
     FailOpen,
     /// The VM is made anew, with a backoff.
     FailReload,
-}
-
-/// Envoy's traffic direction of a listener.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[expect(missing_docs, reason = "Envoy's names")]
-pub enum TrafficDirection {
-    #[default]
-    Unspecified,
-    Inbound,
-    Outbound,
 }

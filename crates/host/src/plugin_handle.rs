@@ -28,6 +28,8 @@ pub struct PluginHandle {
 pub(crate) struct PluginInstance {
     pub(crate) vm: Rc<Vm>,
     pub(crate) root: Rc<Context>,
+    /// Later ones of a thread have greater numbers.
+    pub(crate) number: u64,
 }
 
 impl PluginHandle {
@@ -71,11 +73,10 @@ impl PluginHandle {
     }
 
     fn living(&self) -> Option<Rc<PluginInstance>> {
-        let instance = self.instance.borrow().clone()?;
-        if !instance.vm.has_failed() {
+        let instance = self.instance.borrow().clone();
+        if let Some(instance) = instance.filter(|instance| !instance.vm.has_failed()) {
             return Some(instance);
         }
-        // One that was never there is not reloaded (as in Envoy).
         if self.plugin.config().failure_policy == FailurePolicy::FailReload { self.reload() } else { None }
     }
 

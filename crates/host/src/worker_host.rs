@@ -27,6 +27,8 @@ pub struct WorkerHost {
     mailbox: Arc<Mailbox>,
     vms: RefCell<HashMap<VmKey, Weak<Vm>>>,
     plugins: RefCell<HashMap<(VmKey, PluginKey), Weak<PluginInstance>>>,
+    /// Instances made so far.
+    instances: Cell<u64>,
 }
 
 impl WorkerHost {
@@ -41,6 +43,7 @@ impl WorkerHost {
             mailbox,
             vms: RefCell::default(),
             plugins: RefCell::default(),
+            instances: Cell::new(0),
         })
     }
 
@@ -54,9 +57,16 @@ impl WorkerHost {
         Ok(PluginHandle::new(Rc::clone(self), Arc::clone(plugin), Some(instance)))
     }
 
-    /// A handle without a VM: every stream is failed or let through, as the policy says.
+    /// As [`WorkerHost::plugin_handle`], but if that fails, which has been logged then, with
+    /// [`WorkerHost::failed_plugin_handle`].
+    #[must_use]
+    pub fn plugin_handle_by_policy(self: &Rc<Self>, plugin: &Arc<Plugin>) -> Rc<PluginHandle> {
+        self.plugin_handle(plugin).unwrap_or_else(|_| self.failed_plugin_handle(plugin))
+    }
+
+    /// A handle without a VM: every stream is failed or let through, as the policy says; to reload is tried after the backoff.
     ///
-    /// Envoy lets such streams through even if the policy is closed.
+    /// Envoy lets such streams through whatever the policy, and does not reload.
     #[must_use]
     pub fn failed_plugin_handle(self: &Rc<Self>, plugin: &Arc<Plugin>) -> Rc<PluginHandle> {
         PluginHandle::new(Rc::clone(self), Arc::clone(plugin), None)
@@ -102,7 +112,9 @@ impl WorkerHost {
         let meter = self.meter(plugin);
         let root = start_root(&vm, plugin, &meter, true)?;
         meter.came_alive(vm.memory_size());
-        Ok(Rc::new(PluginInstance { vm, root }))
+        let number = self.instances.get();
+        self.instances.set(number + 1);
+        Ok(Rc::new(PluginInstance { vm, root, number }))
     }
 
     /// What counts the plugin's doings on this thread, over all its instances.
@@ -147,13 +159,13 @@ impl WorkerHost {
         }
     }
 
-    /// `proxy_on_done` and `proxy_on_delete` for every root context. Streams should be over by now.
+    /// `proxy_on_done` and `proxy_on_delete` for every root context, the last made first (as Envoy's threads end). Streams
+    /// should be over by now, and the handles still be there.
     pub fn shutdown(&self) {
-        let vms: Vec<_> = self.vms.borrow().values().filter_map(Weak::upgrade).collect();
-        for vm in vms {
-            for root in vm.state.roots() {
-                vm.shut_down_root(&root);
-            }
+        let mut instances: Vec<_> = self.plugins.borrow().values().filter_map(Weak::upgrade).collect();
+        instances.sort_unstable_by_key(|instance| std::cmp::Reverse(instance.number));
+        for instance in instances {
+            instance.vm.shut_down_root(&instance.root);
         }
     }
 

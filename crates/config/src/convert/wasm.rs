@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use bytes::Bytes;
+use prost::Message as _;
 use prost_types::Any;
 
 use super::{
@@ -24,6 +25,7 @@ const NULL_RUNTIME: &str = "envoy.wasm.runtime.null";
 
 /// Converts a plugin.
 pub(super) fn wasm_plugin(context: &mut Context<'_>, message: proto::PluginConfig) -> Option<WasmPlugin> {
+    let (identity, vm_identity) = identities(&message);
     let configuration = any_bytes(context, "configuration", message.configuration.as_ref());
     let failure_policy = failure_policy(context, message.failure_policy, message.fail_open);
     let reload_backoff = message.reload_config.and_then(|reload| {
@@ -39,9 +41,10 @@ pub(super) fn wasm_plugin(context: &mut Context<'_>, message: proto::PluginConfi
     };
     let vm = context.field("vm_config", |context| vm_config(context, vm, &message.name));
     Some(WasmPlugin {
+        identity,
         name: message.name,
         root_id: message.root_id,
-        vm: vm?,
+        vm: VmConfig { identity: vm_identity, ..vm? },
         configuration: configuration?,
         failure_policy: failure_policy?,
         fail_open: message.fail_open,
@@ -49,6 +52,17 @@ pub(super) fn wasm_plugin(context: &mut Context<'_>, message: proto::PluginConfi
         allow_on_headers_stop_iteration: message.allow_on_headers_stop_iteration.unwrap_or(false),
         origin,
     })
+}
+
+/// What tells a plugin from others, and its VM from other VMs, beside what is looked at field by field.
+fn identities(message: &proto::PluginConfig) -> (Bytes, Bytes) {
+    let plugin = proto::PluginConfig { vm: None, ..message.clone() }.encode_to_vec();
+    let environment = match &message.vm {
+        Some(Vm::VmConfig(vm)) => vm.environment_variables.clone(),
+        None => None,
+    };
+    // An empty message is as none.
+    (plugin.into(), environment.unwrap_or_default().encode_to_vec().into())
 }
 
 fn failure_policy(context: &mut Context<'_>, policy: i32, fail_open: bool) -> Option<FailurePolicy> {
@@ -81,6 +95,7 @@ fn vm_config(context: &mut Context<'_>, message: proto::VmConfig, plugin: &str) 
         code_origin,
         configuration: configuration?,
         environment: environment?,
+        identity: Bytes::new(),
     })
 }
 

@@ -25,6 +25,8 @@ pub struct WasmPlugin {
     pub reload_backoff: Duration,
     /// A headers callback's 1 means `StopIteration`, not `StopAllIterationAndWatermark`. False by default.
     pub allow_on_headers_stop_iteration: bool,
+    /// The message without its VM, serialized: plugins of one VM whose bytes are equal are one plugin (observed in Envoy 1.40).
+    pub identity: Bytes,
     /// Where it stands.
     pub origin: Origin,
 }
@@ -44,6 +46,8 @@ pub struct VmConfig {
     pub configuration: Bytes,
     /// WASI environment: `key_values` and the host's values of `host_env_keys` that are set, by key. No key is there twice.
     pub environment: Vec<(String, String)>,
+    /// The message about the environment, serialized: VMs are shared only if it is equal (observed in Envoy 1.40).
+    pub identity: Bytes,
 }
 
 /// Where a module comes from.

@@ -186,3 +186,29 @@ fn the_rest() {
         "allowed_capabilities is not implemented",
     );
 }
+
+/// What tells plugins and VMs apart in Envoy 1.40 beside what is compared field by field.
+#[test]
+fn identities() {
+    let of = |fields: &str| {
+        let plugin = plugin(&with(fields));
+        (plugin.identity, plugin.vm.identity)
+    };
+    let of_vm = |fields: &str| {
+        let plugin = plugin(&vm(&format!("{CODE}, {fields}")));
+        (plugin.identity, plugin.vm.identity)
+    };
+    let (plain, plain_vm) = of("");
+    for fields in ["failure_policy: FAIL_CLOSED", "allow_on_headers_stop_iteration: false", "root_id: r"] {
+        let (other, vm) = of(fields);
+        assert_ne!(other, plain, "{fields}");
+        assert_eq!(vm, plain_vm, "{fields}");
+    }
+    assert_eq!(of("fail_open: false"), (plain.clone(), plain_vm.clone()));
+    let (same, other_vm) = of_vm("environment_variables: {key_values: {A: b, C: d}}");
+    assert_eq!(same, plain);
+    assert_ne!(other_vm, plain_vm);
+    assert_eq!(of_vm("environment_variables: {key_values: {C: d, A: b}}"), (same.clone(), other_vm.clone()));
+    assert_ne!(of_vm("environment_variables: {host_env_keys: [A, C]}").1, other_vm);
+    assert_eq!(of_vm("environment_variables: {}"), (same, plain_vm));
+}

@@ -33,8 +33,10 @@ pub(crate) struct BaseVm {
 pub(crate) struct RuntimeCounts {
     pub(crate) runtime: String,
     pub(crate) created: AtomicU64,
-    /// Of all runtimes: Envoy shows the same number under each name.
+    /// Of all runtimes.
     pub(crate) active: Arc<AtomicU64>,
+    /// What `active` was when a VM of this runtime last came or went: that is what Envoy shows under each name.
+    pub(crate) active_shown: AtomicU64,
 }
 
 /// One VM in the counts.
@@ -44,20 +46,19 @@ pub(crate) struct VmCount(Arc<RuntimeCounts>);
 impl VmCount {
     pub(crate) fn new(counts: &Arc<RuntimeCounts>) -> Self {
         counts.created.fetch_add(1, Relaxed);
-        counts.active.fetch_add(1, Relaxed);
-        Self(Arc::clone(counts))
+        Self::new_base(counts)
     }
 
     /// The place of the idle VM that Envoy keeps: alive, and created by [`Self::new`] when its start functions ran.
     pub(crate) fn new_base(counts: &Arc<RuntimeCounts>) -> Self {
-        counts.active.fetch_add(1, Relaxed);
+        counts.active_shown.store(counts.active.fetch_add(1, Relaxed) + 1, Relaxed);
         Self(Arc::clone(counts))
     }
 }
 
 impl Drop for VmCount {
     fn drop(&mut self) {
-        self.0.active.fetch_sub(1, Relaxed);
+        self.0.active_shown.store(self.0.active.fetch_sub(1, Relaxed) - 1, Relaxed);
     }
 }
 

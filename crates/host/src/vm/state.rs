@@ -154,14 +154,6 @@ impl VmState {
         all
     }
 
-    /// Root contexts, in the order of their ids.
-    pub(crate) fn roots(&self) -> Vec<Rc<Context>> {
-        let mut roots: Vec<_> =
-            self.contexts.borrow().values().filter(|context| context.as_root().is_some()).cloned().collect();
-        roots.sort_unstable_by_key(|context| context.id);
-        roots
-    }
-
     pub(crate) fn context_count(&self) -> usize {
         self.contexts.borrow().len()
     }

@@ -153,19 +153,19 @@ fn what_makes_two_plugins_share(runtime: &Runtime) {
     };
     add(&|c| c.root_id = "other".into());
     add(&|c| c.name = "other".into());
-    add(&|c| c.direction = sandgate_host::TrafficDirection::Inbound);
-    add(&|c| c.listener_metadata = Some(Bytes::new()));
+    add(&|c| c.identity = Bytes::from_static(b"other"));
     add(&|c| c.vm.vm_id = "other".into());
     add(&|c| c.vm.configuration = Bytes::from_static(b"# other"));
     add(&|c| c.vm.environment = vec![("A".into(), "b".into())]);
+    add(&|c| c.vm.identity = Bytes::from_static(b"other"));
     add(&|c| c.legacy_fail_open = true);
     for handle in &handles {
         begin(handle).context.on_request_headers(true);
     }
     let said = world.said();
     let roots: Vec<_> = said.iter().map(|line| line.rsplit_once(' ').unwrap().1).collect();
-    assert_eq!(roots, ["1", "2", "3", "4", "5", "1", "1", "1", "1"]);
-    assert_eq!(world.stat("wasm.wasm_vm_count"), Some(Stat::Gauge(6)));
+    assert_eq!(roots, ["1", "2", "3", "4", "1", "1", "1", "1", "1"]);
+    assert_eq!(world.stat("wasm.wasm_vm_count"), Some(Stat::Gauge(10)));
 }
 
 fn shutdown_ends_every_root(runtime: &Runtime) {
@@ -175,7 +175,7 @@ fn shutdown_ends_every_root(runtime: &Runtime) {
     config.name = "second".into();
     let second = world.plugin(config);
     world.worker.shutdown();
-    let ended = ["> done(1)", "> delete(1)", "> done(2)", "> delete(2)"];
+    let ended = ["> done(2)", "> delete(2)", "> done(1)", "> delete(1)"];
     assert_eq!(world.said(), ended);
     drop((first, second));
     world.worker.shutdown();

@@ -118,13 +118,9 @@ impl Chains<'_> {
                     continue;
                 }
                 HttpFilterKind::HealthCheck(config) => self.checks.factory((self.index, place), &filter.name, config),
-                HttpFilterKind::Wasm(wasm) => {
+                HttpFilterKind::Wasm(_) => {
                     let Some(plugin) = self.plugins.get(self.index, 0, place) else { continue };
-                    let handle = self.local.host.plugin_handle(plugin).map_err(|source| StartError::Plugin {
-                        origin: Box::new(wasm.origin.clone()),
-                        source: Box::new(source),
-                    })?;
-                    wasm_factory(&filter.name, handle)
+                    wasm_factory(&filter.name, self.local.host.plugin_handle_by_policy(plugin))
                 }
             };
             entries.push(FilterEntry { name: filter.name.as_str().into(), disabled: filter.disabled, make });

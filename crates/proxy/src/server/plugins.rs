@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use sandgate_config::model::{self, Listener};
 use sandgate_host::{
-    Environment, FailurePolicy, Host, Plugin, PluginConfig, PluginError, PluginHandle, TrafficDirection, VmConfig,
-    WorkerHost,
+    Environment, FailurePolicy, Host, Plugin, PluginConfig, PluginError, PluginHandle, VmConfig, WorkerHost,
 };
 
 use super::StartError;
@@ -32,8 +31,8 @@ impl Plugins {
             for (chain_index, chain) in listener.filter_chains.iter().enumerate() {
                 for (filter_index, filter) in chain.http_connection_manager.all_filters().enumerate() {
                     let model::HttpFilterKind::Wasm(wasm) = &filter.kind else { continue };
-                    let plugin = load_one(wasm, listener, host, environment)?;
-                    handles.push(local.plugin_handle(&plugin).map_err(|source| refused(wasm, source))?);
+                    let plugin = load_one(wasm, host, environment)?;
+                    handles.push(local.plugin_handle_by_policy(&plugin));
                     plugins.loaded.push(((listener_index, chain_index, filter_index), plugin));
                 }
             }
@@ -50,11 +49,10 @@ impl Plugins {
 /// Reads, compiles and tries one plugin.
 pub(super) fn load_one(
     wasm: &model::WasmPlugin,
-    listener: &Listener,
     host: &Arc<Host>,
     environment: &Rc<dyn Environment>,
 ) -> Result<Arc<Plugin>, StartError> {
-    let config = Arc::new(plugin_config(wasm, listener)?);
+    let config = Arc::new(plugin_config(wasm)?);
     host.load(config, Rc::clone(environment)).map_err(|source| refused(wasm, source))
 }
 
@@ -62,7 +60,7 @@ fn refused(wasm: &model::WasmPlugin, source: PluginError) -> StartError {
     StartError::Plugin { origin: Box::new(wasm.origin.clone()), source: Box::new(source) }
 }
 
-fn plugin_config(wasm: &model::WasmPlugin, listener: &Listener) -> Result<PluginConfig, StartError> {
+fn plugin_config(wasm: &model::WasmPlugin) -> Result<PluginConfig, StartError> {
     let vm = &wasm.vm;
     let code = vm.code.read().map_err(|source| StartError::Code {
         plugin: wasm.name.clone(),
@@ -78,6 +76,7 @@ fn plugin_config(wasm: &model::WasmPlugin, listener: &Listener) -> Result<Plugin
             code,
             configuration: vm.configuration.clone(),
             environment: vm.environment.clone(),
+            identity: vm.identity.clone(),
             ..VmConfig::default()
         },
         configuration: wasm.configuration.clone(),
@@ -89,11 +88,6 @@ fn plugin_config(wasm: &model::WasmPlugin, listener: &Listener) -> Result<Plugin
         legacy_fail_open: wasm.fail_open,
         reload_backoff: Some(wasm.reload_backoff),
         allow_on_headers_stop_iteration: wasm.allow_on_headers_stop_iteration,
-        direction: match listener.traffic_direction {
-            model::TrafficDirection::Unspecified => TrafficDirection::Unspecified,
-            model::TrafficDirection::Inbound => TrafficDirection::Inbound,
-            model::TrafficDirection::Outbound => TrafficDirection::Outbound,
-        },
-        listener_metadata: listener.metadata.clone(),
+        identity: wasm.identity.clone(),
     })
 }

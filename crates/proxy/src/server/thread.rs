@@ -152,14 +152,22 @@ fn run_inner(
         }
     };
     let local = LocalSet::new();
-    let worker = RefCell::new(None);
-    local.block_on(&runtime, serve(name, (shared, plugins), commands, ready, &worker));
+    let kept = RefCell::new(None);
+    local.block_on(&runtime, serve(name, (shared, plugins), commands, ready, &kept));
     // Connections go before the plugins they use.
     drop(local);
-    if let Some(worker) = worker.take() {
-        let worker: Rc<LocalWorker> = worker;
+    if let Some(kept) = kept.take() {
+        let Kept { worker, hcms } = kept;
         worker.shut_down_plugins();
+        drop(hcms);
     }
+}
+
+/// What is left of a worker when its connections are gone.
+struct Kept {
+    worker: Rc<LocalWorker>,
+    /// They hold the plugins.
+    hcms: Vec<Rc<Hcm>>,
 }
 
 async fn serve(
@@ -167,14 +175,13 @@ async fn serve(
     (shared, plugins): (&Arc<Shared>, &Plugins),
     mut commands: UnboundedReceiver<WorkerCommand>,
     ready: Sender<Result<(), StartError>>,
-    kept: &RefCell<Option<Rc<LocalWorker>>>,
+    kept: &RefCell<Option<Kept>>,
 ) {
     let thread = name.strip_prefix("wrk:").unwrap_or(name);
     let environment = WorkerEnvironment::new(shared.bootstrap.node.serialized.clone(), thread);
     let env: Rc<dyn sandgate_host::Environment> = Rc::<WorkerEnvironment>::clone(&environment);
     let worker_host = sandgate_host::WorkerHost::new(Arc::clone(&shared.host), env);
     let local = Rc::new(LocalWorker::new(shared, &environment, worker_host));
-    *kept.borrow_mut() = Some(Rc::clone(&local));
     let hcms = match super::hcm::build(&shared.bootstrap, (plugins, &shared.checks), &local, &shared.stats, thread) {
         Ok(hcms) => hcms,
         Err(error) => {
@@ -182,6 +189,7 @@ async fn serve(
             return;
         }
     };
+    *kept.borrow_mut() = Some(Kept { worker: Rc::clone(&local), hcms: hcms.clone() });
     let tls = shared.tls.iter().map(|tls| {
         let tls = Arc::clone(tls.as_ref()?);
         Some(Rc::new(WorkerTls::new(tls, &shared.stats)))

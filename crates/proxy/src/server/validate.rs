@@ -24,7 +24,7 @@ pub fn validate(bootstrap: &Bootstrap, host: &Arc<Host>) -> Vec<StartError> {
     for listener in &bootstrap.listeners {
         for filter in listener.filter_chains.iter().flat_map(|chain| chain.http_connection_manager.all_filters()) {
             let HttpFilterKind::Wasm(wasm) = &filter.kind else { continue };
-            match load_one(wasm, listener, host, &environment) {
+            match load_one(wasm, host, &environment) {
                 Ok(plugin) => loaded.push(plugin),
                 Err(error) => errors.push(error),
             }

@@ -17,6 +17,7 @@ pub(crate) fn plugin(path: &str, configuration: &'static str) -> HttpFilter {
         code_origin: Origin::default(),
         configuration: Bytes::new(),
         environment: Vec::new(),
+        identity: Bytes::new(),
     };
     let wasm = WasmPlugin {
         name: "p".into(),
@@ -27,6 +28,7 @@ pub(crate) fn plugin(path: &str, configuration: &'static str) -> HttpFilter {
         fail_open: false,
         reload_backoff: Duration::from_secs(1),
         allow_on_headers_stop_iteration: false,
+        identity: Bytes::new(),
         origin: Origin::default(),
     };
     let kind = HttpFilterKind::Wasm(Box::new(wasm));
