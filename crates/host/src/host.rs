@@ -198,7 +198,17 @@ impl Host {
         let mut plugins = locked(&self.plugins);
         plugins.retain(|plugin| plugin.strong_count() > 0);
         plugins.push(Arc::downgrade(&plugin));
+        let living: Vec<_> = plugins.iter().filter_map(Weak::upgrade).collect();
+        drop(plugins);
+        self.forget_all_but(&living);
         Ok(plugin)
+    }
+
+    /// What was counted of plugins that are gone goes, too.
+    fn forget_all_but(&self, living: &[Arc<Plugin>]) {
+        let keys: HashSet<_> = living.iter().map(|plugin| (plugin.base.key, plugin.key)).collect();
+        locked(&self.meters).retain(|key, meter| Arc::strong_count(meter) > 1 || keys.contains(&(key.0, key.1)));
+        locked(&self.reloads).retain(|_, counts| Arc::strong_count(counts) > 1);
     }
 
     /// The living base VM of this key, or a new one. Its start functions run, as they do in Envoy, where a guest's log

@@ -167,6 +167,9 @@ impl WorkerHost {
         for instance in instances {
             instance.vm.shut_down_root(&instance.root);
         }
+        // Nobody is left to wait for.
+        let vms: Vec<_> = self.vms.borrow().values().filter_map(Weak::upgrade).collect();
+        vms.iter().for_each(|vm| vm.let_go());
     }
 
     /// Contexts alive on this thread, roots and streams, of VMs that have not failed.
@@ -177,6 +180,12 @@ impl WorkerHost {
 
     pub(crate) fn env(&self) -> &dyn Environment {
         &*self.env
+    }
+}
+
+impl Drop for WorkerHost {
+    fn drop(&mut self) {
+        self.vms.get_mut().values().filter_map(Weak::upgrade).for_each(|vm| vm.let_go());
     }
 }
 

@@ -42,9 +42,10 @@ pub(super) fn close(state: &VmState, stream: StreamType) {
 pub(super) fn reply(state: &VmState, response: LocalResponse<'_>) {
     state.stop.set(true);
     let Some(context) = state.acting() else { return };
-    let Some(stream_state) = context.as_stream().filter(|s| s.phase.get() == Phase::Open) else { return };
+    if context.as_stream().is_none_or(|s| s.phase.get() != Phase::Open) {
+        return;
+    }
     // A later reply is another one for the stream, which knows whether it still can answer.
-    stream_state.replied.set(true);
     let headers = pairs::decode(response.headers).into_iter().flatten();
     let reply = LocalReply {
         status: response.status_code,

@@ -57,8 +57,6 @@ pub(crate) struct StreamState {
     /// The guest stopped this half and has not let it go on.
     pub(crate) stopped_request: Cell<bool>,
     pub(crate) stopped_response: Cell<bool>,
-    /// The guest has answered the stream itself.
-    pub(crate) replied: Cell<bool>,
     /// The stream was told that its plugin has failed; once.
     pub(crate) failed: Cell<bool>,
     /// The piece of body that the guest is being shown, and of which half.
@@ -196,7 +194,6 @@ impl StreamState {
             buffering_response: Cell::new(false),
             stopped_request: Cell::new(false),
             stopped_response: Cell::new(false),
-            replied: Cell::new(false),
             failed: Cell::new(false),
             chunk: RefCell::default(),
             showing: Cell::new(None),
@@ -242,6 +239,12 @@ impl StreamState {
 
     /// Whether nothing moves the stream on but the guest.
     pub(crate) fn waits(&self) -> bool {
-        (self.stopped_request.get() || self.stopped_response.get()) && !self.replied.get()
+        self.stopped_request.get() || self.stopped_response.get()
+    }
+
+    /// The stream has its answer, or its end: it waits for the guest only if the guest stops it once more.
+    pub(crate) fn waits_no_more(&self) {
+        self.stopped_request.set(false);
+        self.stopped_response.set(false);
     }
 }

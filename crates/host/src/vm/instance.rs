@@ -31,6 +31,8 @@ pub(crate) struct Vm {
     exports: CallbackSet,
     failed: Cell<bool>,
     acting: Cell<bool>,
+    /// Itself, while a root context whose plugin is gone is not done.
+    kept: RefCell<Option<Rc<Self>>>,
     _counted: VmCount,
 }
 
@@ -66,6 +68,7 @@ impl Vm {
             exports,
             failed: Cell::new(false),
             acting: Cell::new(false),
+            kept: RefCell::default(),
             _counted: counted,
             state,
         });
@@ -156,6 +159,7 @@ impl Vm {
                 fail_stream(&context);
             }
         }
+        self.let_go();
         self.state.env.timers_changed();
     }
 
@@ -197,12 +201,18 @@ impl Vm {
                 }
             }
             Action::Close(context) => {
-                if let Some(stream) = context.as_stream().and_then(|state| state.stream()) {
+                if let Some(state) = context.as_stream()
+                    && let Some(stream) = state.stream()
+                {
+                    state.waits_no_more();
                     stream.close("wasm_close_stream");
                 }
             }
             Action::Reply(context, reply) => {
-                if let Some(stream) = context.as_stream().and_then(|state| state.stream()) {
+                if let Some(state) = context.as_stream()
+                    && let Some(stream) = state.stream()
+                {
+                    state.waits_no_more();
                     stream.send_local_reply(*reply);
                 }
             }
@@ -270,6 +280,7 @@ impl Vm {
             Ok(Outcome { value: Some(0), .. }) => {
                 if let Some(state) = root.as_root() {
                     state.pending_done.set(true);
+                    self.kept.replace(self.state.vm.borrow().upgrade());
                 }
             }
             Ok(_) => self.delete_root(root),
@@ -283,6 +294,21 @@ impl Vm {
         // A call that kills the VM has emptied the table by itself.
         let _ = self.call(root, Callback::Delete { context: root.id });
         self.state.remove(root);
+        if !self.state.waits_for_a_root() {
+            self.let_go();
+        }
+    }
+
+    /// Does not wait for root contexts that are not done.
+    pub(crate) fn let_go(&self) {
+        drop(self.kept.take());
+    }
+}
+
+impl Drop for Vm {
+    fn drop(&mut self) {
+        // Of root contexts that nobody waits for any more.
+        self.state.take_contexts().iter().for_each(|context| self.state.timers.disarm(context));
     }
 }
 

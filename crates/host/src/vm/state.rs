@@ -154,6 +154,12 @@ impl VmState {
         all
     }
 
+    /// Whether a root context has said that it is not done, and not yet that it is.
+    pub(crate) fn waits_for_a_root(&self) -> bool {
+        let contexts = self.contexts.borrow();
+        contexts.values().any(|context| context.as_root().is_some_and(|root| root.pending_done.get()))
+    }
+
     pub(crate) fn context_count(&self) -> usize {
         self.contexts.borrow().len()
     }

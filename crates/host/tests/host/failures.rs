@@ -15,6 +15,7 @@ on_both_engines! {
     streams_that_do_not_wait_fail_at_their_next_callback
     a_stream_that_was_made_and_not_shown_yet_fails
     answered_streams_are_left_alone
+    a_stream_that_stops_its_own_answer_does_not_hang
     policy_closed
     policy_open
     the_old_fail_open_lets_everything_pass
@@ -121,6 +122,21 @@ fn answered_streams_are_left_alone(runtime: &Runtime) {
     crate::world::begin_with(&handle, bad()).context.on_request_headers(true);
     assert_eq!(replied.stream.replies().len(), 1);
     assert_eq!(answered.stream.asked(), []);
+}
+
+/// A guest that answers a stream may stop that answer as any other; then it waits for the guest again.
+fn a_stream_that_stops_its_own_answer_does_not_hang(runtime: &Runtime) {
+    let world = World::new(runtime);
+    let handle = world.script(&format!(
+        "{TRAP_ON_BAD}on request_headers when $path == \"/reply\":\n  send_local_response(403, \"\", \"\", {{}}, -1)\n\
+         on response_headers:\n  return 1"
+    ));
+    let replied = crate::world::begin_with(&handle, MockStream::get("/reply"));
+    replied.context.on_request_headers(true);
+    replied.respond(&[(":status", "403")]);
+    assert_eq!(replied.context.on_response_headers(true), HeadersStatus::StopAllIterationAndWatermark);
+    crate::world::begin_with(&handle, bad()).context.on_request_headers(true);
+    assert_eq!(replied.stream.replies().last(), Some(&fail_stream_reply()));
 }
 
 fn policy_closed(runtime: &Runtime) {

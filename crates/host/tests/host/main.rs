@@ -10,6 +10,7 @@ mod contexts;
 mod explains;
 mod failures;
 mod invariants;
+mod lifetimes;
 mod loading;
 mod local_replies;
 mod maps;
