@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod callback;
+mod capability;
 mod enums;
 mod host_functions;
 mod module;
@@ -12,6 +13,7 @@ mod status;
 mod version;
 
 pub use callback::{Callback, CallbackKind, CallbackSet, MAX_ARGUMENTS};
+pub use capability::Capabilities;
 pub use enums::{BufferType, LogLevel, MapType, MetricType, PeerType, StreamType};
 pub use host_functions::{ENV_FUNCTIONS, HostFunction, PROXY_FUNCTIONS, WASI_FUNCTIONS, WASI_MODULES, host_function};
 pub use module::{Export, Import, InspectError, ItemKind, ModuleInfo};

@@ -214,6 +214,10 @@ impl HostCalls for VmHost {
         self.0.env.monotonic_ns()
     }
 
+    fn restricted_call(&self, capability: &'static str) {
+        logging::restricted(&self.0, capability);
+    }
+
     fn random(&self, bytes: &mut [u8]) -> bool {
         getrandom::fill(bytes).is_ok()
     }

@@ -6,8 +6,8 @@ use sha2::{Digest, Sha256};
 
 use crate::{PluginConfig, VmConfig};
 
-/// Equal keys share a VM: `vm_id`, VM configuration, code, runtime, environment, and what the configuration calls the VM's
-/// identity (observed in Envoy 1.40).
+/// Equal keys share a VM: `vm_id`, VM configuration, code, runtime, environment, capabilities, and what the configuration calls the
+/// VM's identity (observed in Envoy 1.40).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct VmKey([u8; 32]);
 
@@ -25,7 +25,8 @@ impl VmKey {
         let own = [config.vm_id.as_bytes(), &config.configuration, &config.code];
         let further = [config.runtime.as_bytes(), &config.identity];
         let environment = config.environment.iter().flat_map(|(key, value)| [key.as_bytes(), value.as_bytes()]);
-        Self(digest(own.into_iter().chain(further).chain(environment)))
+        let capabilities = config.capabilities.allowed().map(str::as_bytes);
+        Self(digest(own.into_iter().chain(further).chain(environment).chain(capabilities)))
     }
 }
 

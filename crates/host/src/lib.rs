@@ -32,6 +32,7 @@ pub use plugin_config::{FailurePolicy, PluginConfig, VmConfig};
 pub use plugin_error::{PluginError, PluginErrorCause};
 pub use plugin_handle::PluginHandle;
 pub use report::{CallbackReport, FailedCallReport, PluginReport, TrapReport, WorkerReport};
+pub use sandgate_abi::Capabilities;
 pub use sandgate_vm::{
     Engine, Fault, FaultKind, HostCalls, Limits, LoadError, NativeEngine, NativePlugin, WasmtimeEngine,
 };

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use sandgate_abi::Capabilities;
 use sandgate_vm::Limits;
 
 /// Envoy's `envoy.extensions.wasm.v3.PluginConfig`, with `Any`s turned to bytes as Envoy does.
@@ -43,6 +44,8 @@ pub struct VmConfig {
     pub environment: Vec<(String, String)>,
     /// Whatever else tells VMs apart that would be shared.
     pub identity: Bytes,
+    /// What the guest may call, and which of its callbacks are called; part of the VM key.
+    pub capabilities: Capabilities,
     /// Quotas.
     pub limits: Limits,
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sandgate_abi::{Callback, CallbackSet};
+use sandgate_abi::{Callback, CallbackSet, Capabilities};
 
 use crate::{Fault, LoadError};
 
@@ -48,9 +48,17 @@ pub trait Module<H>: Send + Sync {
 
     /// Makes an instance on this thread. The module's start section runs here; the start functions do not.
     ///
+    /// Imports that `capabilities` does not allow are there, but calling them does nothing but tell the host. Callbacks are
+    /// the caller's to leave out. Native plugins are not restricted (as in Envoy 1.40).
+    ///
     /// # Errors
     /// Not enough memory allowed, or a trap in the start section.
-    fn instantiate(&self, host: H, limits: &Limits) -> Result<Box<dyn PluginVm<H>>, LoadError>;
+    fn instantiate(
+        &self,
+        host: H,
+        limits: &Limits,
+        capabilities: &Capabilities,
+    ) -> Result<Box<dyn PluginVm<H>>, LoadError>;
 }
 
 /// An instance with its host state; stays on its thread.

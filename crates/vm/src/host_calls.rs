@@ -125,6 +125,8 @@ pub trait HostCalls: 'static {
     fn realtime_ns(&self) -> u64;
     /// Nanoseconds of a clock that never goes back.
     fn monotonic_ns(&self) -> u64;
+    /// The guest called a capability that it is not allowed: `proxy_log`, `fd_write`. It gets its answer without the host.
+    fn restricted_call(&self, capability: &'static str);
     /// Fills `bytes` with random bytes; `false` if the system has none.
     fn random(&self, bytes: &mut [u8]) -> bool;
 

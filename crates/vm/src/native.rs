@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use sandgate_abi::{Callback, CallbackKind, CallbackSet};
+use sandgate_abi::{Callback, CallbackKind, CallbackSet, Capabilities};
 
 use crate::{Engine, Fault, FaultKind, HostCalls, Limits, LoadError, Module, PluginVm};
 
@@ -113,7 +113,7 @@ impl<H: HostCalls> Module<H> for NativeModule {
         false
     }
 
-    fn instantiate(&self, host: H, _: &Limits) -> Result<Box<dyn PluginVm<H>>, LoadError> {
+    fn instantiate(&self, host: H, _: &Limits, _: &Capabilities) -> Result<Box<dyn PluginVm<H>>, LoadError> {
         let plugin = catch_unwind(AssertUnwindSafe(|| (self.factory)()))
             .map_err(|panic| LoadError::Instantiate(panic_text(&*panic)))?;
         Ok(Box::new(NativeVm { host, callbacks: self.callbacks, plugin, dead: false }))

@@ -8,7 +8,7 @@ mod files;
 mod process;
 mod stdio;
 
-pub(crate) use errno::{AsErrno, errno_name};
+pub(crate) use errno::{AsErrno, Errno, errno_name};
 pub(crate) use files::*;
 pub(crate) use process::*;
 pub(crate) use stdio::*;

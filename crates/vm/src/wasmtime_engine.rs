@@ -20,6 +20,7 @@ mod guest;
 mod limits;
 mod linker;
 mod module;
+mod restriction;
 mod vm;
 
 use std::num::NonZeroUsize;

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use bytes::Bytes;
 use prost::Message as _;
 use prost_types::Any;
+use sandgate_abi::Capabilities;
 
 use super::{
     Context,
@@ -16,9 +17,12 @@ use crate::{
     proto::envoy::{
         config::core::v3::{AsyncDataSource, async_data_source::Specifier},
         extensions::wasm::v3::{
-            self as proto, EnvironmentVariables, FailurePolicy as Policy, ReloadConfig, plugin_config::Vm,
+            self as proto, CapabilityRestrictionConfig, EnvironmentVariables, FailurePolicy as Policy, ReloadConfig,
+            plugin_config::Vm,
         },
     },
+    report::key_path,
+    suggest::{shown, suggest},
 };
 
 const NULL_RUNTIME: &str = "envoy.wasm.runtime.null";
@@ -35,11 +39,16 @@ pub(super) fn wasm_plugin(context: &mut Context<'_>, message: proto::PluginConfi
         })
     });
     let origin = context.origin();
-    let vm = match message.vm {
+    let mut vm = match message.vm {
         Some(Vm::VmConfig(vm)) => vm,
         None => proto::VmConfig::default(),
     };
-    let vm = context.field("vm_config", |context| vm_config(context, vm, &message.name));
+    let old = message.capability_restriction_config.map(|restriction| capabilities(context, restriction));
+    let own = vm.capability_restriction_config.take();
+    let vm = context.field("vm_config", |context| {
+        let own = own.map(|restriction| capabilities(context, restriction));
+        vm_config(context, vm, &message.name, own.or(old).unwrap_or_default())
+    });
     Some(WasmPlugin {
         identity,
         name: message.name,
@@ -65,6 +74,21 @@ fn identities(message: &proto::PluginConfig) -> (Bytes, Bytes) {
     (plugin.into(), environment.unwrap_or_default().encode_to_vec().into())
 }
 
+/// Envoy does not check the names: one that means nothing allows nothing.
+fn capabilities(context: &mut Context<'_>, message: CapabilityRestrictionConfig) -> Capabilities {
+    let CapabilityRestrictionConfig { allowed_capabilities } = message;
+    context.field("capability_restriction_config", |context| {
+        for name in allowed_capabilities.keys().filter(|name| Capabilities::names().all(|known| known != *name)) {
+            let meant = Capabilities::names().find(|known| known.strip_prefix("proxy_") == Some(name));
+            let meant = meant.map(str::to_owned).or_else(|| suggest(name, Capabilities::names().map(str::to_owned)));
+            let meant = meant.map(|meant| format!("; did you mean {meant}?")).unwrap_or_default();
+            let field = key_path("allowed_capabilities", name);
+            context.warning_at(&field, format!("there is no capability {}{meant}", shown(name)));
+        }
+    });
+    Capabilities::only(allowed_capabilities.into_keys())
+}
+
 fn failure_policy(context: &mut Context<'_>, policy: i32, fail_open: bool) -> Option<FailurePolicy> {
     let policy = match Policy::try_from(policy) {
         Ok(Policy::Unspecified) if fail_open => return Some(FailurePolicy::FailOpen),
@@ -84,7 +108,12 @@ fn failure_policy(context: &mut Context<'_>, policy: i32, fail_open: bool) -> Op
     Some(policy)
 }
 
-fn vm_config(context: &mut Context<'_>, message: proto::VmConfig, plugin: &str) -> Option<VmConfig> {
+fn vm_config(
+    context: &mut Context<'_>,
+    message: proto::VmConfig,
+    plugin: &str,
+    capabilities: Capabilities,
+) -> Option<VmConfig> {
     let configuration = any_bytes(context, "configuration", message.configuration.as_ref());
     let environment = environment(context, message.environment_variables.unwrap_or_default(), &message.runtime, plugin);
     let (code, code_origin) = context.field("code", |context| (code(context, message.code), context.origin()));
@@ -96,6 +125,7 @@ fn vm_config(context: &mut Context<'_>, message: proto::VmConfig, plugin: &str) 
         configuration: configuration?,
         environment: environment?,
         identity: Bytes::new(),
+        capabilities,
     })
 }
 

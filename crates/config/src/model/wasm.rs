@@ -3,6 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use bytes::Bytes;
+use sandgate_abi::Capabilities;
 
 use super::Origin;
 
@@ -48,6 +49,8 @@ pub struct VmConfig {
     pub environment: Vec<(String, String)>,
     /// The message about the environment, serialized: VMs are shared only if it is equal (observed in Envoy 1.40).
     pub identity: Bytes,
+    /// `capability_restriction_config`, or the plugin's, which is deprecated: what the guest may call, and which of its callbacks are called.
+    pub capabilities: Capabilities,
 }
 
 /// Where a module comes from.

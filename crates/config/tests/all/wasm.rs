@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sandgate_config::model::{CodeSource, FailurePolicy, HttpFilterKind, WasmPlugin};
 
-use crate::support::{Slot, accepted, config, refused};
+use crate::support::{Slot, accepted, config, load, refused};
 
 const CODE: &str = "code: {local: {inline_string: module}}";
 
@@ -180,11 +180,33 @@ fn the_rest() {
     refused(&with("reload_config: {backoff: {base_interval: 0s}}"), "greater than or equal to 0.001s");
     refused(&with("reload_config: {backoff: {}}"), "base_interval: value is required");
     assert!(plugin(&with("allow_on_headers_stop_iteration: true")).allow_on_headers_stop_iteration);
-    plugin(&with("capability_restriction_config: {allowed_capabilities: {}}"));
-    refused(
-        &with("capability_restriction_config: {allowed_capabilities: {proxy_log: {}}}"),
-        "allowed_capabilities is not implemented",
-    );
+}
+
+#[test]
+fn capabilities() {
+    let restriction = |names: &str| format!("capability_restriction_config: {{allowed_capabilities: {{{names}}}}}");
+    let (old, own) = (restriction("proxy_log: {}"), restriction("fd_write: {}, proxy_on_tick: {}"));
+    let both = filter(&format!("{old}\nvm_config: {{{CODE}, {own}}}"));
+    let replaced = filter(&format!("{old}\nvm_config: {{{CODE}, {}}}", restriction("")));
+    for (text, wanted) in [
+        (with(""), &[][..]),
+        (with(&restriction("")), &[]),
+        (with(&old), &["proxy_log"]),
+        (vm(&format!("{CODE}, {own}")), &["fd_write", "proxy_on_tick"]),
+        (both, &["fd_write", "proxy_on_tick"]),
+        (replaced, &[]),
+    ] {
+        assert_eq!(plugin(&text).vm.capabilities.allowed().collect::<Vec<_>>(), wanted, "{text}");
+    }
+    let text = with(&restriction("log: {}, proxy_on_tik: {}, envoy_resolve_dns: {}"));
+    let warnings = load(&text).unwrap().warnings.to_string();
+    for wanted in [
+        "there is no capability log; did you mean proxy_log?",
+        "there is no capability proxy_on_tik; did you mean proxy_on_tick?",
+        "there is no capability envoy_resolve_dns",
+    ] {
+        assert!(warnings.contains(wanted), "{warnings}");
+    }
 }
 
 /// What tells plugins and VMs apart in Envoy 1.40 beside what is compared field by field.

@@ -43,6 +43,15 @@ pub(super) fn stdio(state: &VmState, stream: Stdio, line: &[u8]) {
     log(state, level, line);
 }
 
+/// Says in Envoy's words that the guest tried what it may not.
+pub(super) fn restricted(state: &VmState, capability: &str) {
+    let kind = if capability.starts_with("proxy_") { "proxy-wasm" } else { "WASI" };
+    if may_log(state, capability.len()) {
+        let line = format_args!("Attempted call to restricted {kind} capability: {capability}");
+        state.note(LogLevel::Error, line);
+    }
+}
+
 /// Charges the VM's budget for this second, if it has one.
 fn may_log(state: &VmState, bytes: usize) -> bool {
     let Some(limit) = state.host.limits().log_bytes_per_second else { return true };

@@ -54,7 +54,8 @@ impl Vm {
     pub(crate) fn start(state: Rc<VmState>) -> Result<Rc<Self>, PluginErrorCause> {
         let base = &state.base;
         let counted = VmCount::new(&base.counts);
-        let mut guest = base.module.instantiate(VmHost(Rc::clone(&state)), &base.config.limits)?;
+        let mut guest =
+            base.module.instantiate(VmHost(Rc::clone(&state)), &base.config.limits, &base.config.capabilities)?;
         guest.start().map_err(|fault| {
             state.note(
                 LogLevel::Error,
@@ -62,7 +63,7 @@ impl Vm {
             );
             PluginErrorCause::Initialize(fault)
         })?;
-        let exports = base.module.exports();
+        let exports = base.config.capabilities.callbacks(base.module.exports());
         let vm = Rc::new(Self {
             guest: RefCell::new(Some(guest)),
             exports,

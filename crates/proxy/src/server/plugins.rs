@@ -77,6 +77,7 @@ fn plugin_config(wasm: &model::WasmPlugin) -> Result<PluginConfig, StartError> {
             configuration: vm.configuration.clone(),
             environment: vm.environment.clone(),
             identity: vm.identity.clone(),
+            capabilities: vm.capabilities.clone(),
             ..VmConfig::default()
         },
         configuration: wasm.configuration.clone(),

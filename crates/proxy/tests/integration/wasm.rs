@@ -17,6 +17,7 @@ pub(crate) fn plugin(path: &str, configuration: &'static str) -> HttpFilter {
         code_origin: Origin::default(),
         configuration: Bytes::new(),
         environment: Vec::new(),
+        capabilities: sandgate_host::Capabilities::ALL,
         identity: Bytes::new(),
     };
     let wasm = WasmPlugin {

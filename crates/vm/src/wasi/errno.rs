@@ -16,6 +16,7 @@ pub(crate) enum Errno {
     NoEntry = 44,
     NoSys = 52,
     NotSupported = 58,
+    NotCapable = 76,
 }
 
 /// What a WASI function returns to the guest, unless the guest's call ends.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sandgate_abi::{AbiVersion, CallbackKind, CallbackSet};
+use sandgate_abi::{AbiVersion, CallbackKind, CallbackSet, Capabilities};
 use wasmtime::{
     Error, ExternType, Instance, InstancePre, Linker, Memory, ModuleExport, Ref, Result, Store, Table, UpdateDeadline,
 };
@@ -11,6 +11,7 @@ use super::epoch::{CpuClock, Ticker};
 use super::fault;
 use super::guest::{Data, GuestExports};
 use super::limits::Limiter;
+use super::restriction;
 use super::vm::WasmtimeVm;
 use crate::check::Checked;
 use crate::guest::State;
@@ -20,6 +21,7 @@ use crate::{HostCalls, Limits, LoadError, Module, PluginVm};
 pub(super) struct WasmtimeModule<H: HostCalls> {
     module: wasmtime::Module,
     link: Link<H>,
+    linker: Arc<Linker<Data<H>>>,
     /// Memory and allocator, for hostcalls.
     exports: Arc<GuestExports>,
     shared: Arc<Callables>,
@@ -40,7 +42,7 @@ enum Link<H: HostCalls> {
     /// The module imports functions only: all is resolved once.
     Ready(InstancePre<Data<H>>),
     /// The module imports a memory or table, which every instance needs for itself.
-    PerInstance { linker: Arc<Linker<Data<H>>>, objects: Vec<(String, String)> },
+    PerInstance { objects: Vec<(String, String)> },
 }
 
 // === impl WasmtimeModule ===
@@ -69,11 +71,12 @@ impl<H: HostCalls> WasmtimeModule<H> {
         } else {
             let names = |import: &sandgate_abi::Import<'_>| (import.module.to_owned(), import.name.to_owned());
             let objects = checked.imported_objects.iter().map(names).collect();
-            Link::PerInstance { linker: Arc::clone(linker), objects }
+            Link::PerInstance { objects }
         };
         Ok(Self {
             module,
             link,
+            linker: Arc::clone(linker),
             exports: Arc::new(exports),
             shared: Arc::new(callables),
             callbacks: checked.callbacks,
@@ -82,17 +85,18 @@ impl<H: HostCalls> WasmtimeModule<H> {
         })
     }
 
-    fn link(&self, store: &mut Store<Data<H>>) -> Result<Instance> {
-        match &self.link {
-            Link::Ready(pre) => pre.instantiate(store),
-            Link::PerInstance { linker, objects } => {
-                let mut linker = Linker::clone(linker);
-                for (module, name) in objects {
-                    self.define(&mut linker, store, module, name)?;
-                }
-                linker.instantiate(store, &self.module)
-            }
+    fn link(&self, store: &mut Store<Data<H>>, capabilities: &Capabilities) -> Result<Instance> {
+        let objects = match &self.link {
+            Link::Ready(pre) if capabilities.is_unrestricted() => return pre.instantiate(store),
+            Link::Ready(_) => &[][..],
+            Link::PerInstance { objects } => objects,
+        };
+        let mut linker = Linker::clone(&self.linker);
+        for (module, name) in objects {
+            self.define(&mut linker, store, module, name)?;
         }
+        restriction::restrict(&mut linker, &self.module, capabilities)?;
+        linker.instantiate(store, &self.module)
     }
 
     /// Makes what a module imports under a name. The first memory is the one for hostcalls, unless one is exported.
@@ -126,7 +130,12 @@ impl<H: HostCalls> Module<H> for WasmtimeModule<H> {
         self.abi == AbiVersion::V0_1_0
     }
 
-    fn instantiate(&self, host: H, limits: &Limits) -> std::result::Result<Box<dyn PluginVm<H>>, LoadError> {
+    fn instantiate(
+        &self,
+        host: H,
+        limits: &Limits,
+        capabilities: &Capabilities,
+    ) -> std::result::Result<Box<dyn PluginVm<H>>, LoadError> {
         let ticking = self.ticker.start().map_err(|error| LoadError::Instantiate(error.to_string()))?;
         let data = Data {
             state: State::new(host),
@@ -140,8 +149,9 @@ impl<H: HostCalls> Module<H> for WasmtimeModule<H> {
         store.limiter(|data| &mut data.limiter);
         store.epoch_deadline_callback(|mut store| -> Result<UpdateDeadline> { store.data_mut().cpu.at_deadline() });
         store.set_epoch_deadline(1);
-        let instance =
-            self.link(&mut store).map_err(|error| LoadError::Instantiate(fault::kind(&error).to_string()))?;
+        let instance = self
+            .link(&mut store, capabilities)
+            .map_err(|error| LoadError::Instantiate(fault::kind(&error).to_string()))?;
         if let Some(memory) = &self.exports.memory {
             let memory = instance.get_module_export(&mut store, memory).and_then(wasmtime::Extern::into_memory);
             store.data_mut().memory = memory;

@@ -3,7 +3,7 @@
 use sandgate_abi::Status;
 use sandgate_vm::FaultKind;
 
-use crate::support::{DONE, IMPORT_LOG, compile, for_each_engine, instantiate, limits};
+use crate::support::{ALL, DONE, IMPORT_LOG, compile, for_each_engine, instantiate, limits};
 
 const IMPORTS: &str = r#"
     (import "env" "proxy_get_property" (func $get (param i32 i32 i32 i32) (result i32)))
@@ -137,7 +137,7 @@ fn malloc_serves_if_there_is_nothing_better() {
         let only_malloc = guest("(i32.const 1024)").replace("proxy_on_memory_allocate", "malloc");
         let module = compile(engine, &only_malloc).unwrap();
         *host.value.borrow_mut() = vec![b"value"];
-        let mut vm = module.instantiate(host, &limits()).unwrap();
+        let mut vm = module.instantiate(host, &limits(), &ALL).unwrap();
         assert_eq!(vm.call(DONE), Ok(Some(0)));
     });
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use sandgate_vm::LoadError;
 
 use crate::recorder::Recorder;
-use crate::support::{for_each_engine, limits};
+use crate::support::{ALL, for_each_engine, limits};
 
 fn plugin(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins").join(name)
@@ -19,7 +19,7 @@ fn guests_of_every_sdk_start() {
             let module = engine.compile(&code).unwrap_or_else(|error| panic!("{name}: {error}"));
             let host = Recorder::default();
             *host.random.borrow_mut() = vec![1, 2, 3];
-            let mut vm = module.instantiate(host, &limits()).unwrap_or_else(|error| panic!("{name}: {error}"));
+            let mut vm = module.instantiate(host, &limits(), &ALL).unwrap_or_else(|error| panic!("{name}: {error}"));
             vm.start().unwrap_or_else(|error| panic!("{name}: {error}"));
         }
     });

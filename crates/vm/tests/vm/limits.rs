@@ -6,7 +6,7 @@ use sandgate_abi::Callback;
 use sandgate_vm::{FaultKind, Limits, LoadError};
 
 use crate::recorder::Recorder;
-use crate::support::{DONE, TICK, compile, for_each_engine, instantiate_with, limits, module, on_tick};
+use crate::support::{ALL, DONE, TICK, compile, for_each_engine, instantiate_with, limits, module, on_tick};
 
 const LOOP: &str = "(loop $again (br $again))";
 
@@ -37,7 +37,7 @@ fn starting_has_its_own_limit() {
         assert_eq!(vm.start().unwrap_err().kind, expected);
 
         let endless = module("", &format!("(func $start {LOOP}) (start $start)"));
-        let Err(error) = compile(engine, &endless).unwrap().instantiate(Recorder::default(), &limits) else {
+        let Err(error) = compile(engine, &endless).unwrap().instantiate(Recorder::default(), &limits, &ALL) else {
             panic!("must not start")
         };
         assert_eq!(error.to_string(), "Failed to create new Wasm instance: CPU time limit of 30ms exceeded");
@@ -151,7 +151,7 @@ fn the_declared_maximum_is_no_matter_and_the_minimum_is() {
         assert_eq!(vm.call(grow(1)), Ok(Some(u32::MAX)));
 
         let module = compile(engine, &declared("11")).unwrap();
-        let Err(LoadError::Instantiate(text)) = module.instantiate(Recorder::default(), &limits) else {
+        let Err(LoadError::Instantiate(text)) = module.instantiate(Recorder::default(), &limits, &ALL) else {
             panic!("must not start")
         };
         assert!(text.contains("memory") && text.contains("11 pages"), "{text}");
@@ -169,7 +169,7 @@ fn an_imported_memory_has_the_same_limit() {
         let (mut vm, _) = instantiate_with(engine, &text(10), &limits);
         assert_eq!(vm.call(grow(1)), Ok(Some(u32::MAX)));
         let module = compile(engine, &text(11)).unwrap();
-        assert!(module.instantiate(Recorder::default(), &limits).is_err());
+        assert!(module.instantiate(Recorder::default(), &limits, &ALL).is_err());
     });
 }
 
@@ -186,7 +186,7 @@ fn tables_are_bounded() {
         assert_eq!(vm.call(grow(1 << 20)), Ok(Some(u32::MAX)));
         assert_eq!(vm.call(grow(1000)), Ok(Some(1)));
         let huge = compile(engine, &module("", "(table 4000000000 funcref)")).unwrap();
-        assert!(huge.instantiate(Recorder::default(), &limits()).is_err());
+        assert!(huge.instantiate(Recorder::default(), &limits(), &ALL).is_err());
     });
 }
 
@@ -202,8 +202,8 @@ fn instances_are_apart() {
     );
     for_each_engine(|engine| {
         let module = compile(engine, &counter).unwrap();
-        let mut first = module.instantiate(Recorder::default(), &limits()).unwrap();
-        let mut second = module.instantiate(Recorder::default(), &limits()).unwrap();
+        let mut first = module.instantiate(Recorder::default(), &limits(), &ALL).unwrap();
+        let mut second = module.instantiate(Recorder::default(), &limits(), &ALL).unwrap();
         assert_eq!(first.call(DONE), Ok(Some(2)));
         assert_eq!(first.call(DONE), Ok(Some(4)));
         assert_eq!(second.call(DONE), Ok(Some(2)));

@@ -3,7 +3,7 @@
 use sandgate_abi::{AbiVersion, Callback, CallbackKind, PROXY_FUNCTIONS};
 use sandgate_vm::LoadError;
 
-use crate::support::{DONE, IMPORT_LOG, TICK, compile, for_each_engine, instantiate, module, on_tick};
+use crate::support::{ALL, DONE, IMPORT_LOG, TICK, compile, for_each_engine, instantiate, module, on_tick};
 
 /// The text with which every engine refuses the module.
 fn refusal(text: &str) -> String {
@@ -41,7 +41,7 @@ fn no_mutation_of_a_module_panics() {
             let mut mutated = good.clone();
             mutated[index] ^= 0x41;
             if let Ok(module) = engine.compile(&mutated) {
-                drop(module.instantiate(crate::recorder::Recorder::default(), &crate::support::limits()));
+                drop(module.instantiate(crate::recorder::Recorder::default(), &crate::support::limits(), &ALL));
             }
         }
     });
@@ -329,7 +329,7 @@ fn memory_and_table_may_be_imported() {
         // Two instances do not share what they import.
         let hosts = [crate::recorder::Recorder::default(), crate::recorder::Recorder::default()];
         for host in &hosts {
-            let mut vm = module.instantiate(host.clone(), &crate::support::limits()).unwrap();
+            let mut vm = module.instantiate(host.clone(), &crate::support::limits(), &ALL).unwrap();
             assert_eq!(vm.call(DONE), Ok(Some(0)));
             assert_eq!((host.take_reports(), vm.memory_size()), (vec![b"imported".to_vec()], 131_072));
         }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed test may panic")]
 
 mod allocator;
+mod capabilities;
 mod faults;
 mod guests;
 mod hostcalls;

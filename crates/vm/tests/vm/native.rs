@@ -7,7 +7,7 @@ use sandgate_abi::{Callback, CallbackKind, CallbackSet, LogLevel};
 use sandgate_vm::{Engine, FaultKind, HostCalls, LoadError, Module, NativeEngine, NativePlugin, Output, PluginVm};
 
 use crate::recorder::Recorder;
-use crate::support::{DONE, TICK, limits};
+use crate::support::{ALL, DONE, TICK, limits};
 
 /// Counts its calls, and says so.
 #[derive(Default)]
@@ -36,7 +36,7 @@ fn callbacks(kinds: &[CallbackKind]) -> CallbackSet {
 fn instance(engine: &NativeEngine, name: &str) -> (Box<dyn PluginVm<Recorder>>, Recorder) {
     let module: Arc<dyn Module<Recorder>> = engine.compile(name.as_bytes()).unwrap();
     let host = Recorder::default();
-    (module.instantiate(host.clone(), &limits()).unwrap(), host)
+    (module.instantiate(host.clone(), &limits(), &ALL).unwrap(), host)
 }
 
 #[test]

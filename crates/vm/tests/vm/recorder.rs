@@ -242,6 +242,9 @@ impl HostCalls for Recorder {
     fn monotonic_ns(&self) -> u64 {
         LARGE + 1
     }
+    fn restricted_call(&self, capability: &'static str) {
+        self.calls.borrow_mut().push(format!("restricted {capability}"));
+    }
     fn random(&self, bytes: &mut [u8]) -> bool {
         let random = self.random.borrow();
         if random.is_empty() {

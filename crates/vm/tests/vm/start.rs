@@ -2,7 +2,7 @@
 
 use sandgate_vm::{FaultKind, LoadError};
 
-use crate::support::{DONE, IMPORT_LOG, TICK, compile, for_each_engine, instantiate, limits, module, on_tick};
+use crate::support::{ALL, DONE, IMPORT_LOG, TICK, compile, for_each_engine, instantiate, limits, module, on_tick};
 
 /// Functions that report their own names.
 fn reporting(exports: &[(&str, &str, &str)]) -> String {
@@ -62,7 +62,7 @@ fn a_start_section_may_call_anything() {
     for_each_engine(|engine| {
         let host = crate::recorder::Recorder::default();
         *host.value.borrow_mut() = vec![b"value"];
-        let mut vm = compile(engine, &text).unwrap().instantiate(host.clone(), &limits()).unwrap();
+        let mut vm = compile(engine, &text).unwrap().instantiate(host.clone(), &limits(), &ALL).unwrap();
         assert_eq!(host.take_reports(), [b"section".to_vec(), b"value".to_vec()]);
         vm.start().unwrap();
         assert_eq!(host.take_reports().len(), 0, "the section ran once");
@@ -74,7 +74,7 @@ fn a_trap_in_the_start_section_is_no_instance() {
     for_each_engine(|engine| {
         let text = module("", "(func $start unreachable) (start $start)");
         let module = compile(engine, &text).unwrap();
-        let Err(error) = module.instantiate(crate::recorder::Recorder::default(), &limits()) else {
+        let Err(error) = module.instantiate(crate::recorder::Recorder::default(), &limits(), &ALL) else {
             panic!("must not start")
         };
         assert!(matches!(&error, LoadError::Instantiate(text) if text.contains("unreachable")), "{error}");

@@ -3,10 +3,13 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use sandgate_abi::Callback;
+use sandgate_abi::{Callback, Capabilities};
 use sandgate_vm::{Engine, Limits, LoadError, Module, PluginVm, WasmtimeEngine};
 
 use crate::recorder::Recorder;
+
+/// No restriction.
+pub(crate) static ALL: Capabilities = Capabilities::ALL;
 
 /// Runs a test on every engine that runs Wasm.
 pub(crate) fn for_each_engine(test: impl Fn(&dyn Engine<Recorder>)) {
@@ -59,7 +62,7 @@ pub(crate) fn instantiate_with(
 ) -> (Box<dyn PluginVm<Recorder>>, Recorder) {
     let host = Recorder::default();
     let module = compile(engine, text).unwrap_or_else(|error| panic!("{error}\n{text}"));
-    let vm = module.instantiate(host.clone(), limits).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    let vm = module.instantiate(host.clone(), limits, &ALL).unwrap_or_else(|error| panic!("{error}\n{text}"));
     (vm, host)
 }
 
