@@ -17,6 +17,7 @@ mod address;
 mod bootstrap;
 mod circuit_breakers;
 mod cluster;
+mod grpc_service;
 mod hash_policy;
 mod header_mutations;
 mod health_check;
@@ -47,6 +48,7 @@ mod upgrade;
 mod upstream_socket;
 mod wasm;
 
+pub use self::grpc_service::parse_grpc_service;
 pub(crate) use self::{bootstrap::bootstrap, runtime::runtime_value, tls::secret_of};
 
 /// A time that Envoy does not take, in seconds: nanoseconds since 1970 must fit 64 bits.

@@ -23,6 +23,7 @@ mod schema;
 mod suggest;
 
 pub use self::{
+    convert::parse_grpc_service,
     diagnostics::{Diagnostic, Diagnostics, Severity},
     dump::message_to_json,
     load::{Format, LoadOptions, Loaded, Unsupported, load_file, load_secret, load_str},

@@ -8,6 +8,7 @@ mod access_log;
 mod bootstrap;
 mod circuit_breakers;
 mod cluster;
+mod grpc_service;
 mod hash_policy;
 mod header_mutations;
 mod health_check;
@@ -44,6 +45,7 @@ pub use self::{
         Cluster, Discovery, DnsLookupFamily, DnsOptions, Endpoint, EndpointAddress, HealthStatus, LbMetadata,
         LocalityEndpoints, UpstreamHttpOptions, UpstreamHttpProtocol, UpstreamTlsNames,
     },
+    grpc_service::{EnvoyGrpc, GrpcService, GrpcTarget},
     hash_policy::{HashCookie, HashPolicy, HashSpecifier},
     header_mutations::{HeaderAppendAction, HeaderMutations, HeaderValueOption},
     health_check::{

@@ -6,6 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use sandgate_http::{BodyBuffer, HeaderMap};
 
+use crate::{GrpcCall, GrpcEvents, GrpcRefusal, GrpcRequest};
+
 /// Sends what plugins of one thread ask to be sent.
 ///
 /// Called while a guest runs: nothing here may call back into the host, and an answer comes later, when no call into the host
@@ -16,6 +18,12 @@ pub trait Callouts {
     /// Sends a request and gives `done` the response once, unless the result is dropped before: then the request is
     /// cancelled. `None` if it has failed at once; `done` is then forgotten.
     fn http_call(&self, cluster: &[u8], call: HttpCall, done: HttpCallDone) -> Option<Callout>;
+    /// Begins a gRPC call, and tells `events` what becomes of it until it has ended or the result is dropped. A unary call's message
+    /// is sent with it.
+    ///
+    /// # Errors
+    /// Why there is no call; `events` are then forgotten.
+    fn grpc_call(&self, request: &GrpcRequest<'_>, events: GrpcEvents) -> Result<Box<dyn GrpcCall>, GrpcRefusal>;
 }
 
 /// A request under way. To drop it cancels it, of which nobody hears; when it is over that does nothing.

@@ -2,6 +2,7 @@
 
 mod buffers;
 mod callouts;
+mod grpc;
 mod lifecycle;
 mod logging;
 mod maps;
@@ -116,23 +117,23 @@ impl HostCalls for VmHost {
     }
 
     fn grpc_call(&self, call: OutgoingGrpc<'_>) -> Result<u32, Status> {
-        callouts::grpc(&self.0, callouts::GrpcCall::Unary, call)
+        grpc::unary(&self.0, call)
     }
 
     fn grpc_stream(&self, call: OutgoingGrpc<'_>) -> Result<u32, Status> {
-        callouts::grpc(&self.0, callouts::GrpcCall::Stream, call)
+        grpc::stream(&self.0, call)
     }
 
-    fn grpc_send(&self, token: u32, _message: &[u8], _end_stream: bool) -> Result<(), Status> {
-        callouts::grpc_send(token)
+    fn grpc_send(&self, token: u32, message: &[u8], end_stream: bool) -> Result<(), Status> {
+        grpc::send(&self.0, token, message, end_stream)
     }
 
     fn grpc_cancel(&self, token: u32) -> Result<(), Status> {
-        callouts::grpc_end(token)
+        grpc::cancel(&self.0, token)
     }
 
     fn grpc_close(&self, token: u32) -> Result<(), Status> {
-        callouts::grpc_end(token)
+        grpc::close(&self.0, token)
     }
 
     fn get_status(&self, out: &mut Output) -> Result<u32, Status> {

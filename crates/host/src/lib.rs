@@ -5,6 +5,7 @@ mod callouts;
 mod calls;
 mod environment;
 mod explain;
+mod grpc;
 mod host;
 mod http_context;
 mod http_stream;
@@ -23,6 +24,7 @@ mod worker_host;
 
 pub use callouts::{Callout, Callouts, HttpCall, HttpCallDone, HttpCallResponse};
 pub use environment::{Environment, GuestLog};
+pub use grpc::{GrpcCall, GrpcEnd, GrpcEvents, GrpcKind, GrpcRefusal, GrpcRequest};
 pub use host::{Host, HostBuilder};
 pub use http_context::{ContextOutcome, HttpContext, fail_stream_reply};
 pub use http_stream::{HttpStream, StreamMap};

@@ -28,6 +28,9 @@ pub struct HostLimits {
     pub body_bytes: usize,
     /// HTTP and gRPC callouts of one VM that are under way. One more answers `InternalFailure`. Default 65,536.
     pub callouts: usize,
+    /// Bytes of messages that wait on one gRPC stream for its service to take them. A message beyond it answers
+    /// `InternalFailure`. Default 64 MiB.
+    pub grpc_queue_bytes: usize,
 }
 
 impl Default for HostLimits {
@@ -44,6 +47,7 @@ impl Default for HostLimits {
             property_bytes: 1 << 20,
             body_bytes: 256 << 20,
             callouts: 1 << 16,
+            grpc_queue_bytes: 64 << 20,
         }
     }
 }

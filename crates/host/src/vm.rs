@@ -4,6 +4,7 @@ pub(crate) mod action;
 pub(crate) mod base;
 pub(crate) mod callouts;
 pub(crate) mod context;
+pub(crate) mod grpc;
 pub(crate) mod instance;
 pub(crate) mod state;
 pub(crate) mod timers;

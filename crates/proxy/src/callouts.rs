@@ -1,9 +1,14 @@
 //! Requests of plugins to clusters, as their host asks for them.
 
+mod grpc;
+mod grpc_frames;
+
 use std::rc::Rc;
 
 use sandgate_config::model::{HashPolicy, HashSpecifier};
-use sandgate_host::{Callout, Callouts, HttpCall, HttpCallDone, HttpCallResponse};
+use sandgate_host::{
+    Callout, Callouts, GrpcCall, GrpcEvents, GrpcRefusal, GrpcRequest, HttpCall, HttpCallDone, HttpCallResponse,
+};
 use sandgate_http::BodyBuffer;
 
 use crate::async_client::{AsyncFailure, AsyncOptions, AsyncReply, AsyncResponse, BufferedRequest};
@@ -54,6 +59,10 @@ impl Callouts for WorkerCallouts {
         });
         let stream = stream.ok()?;
         Some(Box::new(stream))
+    }
+
+    fn grpc_call(&self, request: &GrpcRequest<'_>, events: GrpcEvents) -> Result<Box<dyn GrpcCall>, GrpcRefusal> {
+        grpc::start(&self.worker, request, events)
     }
 }
 

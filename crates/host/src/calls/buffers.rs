@@ -6,6 +6,7 @@ use sandgate_http::{BodyBuffer, Direction};
 use sandgate_vm::Output;
 
 use crate::vm::context::{Access, StreamState};
+use crate::vm::grpc::Received;
 use crate::vm::state::VmState;
 
 /// A buffer as the acting context has it now.
@@ -56,33 +57,49 @@ pub(super) fn status(state: &VmState, buffer: BufferType) -> Result<(u32, u32), 
 
 /// Replaces the start of a body, prepends to it or appends to it; nothing in the middle (as in Envoy).
 pub(super) fn set(state: &VmState, buffer: BufferType, start: u32, size: u32, value: &[u8]) -> Result<(), Status> {
+    let limit = state.host.limits().body_bytes;
     let direction = match buffer {
         BufferType::HttpRequestBody => Direction::Request,
         BufferType::HttpResponseBody => Direction::Response,
+        BufferType::GrpcReceiveBuffer => {
+            return with_message(state, |message| write(message, start, size, value, limit))
+                .unwrap_or(Err(Status::BadArgument));
+        }
         BufferType::HttpCallResponseBody if !shows_response(state) => return Err(Status::NotFound),
         BufferType::PluginConfiguration if configuration_of(state, buffer).is_none() => return Err(Status::NotFound),
         _ => return Err(Status::BadArgument),
     };
     let context = state.acting().ok_or(Status::BadArgument)?;
     let stream_state = context.as_stream().ok_or(Status::BadArgument)?;
-    with_body_mut(stream_state, direction, |body| {
-        let (start, size) = (start as usize, size as usize);
-        let dropped = if start == 0 { size.min(body.len()) } else { 0 };
-        if value.len() > dropped && body.len() - dropped + value.len() > state.host.limits().body_bytes {
-            return Err(Status::InternalFailure);
-        }
-        if start == 0 {
-            body.drain(size);
-            body.prepend(Bytes::copy_from_slice(value));
-            Ok(())
-        } else if start >= body.len() {
-            body.push(Bytes::copy_from_slice(value));
-            Ok(())
-        } else {
-            Err(Status::BadArgument)
-        }
-    })
-    .unwrap_or(Err(Status::BadArgument))
+    with_body_mut(stream_state, direction, |body| write(body, start, size, value, limit))
+        .unwrap_or(Err(Status::BadArgument))
+}
+
+fn write(body: &mut BodyBuffer, start: u32, size: u32, value: &[u8], limit: usize) -> Result<(), Status> {
+    let (start, size) = (start as usize, size as usize);
+    let dropped = if start == 0 { size.min(body.len()) } else { 0 };
+    if value.len() > dropped && body.len() - dropped + value.len() > limit {
+        return Err(Status::InternalFailure);
+    }
+    if start == 0 {
+        body.drain(size);
+        body.prepend(Bytes::copy_from_slice(value));
+        Ok(())
+    } else if start >= body.len() {
+        body.push(Bytes::copy_from_slice(value));
+        Ok(())
+    } else {
+        Err(Status::BadArgument)
+    }
+}
+
+/// The message of a gRPC call whose callback runs.
+fn with_message<T>(state: &VmState, f: impl FnOnce(&mut BodyBuffer) -> T) -> Option<T> {
+    let root = state.acting()?.root_of().id;
+    match &mut *state.callouts.grpc.received.borrow_mut() {
+        Some((of, Received::Message(message))) if *of == root => Some(f(message)),
+        _ => None,
+    }
 }
 
 fn read(state: &VmState, buffer: BufferType, read: impl FnOnce(Buffer<'_, &BodyBuffer>)) -> Result<(), Status> {
@@ -90,11 +107,14 @@ fn read(state: &VmState, buffer: BufferType, read: impl FnOnce(Buffer<'_, &BodyB
     let direction = match buffer {
         BufferType::HttpRequestBody => Direction::Request,
         BufferType::HttpResponseBody => Direction::Response,
-        BufferType::DownstreamData
-        | BufferType::UpstreamData
-        | BufferType::GrpcReceiveBuffer
-        | BufferType::CallData => {
+        BufferType::DownstreamData | BufferType::UpstreamData | BufferType::CallData => {
             read(Buffer::Empty);
+            return Ok(());
+        }
+        BufferType::GrpcReceiveBuffer => {
+            // The segments are shared, not copied.
+            let message = with_message(state, |message| message.clone());
+            read(message.as_ref().map_or(Buffer::Empty, Buffer::Body));
             return Ok(());
         }
         BufferType::HttpCallResponseBody => {

@@ -5,23 +5,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use sandgate_abi::{LogLevel, Status, pairs};
 use sandgate_http::{HeaderMap, HeaderMapKind};
-use sandgate_vm::{OutgoingGrpc, OutgoingHttp, Output};
+use sandgate_vm::{OutgoingHttp, Output};
 
 use crate::HttpCall;
-use crate::vm::action::Action;
 use crate::vm::state::VmState;
-
-/// Kinds of callout: the two lowest bits of a token. 0 is an HTTP call.
-const KIND_MASK: u32 = 3;
-const GRPC_CALL: u32 = 1;
-const GRPC_STREAM: u32 = 2;
-
-/// The two ways to call a gRPC service.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum GrpcCall {
-    Unary,
-    Stream,
-}
 
 /// Says once per VM that a hostcall does not work yet.
 pub(super) fn not_supported(state: &VmState, call: &'static str) {
@@ -76,40 +63,6 @@ pub(super) fn http_call(state: &VmState, call: OutgoingHttp<'_>) -> Result<u32, 
     Ok(token)
 }
 
-/// Calls the service that `service` names: a `GrpcService` message, or else a cluster's name.
-///
-/// As there are no clusters, the former fails at once, of which the guest hears by `proxy_on_grpc_close` after its
-/// callback, and the latter is the name of none.
-pub(super) fn grpc(state: &VmState, call: GrpcCall, arguments: OutgoingGrpc<'_>) -> Result<u32, Status> {
-    let (name, kind) = match call {
-        GrpcCall::Unary => ("proxy_grpc_call", GRPC_CALL),
-        GrpcCall::Stream => ("proxy_grpc_stream", GRPC_STREAM),
-    };
-    not_supported(state, name);
-    if !is_grpc_service(arguments.service) {
-        return Err(Status::ParseFailure);
-    }
-    if let Some(context) = state.acting() {
-        let number = state.last_grpc.get().wrapping_add(1);
-        state.last_grpc.set(number);
-        let token = number.wrapping_mul(4) | kind;
-        state.later(Action::CloseGrpc { root: context.root_of(), token });
-    }
-    Err(Status::InternalFailure)
-}
-
-pub(super) fn grpc_send(token: u32) -> Result<(), Status> {
-    if token & KIND_MASK == GRPC_STREAM { Err(Status::NotFound) } else { Err(Status::BadArgument) }
-}
-
-/// `proxy_grpc_cancel` and `proxy_grpc_close`.
-pub(super) fn grpc_end(token: u32) -> Result<(), Status> {
-    match token & KIND_MASK {
-        GRPC_CALL | GRPC_STREAM => Err(Status::NotFound),
-        _ => Err(Status::BadArgument),
-    }
-}
-
 /// The result of the callout whose callback runs.
 pub(super) fn status(state: &VmState, out: &mut Output) -> u32 {
     let Some(root) = state.acting().map(|context| context.root_of()) else { return 0 };
@@ -117,39 +70,6 @@ pub(super) fn status(state: &VmState, out: &mut Output) -> u32 {
     let status = root.callout_status.borrow();
     out.extend(&status.message);
     status.code
-}
-
-/// Whether the bytes are an `envoy.config.core.v3.GrpcService` with a target (field 1 or 2), as far as the wire format
-/// shows. One without a target aborts Envoy.
-fn is_grpc_service(mut message: &[u8]) -> bool {
-    let mut target = false;
-    while !message.is_empty() {
-        let Some(tag) = varint(&mut message) else { return false };
-        let length = match tag & 7 {
-            0 => varint(&mut message).map(|_| 0),
-            1 => Some(8),
-            2 => varint(&mut message).and_then(|length| usize::try_from(length).ok()),
-            5 => Some(4),
-            _ => None,
-        };
-        let Some(rest) = length.and_then(|length| message.get(length..)) else { return false };
-        message = rest;
-        target |= matches!(tag, 0x0a | 0x12);
-    }
-    target
-}
-
-fn varint(message: &mut &[u8]) -> Option<u64> {
-    let mut value = 0;
-    for shift in (0..64).step_by(7) {
-        let (&byte, rest) = message.split_first()?;
-        *message = rest;
-        value |= u64::from(byte & 0x7f) << shift;
-        if byte < 0x80 {
-            return Some(value);
-        }
-    }
-    None
 }
 
 pub(super) fn foreign_function(state: &VmState, name: &[u8]) -> Result<(), Status> {

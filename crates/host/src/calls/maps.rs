@@ -5,6 +5,7 @@ use sandgate_http::{Direction, HeaderMap};
 use sandgate_vm::Output;
 
 use crate::vm::context::{Access, Phase, StreamState};
+use crate::vm::grpc::Received;
 use crate::vm::state::VmState;
 use crate::{HttpStream, StreamMap};
 
@@ -75,6 +76,9 @@ fn access(map: MapType) -> Option<(Access, StreamMap)> {
 
 fn with<T>(state: &VmState, map: MapType, read: impl FnOnce(&HeaderMap) -> T) -> Read<T> {
     let Some(context) = state.acting() else { return Read::Hidden };
+    if matches!(map, MapType::GrpcReceiveInitialMetadata | MapType::GrpcReceiveTrailingMetadata) {
+        return with_metadata(state, context.root_of().id, map, read);
+    }
     if matches!(map, MapType::HttpCallResponseHeaders | MapType::HttpCallResponseTrailers) {
         return with_response(state, context.root_of().id, map, read);
     }
@@ -104,6 +108,19 @@ fn with_response<T>(state: &VmState, root: u32, map: MapType, read: impl FnOnce(
         _ => response.trailers.as_ref(),
     };
     map.map_or(Read::Hidden, |map| Read::Seen(read(map)))
+}
+
+/// Metadata of a gRPC call, while its callback runs.
+fn with_metadata<T>(state: &VmState, root: u32, map: MapType, read: impl FnOnce(&HeaderMap) -> T) -> Read<T> {
+    match (&*state.callouts.grpc.received.borrow(), map) {
+        (Some((of, Received::InitialMetadata(metadata))), MapType::GrpcReceiveInitialMetadata)
+        | (Some((of, Received::TrailingMetadata(metadata))), MapType::GrpcReceiveTrailingMetadata)
+            if *of == root =>
+        {
+            Read::Seen(read(metadata))
+        }
+        _ => Read::Hidden,
+    }
 }
 
 fn with_mut<T>(state: &VmState, map: MapType, change: impl FnOnce(&mut HeaderMap) -> T) -> Option<T> {

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 
 use super::context::Context;
+use super::grpc::GrpcTable;
 use crate::{Callout, HttpCallResponse};
 
 /// Callouts by their tokens. The two lowest bits of a token say of which kind it is: 0 is an HTTP call.
@@ -14,6 +15,7 @@ use crate::{Callout, HttpCallResponse};
 pub(crate) struct CalloutTable {
     http: RefCell<HashMap<u32, HttpEntry>>,
     last_http: Cell<u32>,
+    pub(crate) grpc: GrpcTable,
     /// The response to the HTTP call whose callback runs, and the root context that made the call.
     pub(crate) response: RefCell<Option<(u32, HttpCallResponse)>>,
 }
@@ -64,10 +66,11 @@ impl CalloutTable {
             http.extract_if(|_, entry| Rc::ptr_eq(&entry.root, root)).collect()
         };
         drop(gone);
+        self.grpc.cancel_all(root);
     }
 
     /// How many are under way.
     pub(crate) fn len(&self) -> usize {
-        self.http.borrow().len()
+        self.http.borrow().len() + self.grpc.len()
     }
 }

@@ -17,9 +17,6 @@ use super::state::{VmHost, VmState};
 use crate::plugin_error::PluginErrorCause;
 use crate::{HttpCallResponse, Plugin, fail_stream_reply};
 
-/// The gRPC status "unavailable".
-const GRPC_UNAVAILABLE: u32 = 14;
-
 /// What `proxy_get_status` says of an HTTP call that was reset: `WasmResult::BrokenConnection`.
 const CALL_RESET: u32 = 11;
 
@@ -81,6 +78,15 @@ impl Vm {
     pub(crate) fn memory_size(&self) -> u64 {
         let guest = self.guest.try_borrow();
         guest.ok().and_then(|guest| Some(guest.as_ref()?.memory_size() as u64)).unwrap_or(0)
+    }
+
+    /// Whether a frame of the guest is on the stack.
+    pub(crate) fn is_running(&self) -> bool {
+        self.guest.try_borrow_mut().is_err()
+    }
+
+    pub(crate) fn exports(&self, callback: &Callback) -> bool {
+        self.exports.contains(callback.kind())
     }
 
     pub(crate) fn has_failed(&self) -> bool {
@@ -155,6 +161,7 @@ impl Vm {
             self.state.timers.disarm(&context);
             if let Some(root) = context.as_root() {
                 root.meter.died();
+                self.state.callouts.grpc.cancel_all(&context);
             }
             if context.as_stream().is_some_and(super::context::StreamState::waits) {
                 fail_stream(&context);
@@ -217,11 +224,9 @@ impl Vm {
                     stream.send_local_reply(*reply);
                 }
             }
-            Action::CloseGrpc { root, token } if self.state.knows(&root) => {
-                let callback = Callback::GrpcClose { root: root.id, token, status: GRPC_UNAVAILABLE };
-                self.call_with_status(&root, GRPC_UNAVAILABLE, Bytes::from_static(b"Cluster not available"), callback);
-            }
-            Action::CloseGrpc { .. } => {}
+            Action::Grpc { root, token, event } if self.state.knows(&root) => self.tell_grpc(&root, token, event),
+            Action::Grpc { .. } => {}
+            Action::AfterGrpc { root, token, ends } => self.after_grpc(&root, token, ends),
             Action::EndRoot(root) => self.end_root(&root),
             Action::DeleteRoot(root) => self.delete_root(&root),
         }

@@ -46,8 +46,6 @@ pub(crate) struct VmState {
     pub(crate) actions: RefCell<VecDeque<Action>>,
     /// Metrics by the guest's ids: the id's upper 30 bits less one, per kind.
     pub(crate) metrics: RefCell<[Vec<Arc<Metric>>; 3]>,
-    /// The number in the last gRPC callout's token.
-    pub(crate) last_grpc: Cell<u32>,
     pub(crate) callouts: CalloutTable,
     /// Which hostcalls have been reported as not supported.
     pub(crate) reported: RefCell<Vec<&'static str>>,
@@ -108,7 +106,6 @@ impl VmState {
             stop: Cell::new(false),
             actions: RefCell::default(),
             metrics: RefCell::default(),
-            last_grpc: Cell::new(0),
             callouts: CalloutTable::default(),
             reported: RefCell::default(),
             log_budget: Cell::default(),

@@ -9,6 +9,7 @@ mod bodies;
 mod contexts;
 mod explains;
 mod failures;
+mod grpc;
 mod invariants;
 mod lifetimes;
 mod loading;

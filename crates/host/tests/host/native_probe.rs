@@ -180,6 +180,13 @@ fn arguments(callback: &Callback) -> Vec<(&'static str, i64)> {
             vec![("context", context.into()), ("count", count.into())]
         }
         Callback::QueueReady { root, queue } => vec![("context", root.into()), ("token", queue.into())],
+        Callback::GrpcReceiveInitialMetadata { root, token, count }
+        | Callback::GrpcReceiveTrailingMetadata { root, token, count } => {
+            vec![("context", root.into()), ("token", token.into()), ("count", count.into())]
+        }
+        Callback::GrpcReceive { root, token, size } => {
+            vec![("context", root.into()), ("token", token.into()), ("size", size.into())]
+        }
         Callback::GrpcClose { root, token, status } => {
             vec![("context", root.into()), ("token", token.into()), ("code", status.into())]
         }

@@ -117,7 +117,7 @@ fn callouts_answer_as_without_clusters(runtime: &Runtime) {
     assert_eq!(exchange.stream.asked(), [crate::stream::Asked::ClearRouteCache]);
     // Each is reported once.
     let reported = lines.iter().filter(|(_, line)| line.contains("is not supported yet")).count();
-    assert_eq!(reported, 3);
+    assert_eq!(reported, 1);
 }
 
 fn a_grpc_service_that_is_not_there_closes(runtime: &Runtime) {
@@ -134,7 +134,7 @@ fn a_grpc_service_that_is_not_there_closes(runtime: &Runtime) {
     let unavailable = "0 14 \"Cluster not available\"";
     assert_eq!(
         results(&world.said()),
-        ["10", "10", "4", "4", "grpc_close: 5 14", unavailable, "grpc_close: 10 14", unavailable]
+        ["10", "10", "2", "4", "grpc_close: 5 14", unavailable, "grpc_close: 6 14", unavailable]
     );
     exchange.context.on_response_headers(true);
     assert_eq!(results(&world.said()), ["0 14 \"\""]);

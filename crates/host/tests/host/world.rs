@@ -9,12 +9,13 @@ use std::task::Waker;
 use bytes::Bytes;
 use sandgate_abi::{CallbackKind, CallbackSet, LogLevel};
 use sandgate_host::{
-    ContextOutcome, Engine, Environment, GuestLog, Host, HostLimits, HttpContext, HttpStream, LoadError, NativeEngine,
-    Plugin, PluginConfig, PluginError, PluginHandle, Stat, VmHost, WasmtimeEngine, WorkerHost,
+    Callouts, ContextOutcome, Engine, Environment, GuestLog, Host, HostLimits, HttpContext, HttpStream, LoadError,
+    NativeEngine, Plugin, PluginConfig, PluginError, PluginHandle, Stat, VmHost, WasmtimeEngine, WorkerHost,
 };
 
 use sandgate_vm::Module;
 
+use crate::grpc::MockGrpc;
 use crate::native_probe::NativeProbe;
 use crate::stream::MockStream;
 
@@ -32,12 +33,13 @@ pub(crate) struct Log {
     pub(crate) off: Mutex<bool>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Clock {
     pub(crate) now: Cell<u64>,
     pub(crate) changes: Cell<u32>,
     pub(crate) node: RefCell<Option<Bytes>>,
     pub(crate) waker: Option<Waker>,
+    pub(crate) grpc: Rc<MockGrpc>,
 }
 
 pub(crate) struct World {
@@ -231,6 +233,10 @@ impl Environment for Clock {
 
     fn remote_waker(&self) -> Option<Waker> {
         self.waker.clone()
+    }
+
+    fn callouts(&self) -> Option<Rc<dyn Callouts>> {
+        Some(Rc::<MockGrpc>::clone(&self.grpc))
     }
 
     fn node(&self) -> Option<Bytes> {

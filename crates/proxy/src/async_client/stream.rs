@@ -109,7 +109,6 @@ impl AsyncStream {
 
     /// Sends a piece of body; nothing after the end of the request or of the response.
     pub(crate) fn send_data(&self, data: BodyBuffer, end_stream: bool) {
-        self.0.queued_bytes.set(self.0.queued_bytes.get() + data.len());
         self.0.push(DecodeEvent::Data { data, end_stream }, end_stream);
     }
 
@@ -123,13 +122,11 @@ impl AsyncStream {
     }
 
     /// Bytes that the host has not taken yet.
-    #[allow(dead_code, reason = "for callouts that send piece by piece")]
     pub(crate) fn queued_bytes(&self) -> usize {
         self.0.queued_bytes.get()
     }
 
     /// Envoy's response code details: how the response came about, once its headers have come (`via_upstream`), or how it ended.
-    #[allow(dead_code, reason = "for callouts that tell what went wrong")]
     pub(crate) fn details(&self) -> String {
         self.0.stream.info().response_code_details.clone().unwrap_or_default()
     }
@@ -156,6 +153,9 @@ impl Shared {
             return;
         }
         self.local_closed.set(end);
+        if let DecodeEvent::Data { data, .. } = &event {
+            self.queued_bytes.set(self.queued_bytes.get() + data.len());
+        }
         self.events.borrow_mut().push_back(event);
         self.wake();
     }

@@ -1,6 +1,7 @@
 //! gRPC, with a client and a server that know nothing of proxies.
 
 mod caller;
+mod callouts;
 mod service;
 
 use std::sync::Arc;

@@ -8,7 +8,7 @@ use sandgate_config::model::{CodeSource, FailurePolicy, HttpFilter, HttpFilterKi
 
 use crate::support::{Client, Proxy, Upstream, bootstrap, cluster, direct, eventually, forward, hcm};
 
-pub(crate) fn plugin(path: &str, configuration: &'static str) -> HttpFilter {
+pub(crate) fn plugin(path: &str, configuration: &str) -> HttpFilter {
     let file = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../plugins")).join(path);
     let vm = VmConfig {
         vm_id: String::new(),
@@ -24,7 +24,7 @@ pub(crate) fn plugin(path: &str, configuration: &'static str) -> HttpFilter {
         name: "p".into(),
         root_id: String::new(),
         vm,
-        configuration: Bytes::from_static(configuration.as_bytes()),
+        configuration: Bytes::copy_from_slice(configuration.as_bytes()),
         failure_policy: FailurePolicy::FailClosed,
         fail_open: false,
         reload_backoff: Duration::from_secs(1),

@@ -1,0 +1,53 @@
+//! gRPC services that plugins name in a call: messages that are no part of the configuration's text.
+
+use std::time::Duration;
+
+use prost::Message as _;
+
+use crate::{
+    model::{BackOff, EnvoyGrpc, GrpcService, GrpcTarget, RetryOn, RetryPolicy},
+    proto::envoy::config::core::v3::{self as proto, grpc_service::TargetSpecifier},
+};
+
+/// Between attempts, unless a policy has something else (as in Envoy).
+const BASE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Reads a serialized `envoy.config.core.v3.GrpcService`; `None` if the bytes are none. No rule of the schema is checked (as in Envoy).
+#[must_use]
+pub fn parse_grpc_service(serialized: &[u8]) -> Option<GrpcService> {
+    let message = proto::GrpcService::decode(serialized).ok()?;
+    let target = match message.target_specifier {
+        Some(TargetSpecifier::EnvoyGrpc(message)) => GrpcTarget::Envoy(EnvoyGrpc {
+            cluster_name: message.cluster_name,
+            authority: message.authority,
+            max_receive_message_length: message.max_receive_message_length.unwrap_or(0),
+            skip_envoy_headers: message.skip_envoy_headers,
+        }),
+        None if message.google_grpc.is_some() => GrpcTarget::Google,
+        None => GrpcTarget::Missing,
+    };
+    let initial_metadata = message.initial_metadata.into_iter().map(|header| (header.key, header.value)).collect();
+    Some(GrpcService { target, initial_metadata, retry_policy: message.retry_policy.map(retry_policy) })
+}
+
+/// A policy of the core package, as Envoy makes a route's policy of it: an attempt may take as long as the longest interval.
+fn retry_policy(message: proto::RetryPolicy) -> RetryPolicy {
+    let back_off = message.retry_back_off.unwrap_or_default();
+    let duration = |value: Option<prost_types::Duration>| value.and_then(|value| Duration::try_from(value).ok());
+    let base = duration(back_off.base_interval).unwrap_or(BASE_INTERVAL).max(Duration::from_millis(1));
+    let max = duration(back_off.max_interval).unwrap_or(base.saturating_mul(10)).max(base);
+    RetryPolicy {
+        retry_on: RetryOn::parse_policy(&message.retry_on).0,
+        num_retries: message.num_retries.unwrap_or(1),
+        per_try_timeout: Some(max),
+        per_try_idle_timeout: None,
+        retry_priority: None,
+        host_predicates: Vec::new(),
+        host_selection_max_attempts: 1,
+        retriable_status_codes: Vec::new(),
+        retriable_headers: Vec::new(),
+        retriable_request_headers: Vec::new(),
+        back_off: BackOff { base_interval: Some(base), max_interval: Some(max) },
+        rate_limited_back_off: None,
+    }
+}
