@@ -10,6 +10,7 @@ mod frames;
 pub(crate) mod headers;
 pub(crate) mod inbound;
 mod io;
+pub(crate) mod outbound;
 mod output;
 mod request_head;
 mod requests;

@@ -123,11 +123,6 @@ impl Socket {
         Pin::new(&mut self.transport).poll_read(cx, buffer)
     }
 
-    /// Writes once; how many bytes went out.
-    pub(crate) fn poll_write_bytes(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.transport).poll_write(cx, bytes)
-    }
-
     /// Writes several pieces at once; how many bytes went out.
     pub(crate) fn poll_write_pieces(
         &mut self,

@@ -64,9 +64,7 @@ impl Http2Connection {
             && !end_stream
             && headers.get(b"expect").is_some_and(|value| value.eq_ignore_ascii_case(b"100-continue"))
         {
-            let mut response = http::Response::new(());
-            *response.status_mut() = http::StatusCode::CONTINUE;
-            let _ = respond.send_informational(response);
+            shared.send_continue(&mut respond);
             hcm.count_response(100);
             headers.remove(b"expect");
         }
@@ -111,7 +109,7 @@ impl Http2Connection {
             }
         };
         log::debug!(target: "http", "[C{}] refusing a request: {details}", shared.info.id);
-        shared.io.get_mut().frames.forget(id);
+        shared.io.get_mut().forget(id);
         // Envoy counts nothing of such a request, but the frame that refuses it.
         let wire_sent = if flag == reset { RESET_BYTES } else { 0 };
         let bytes = ByteMeter { wire_sent, ..ByteMeter::default() };

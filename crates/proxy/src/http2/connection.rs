@@ -271,7 +271,7 @@ impl Http2Connection {
         drop(finished);
         for Finished { id, mut active, began } in done {
             let request_complete = active.request_complete();
-            let bytes = self.shared.io.get_mut().frames.forget(id);
+            let bytes = self.shared.io.get_mut().forget(id);
             active.set_bytes(bytes);
             active.finish(now);
             if !request_complete {

@@ -82,6 +82,15 @@ pub(super) fn is_of_connection(name: &[u8], value: &[u8]) -> bool {
     }
 }
 
+/// Whether the field may be sent: it is a pseudo-field that there is, or none that speaks of a connection.
+pub(super) fn is_sent(name: &[u8], value: &[u8]) -> bool {
+    match name {
+        b":status" | b":method" | b":scheme" | b":path" | b":authority" | b":protocol" => true,
+        b"te" => value == b"trailers",
+        _ => name.first() != Some(&b':') && !is_of_connection(name, value),
+    }
+}
+
 /// A `content-length`; nothing if it is none.
 pub(super) fn content_length(value: &[u8]) -> Option<u64> {
     const MOST: u64 = i64::MAX as u64;

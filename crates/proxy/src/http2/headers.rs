@@ -8,6 +8,8 @@ use http::uri::{self, Authority, PathAndQuery, Scheme};
 use http::{Method, StatusCode, Uri, response};
 use sandgate_http::{HeaderMap, HeaderMapKind};
 
+use super::field_rules as rules;
+
 /// Headers that speak of a connection and that HTTP/2 forbids (RFC 9113 §8.2.2).
 const CONNECTION_HEADERS: [&[u8]; 5] =
     [b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"];
@@ -94,14 +96,33 @@ fn path_and_query(path: &[u8]) -> Result<PathAndQuery, EncodeError> {
     PathAndQuery::try_from(encoded).map_err(|_| EncodeError::Pseudo(":path"))
 }
 
-/// A response to send.
-pub(crate) fn encode_response(headers: &HeaderMap) -> Result<http::Response<()>, EncodeError> {
+/// A response for the `h2` crate, whose fields are sent otherwise.
+pub(super) fn response(headers: &HeaderMap) -> Result<http::Response<()>, EncodeError> {
     let status = headers.get(b":status").unwrap_or_default();
     let status = StatusCode::from_bytes(status).map_err(|_| EncodeError::Pseudo(":status"))?;
+    check_fields(headers)?;
     let mut response = http::Response::new(());
     *response.status_mut() = status;
-    *response.headers_mut() = fields(headers)?;
     Ok(response)
+}
+
+/// Whether the fields that are sent may be.
+pub(super) fn check_fields(headers: &HeaderMap) -> Result<(), EncodeError> {
+    for (name, value) in headers.iter().filter(|(name, value)| rules::is_sent(name, value)) {
+        if !name.starts_with(b":") && !rules::is_name(name) {
+            return Err(EncodeError::Name);
+        }
+        if !rules::is_value(value) {
+            return Err(EncodeError::Value);
+        }
+    }
+    Ok(())
+}
+
+/// Trailers that may be sent, if there are any.
+pub(super) fn sent_trailers(mut trailers: HeaderMap) -> Option<HeaderMap> {
+    trailers.retain(|name, value| !name.starts_with(b":") && rules::is_sent(name, value));
+    (!trailers.is_empty() && check_fields(&trailers).is_ok()).then_some(trailers)
 }
 
 /// Trailers to send.
@@ -186,22 +207,21 @@ mod tests {
     }
 
     #[test]
-    fn headers_of_a_connection_are_left_out() {
-        let headers = map(
-            HeaderMapKind::Response,
-            &[(":status", "200"), ("connection", "close"), ("te", "gzip"), ("keep-alive", "x"), ("a", "b")],
-        );
-        let response = encode_response(&headers).unwrap();
-        assert_eq!(response.headers().len(), 1);
-        assert_eq!(response.headers().get("a").unwrap(), "b");
+    fn trailers_are_fields_alone() {
+        let trailers =
+            map(HeaderMapKind::Plain, &[(":path", "/"), ("connection", "close"), ("te", "gzip"), ("a", "b")]);
+        assert_eq!(sent_trailers(trailers), Some(map(HeaderMapKind::Plain, &[("a", "b")])));
+        assert_eq!(sent_trailers(map(HeaderMapKind::Plain, &[(":path", "/")])), None);
+        assert_eq!(sent_trailers(map(HeaderMapKind::Plain, &[("a", "b\n")])), None);
     }
 
     #[test]
     fn what_cannot_be_sent_is_an_error() {
-        let with = |name, value| map(HeaderMapKind::Response, &[(":status", "200"), (name, value)]);
-        assert_eq!(encode_response(&with("a b", "c")).unwrap_err(), EncodeError::Name);
-        assert_eq!(encode_response(&with("a", "b\n")).unwrap_err(), EncodeError::Value);
+        let with = |name, value| response(&map(HeaderMapKind::Response, &[(":status", "200"), (name, value)]));
+        assert_eq!(with("a b", "c").unwrap_err(), EncodeError::Name);
+        assert_eq!(with("a", "b\n").unwrap_err(), EncodeError::Value);
+        assert!(with("connection", "\n").is_ok());
         let status = map(HeaderMapKind::Response, &[(":status", "x")]);
-        assert_eq!(encode_response(&status).unwrap_err(), EncodeError::Pseudo(":status"));
+        assert_eq!(response(&status).unwrap_err(), EncodeError::Pseudo(":status"));
     }
 }

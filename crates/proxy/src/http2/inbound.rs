@@ -281,6 +281,15 @@ impl Inbound {
     }
 }
 
+/// What SETTINGS say of the table of the sender's decoder.
+pub(crate) fn table_size(settings: &[u8]) -> Option<usize> {
+    let (settings, _) = settings.as_chunks::<6>();
+    settings
+        .iter()
+        .rev()
+        .find_map(|[a, b, value @ ..]| ([*a, *b] == [0, 1]).then(|| u32::from_be_bytes(*value) as usize))
+}
+
 /// The part of a header block in HEADERS, and the stream that it depends on; nothing if there is less than it says.
 fn fragment(head: FrameHead, payload: &[u8]) -> Option<(&[u8], Option<u32>)> {
     let mut fragment = payload;

@@ -6,15 +6,19 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf as _, BytesMut};
+use bytes::BytesMut;
+use sandgate_filter::ByteMeter;
+use sandgate_http::HeaderMap;
+use smallvec::SmallVec;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use h2::Reason;
 
 use super::frames::{Fault, Frames};
 use super::inbound::Inbound;
+use super::outbound::Outbound;
 use super::requests::{Received, Requests};
-use super::scanner::{FrameHead, FrameScanner, kind};
+use super::scanner::kind;
 use crate::hcm::Hcm;
 use crate::socket::Socket;
 
@@ -33,11 +37,7 @@ pub(super) struct Http2Io {
     prefix: BytesMut,
     received: Inbound,
     requests: Requests,
-    sent: FrameScanner,
-    /// Bytes that were scanned and that the socket did not take: they come again.
-    ahead: usize,
-    /// Nothing more is written.
-    cut: bool,
+    sent: Outbound,
     /// Frames of our own, to be written between those of the `h2` crate.
     own: BytesMut,
     remote_closed: bool,
@@ -54,9 +54,7 @@ impl SharedIo {
             prefix,
             received: Inbound::new(PREFACE.len()),
             requests: Requests::new(hcm),
-            sent: FrameScanner::new(0),
-            ahead: 0,
-            cut: false,
+            sent: Outbound::new(0),
             own: BytesMut::new(),
             remote_closed: false,
             frames: Frames::new(&hcm.config.http2, hcm.config.max_request_headers_kb),
@@ -101,14 +99,28 @@ impl Http2Io {
         self.own.extend_from_slice(text.as_bytes());
     }
 
-    /// Writes frames of our own, if there are any and it is their turn.
+    /// The next HEADERS of the stream have these fields.
+    pub(super) fn queue(&mut self, stream: u32, fields: HeaderMap) {
+        self.sent.queue(stream, fields);
+    }
+
+    /// The stream is over; its bytes.
+    pub(super) fn forget(&mut self, stream: u32) -> ByteMeter {
+        self.sent.forget(stream);
+        self.frames.forget(stream)
+    }
+
+    /// Writes frames of our own, if there are any and it is their turn, and what was taken before.
     pub(super) fn poll_write_own(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !self.own.is_empty() && self.ahead == 0 && self.sent.at_boundary() && !self.cut {
-            let count = ready!(self.socket.poll_write_bytes(cx, &self.own))?;
-            self.count_written(count);
-            self.own.advance(count);
+        if self.sent.at_boundary() && !self.own.is_empty() {
+            self.sent.put(&self.own.split());
         }
-        Poll::Ready(Ok(()))
+        let (socket, stats) = (&mut self.socket, &self.hcm.stats);
+        self.sent.poll_flush(|pieces| {
+            let count = ready!(socket.poll_write_pieces(cx, pieces))?;
+            stats.downstream_cx_tx_bytes_total().add(count as u64);
+            Poll::Ready(Ok(count))
+        })
     }
 
     fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
@@ -137,6 +149,9 @@ impl Http2Io {
             let bytes = buffer.filled().get(before..).unwrap_or_default();
             let kept = self.received.pass(bytes, &mut received);
             buffer.set_filled(before + kept);
+            if let Some(size) = self.requests.take_table_size() {
+                self.sent.set_table_size(size);
+            }
             if let Some(broken) = self.received.broken {
                 self.frames.fault.get_or_insert(Fault::Broken(broken.reason, broken.text));
             }
@@ -146,93 +161,15 @@ impl Http2Io {
         }
     }
 
-    /// Looks at what is about to be written; how much of it may be.
-    fn look(&mut self, bytes: &[u8]) -> usize {
-        if self.cut {
-            return 0;
-        }
-        let known = self.ahead.min(bytes.len());
-        let (frames, mut allowed) = (&mut self.frames, None);
-        let next = bytes.get(known..).unwrap_or_default();
-        self.sent.scan(next, |head: FrameHead, start| {
-            if allowed.is_none() && !frames.sent(head) {
-                allowed = Some(known + start);
-            }
-        });
-        self.ahead = self.ahead.max(bytes.len());
-        match allowed {
-            Some(allowed) => {
-                self.cut = true;
-                allowed
-            }
-            None => bytes.len(),
-        }
-    }
-
-    fn count_written(&mut self, count: usize) {
-        self.hcm.stats.downstream_cx_tx_bytes_total().add(count as u64);
-    }
-
-    fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        if self.cut {
-            return Poll::Ready(Ok(bytes.len()));
-        }
+    fn poll_write(&mut self, cx: &mut Context<'_>, pieces: &[&[u8]]) -> Poll<io::Result<usize>> {
         ready!(self.poll_write_own(cx))?;
-        let allowed = self.look(bytes);
-        if allowed == 0 {
-            return Poll::Ready(Ok(bytes.len()));
-        }
-        let count = ready!(self.socket.poll_write_bytes(cx, bytes.get(..allowed).unwrap_or_default()))?;
-        self.count_written(count);
-        self.ahead -= count.min(self.ahead);
-        Poll::Ready(Ok(count))
-    }
-
-    fn poll_write_vectored(&mut self, cx: &mut Context<'_>, pieces: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        if self.cut {
-            return Poll::Ready(Ok(pieces.iter().map(|piece| piece.len()).sum()));
-        }
-        ready!(self.poll_write_own(cx))?;
-        let mut known = std::mem::take(&mut self.ahead);
-        let mut total = 0;
-        for piece in pieces {
-            // Each piece is looked at as if it came alone.
-            self.ahead = known.min(piece.len());
-            known -= self.ahead;
-            let allowed = self.look(piece);
-            total += piece.len();
-            if self.cut {
-                self.ahead = 0;
-                let before = total - piece.len();
-                return self.poll_write_last(cx, pieces, before + allowed);
-            }
-        }
-        self.ahead = total + known;
-        let count = ready!(self.socket.poll_write_pieces(cx, pieces))?;
-        self.count_written(count);
-        self.ahead -= count.min(self.ahead);
-        Poll::Ready(Ok(count))
-    }
-
-    /// Writes what came before the frame that must not go out, as far as the socket takes it at once.
-    fn poll_write_last(
-        &mut self,
-        cx: &mut Context<'_>,
-        pieces: &[IoSlice<'_>],
-        mut allowed: usize,
-    ) -> Poll<io::Result<usize>> {
-        let mut total = 0;
-        for piece in pieces {
-            total += piece.len();
-            let part = piece.get(..allowed.min(piece.len())).unwrap_or_default();
-            allowed -= part.len();
-            if !part.is_empty()
-                && let Poll::Ready(count) = self.socket.poll_write_bytes(cx, part)
-            {
-                self.count_written(count?);
-            }
-        }
-        Poll::Ready(Ok(total))
+        let (socket, stats, frames) = (&mut self.socket, &self.hcm.stats, &mut self.frames);
+        let write = |pieces: &[IoSlice<'_>]| {
+            let count = ready!(socket.poll_write_pieces(cx, pieces))?;
+            stats.downstream_cx_tx_bytes_total().add(count as u64);
+            Poll::Ready(Ok(count))
+        };
+        self.sent.poll_write(pieces, |head| frames.sent(head), write)
     }
 }
 
@@ -244,7 +181,7 @@ impl AsyncRead for SharedIo {
 
 impl AsyncWrite for SharedIo {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.get_mut().0.borrow_mut().poll_write(cx, bytes)
+        self.get_mut().0.borrow_mut().poll_write(cx, &[bytes])
     }
 
     fn poll_write_vectored(
@@ -252,7 +189,8 @@ impl AsyncWrite for SharedIo {
         cx: &mut Context<'_>,
         pieces: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.get_mut().0.borrow_mut().poll_write_vectored(cx, pieces)
+        let pieces: SmallVec<[&[u8]; 8]> = pieces.iter().map(|piece| &**piece).collect();
+        self.get_mut().0.borrow_mut().poll_write(cx, &pieces)
     }
 
     fn is_write_vectored(&self) -> bool {

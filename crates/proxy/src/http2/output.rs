@@ -19,7 +19,8 @@ enum End {
     #[default]
     NotYet,
     Body,
-    Trailers(http::HeaderMap),
+    /// Trailers, which the connection has.
+    Trailers,
     Sent,
 }
 
@@ -45,8 +46,8 @@ impl Output {
         }
     }
 
-    pub(super) fn end_with(&mut self, trailers: http::HeaderMap) {
-        self.end = End::Trailers(trailers);
+    pub(super) fn end_with_trailers(&mut self) {
+        self.end = End::Trailers;
     }
 
     /// There is nothing but headers.
@@ -82,7 +83,7 @@ impl Output {
         }
         match std::mem::take(&mut self.end) {
             End::Body => stream.send_data(Bytes::new(), true).map_err(|_| Gone)?,
-            End::Trailers(trailers) => stream.send_trailers(trailers).map_err(|_| Gone)?,
+            End::Trailers => stream.send_trailers(http::HeaderMap::new()).map_err(|_| Gone)?,
             other => {
                 self.end = other;
                 return Ok(moved);

@@ -4,7 +4,7 @@ use h2::Reason;
 use sandgate_http::hpack::Decoder;
 
 use super::frames::{Expected, Fault, Frames};
-use super::inbound::{Block, Receiver};
+use super::inbound::{Block, Receiver, table_size};
 use super::request_head::{HeadLimits, ReadHead, Refusal, RequestHead, RequestTrailers};
 use super::scanner::{FrameHead, kind};
 use crate::hcm::Hcm;
@@ -26,6 +26,8 @@ pub(super) struct Requests {
     stream_errors: bool,
     /// A frame has come.
     begun: bool,
+    /// What the client's decoder remembers, if it has just said so.
+    client_table_size: Option<usize>,
 }
 
 /// The decoder, and what is known of the streams.
@@ -45,7 +47,13 @@ impl Requests {
             table_size: options.hpack_table_size as usize,
             stream_errors: options.stream_error_on_invalid_http_message,
             begun: false,
+            client_table_size: None,
         }
+    }
+
+    /// What the client's decoder remembers, if it has said so since this was last asked.
+    pub(super) fn take_table_size(&mut self) -> Option<usize> {
+        self.client_table_size.take()
     }
 }
 
@@ -131,8 +139,11 @@ impl Receiver for Received<'_> {
     }
 
     fn settings(&mut self, settings: Option<&[u8]>) {
-        if settings.is_none() {
-            self.requests.decoder.set_limit(self.requests.table_size);
+        match settings {
+            None => self.requests.decoder.set_limit(self.requests.table_size),
+            Some(settings) => {
+                self.requests.client_table_size = table_size(settings).or(self.requests.client_table_size)
+            }
         }
     }
 }

@@ -72,11 +72,6 @@ impl FrameScanner {
         Self { bytes: [0; MOST], filled: 0, skip }
     }
 
-    /// Whether what has come so far ends with a frame.
-    pub(crate) fn at_boundary(&self) -> bool {
-        self.filled == 0 && self.skip == 0
-    }
-
     /// Looks at the next bytes; `found` gets every head that is complete with them, and where in them its frame begins (0 for
     /// one that began before).
     pub(crate) fn scan(&mut self, mut bytes: &[u8], mut found: impl FnMut(FrameHead, usize)) {
@@ -123,7 +118,7 @@ mod tests {
             let mut found = Vec::new();
             bytes.chunks(size).for_each(|piece| scanner.scan(piece, |head, _| found.push(head)));
             assert_eq!(found, expected, "in pieces of {size}");
-            assert!(scanner.at_boundary());
+            assert!(scanner.filled == 0 && scanner.skip == 0);
         }
     }
 }

@@ -11,7 +11,7 @@ use h2::server::SendResponse;
 use h2::{Reason, RecvStream, SendStream};
 use sandgate_filter::response_flag;
 use sandgate_http::h1::is_upgrade;
-use sandgate_http::{BodyBuffer, HeaderMap};
+use sandgate_http::{BodyBuffer, HeaderMap, HeaderMapKind};
 
 use super::headers;
 use super::output::{Gone, Output};
@@ -185,21 +185,18 @@ impl Http2Stream {
             moved = true;
             match event {
                 ResponseEvent::Informational => {
-                    let mut response = http::Response::new(());
-                    *response.status_mut() = http::StatusCode::CONTINUE;
-                    let _ = self.respond.send_informational(response);
+                    self.shared.send_continue(&mut self.respond);
                 }
                 ResponseEvent::Headers { end_stream } => self.send_headers(end_stream)?,
                 ResponseEvent::Data(data, end_stream) => self.output.push(data, end_stream),
                 ResponseEvent::Trailers => {
-                    let trailers = self
-                        .active
-                        .as_ref()
-                        .and_then(ActiveStream::response_trailers)
-                        .map(|trailers| headers::encode_trailers(&trailers).unwrap_or_default());
-                    match trailers {
-                        Some(trailers) if !trailers.is_empty() => self.output.end_with(trailers),
-                        _ => self.output.push(BodyBuffer::new(), true),
+                    let trailers = active.response_trailers().map(|trailers| HeaderMap::clone(&trailers));
+                    match trailers.and_then(headers::sent_trailers) {
+                        Some(trailers) => {
+                            self.shared.io.get_mut().queue(self.id, trailers);
+                            self.output.end_with_trailers();
+                        }
+                        None => self.output.push(BodyBuffer::new(), true),
                     }
                 }
                 ResponseEvent::Reset => {
@@ -233,14 +230,12 @@ impl Http2Stream {
         if !active.request_complete() {
             self.shared.hcm.stats.downstream_rq_response_before_rq_complete().inc();
         }
-        let response = match active.response_headers() {
-            Some(headers) if active.is_upgraded() && is_upgrade(&headers) => {
-                headers::encode_response(&upgrade::response_to_http2(&headers))
-            }
-            Some(headers) => headers::encode_response(&headers),
+        let fields = match active.response_headers() {
+            Some(headers) if active.is_upgraded() && is_upgrade(&headers) => upgrade::response_to_http2(&headers),
+            Some(headers) => HeaderMap::clone(&headers),
             None => return Ok(()),
         };
-        let response = match response {
+        let response = match headers::response(&fields) {
             Ok(response) => response,
             Err(error) => {
                 log::warn!(target: "http", "[C{}] response headers cannot be written: {error}", self.shared.info.id);
@@ -248,6 +243,7 @@ impl Http2Stream {
                 return Err(Outcome::Gone);
             }
         };
+        self.shared.io.get_mut().queue(self.id, fields);
         let send = self.respond.send_response(response, end_stream).map_err(|_| Outcome::Gone)?;
         self.send = Some(send);
         if end_stream {
@@ -291,7 +287,7 @@ impl Http2Stream {
             active.failed(response_flag::DOWNSTREAM_PROTOCOL_ERROR, "http2.remote_reset");
         }
         self.shared.hcm.stats.downstream_rq_rx_reset().inc();
-        active.set_bytes(self.shared.io.get_mut().frames.forget(self.id));
+        active.set_bytes(self.shared.io.get_mut().forget(self.id));
         active.finish(now);
         self.shared.end_request(self.began);
     }
@@ -409,6 +405,16 @@ impl Shared {
         let took = Instant::now().saturating_duration_since(began);
         stats.downstream_rq_time().record(crate::stats::milliseconds(took));
         self.destroyed.set(self.destroyed.get() + 1);
+    }
+
+    /// Tells the client to go on.
+    pub(super) fn send_continue(&self, respond: &mut SendResponse<Bytes>) {
+        let mut fields = HeaderMap::with_kind(HeaderMapKind::Response);
+        fields.append(b":status", b"100");
+        self.io.get_mut().queue(respond.stream_id().as_u32(), fields);
+        let mut response = http::Response::new(());
+        *response.status_mut() = http::StatusCode::CONTINUE;
+        let _ = respond.send_informational(response);
     }
 
     /// Whether the connection is to end, now that a response begins.
