@@ -5,4 +5,5 @@ mod drain;
 mod gateway;
 mod hello;
 mod https;
+mod reload;
 mod support;
