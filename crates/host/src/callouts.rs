@@ -15,6 +15,10 @@ use crate::{GrpcCall, GrpcEvents, GrpcRefusal, GrpcRequest};
 pub trait Callouts {
     /// Whether requests can be sent to a cluster of this name.
     fn has_cluster(&self, name: &[u8]) -> bool;
+    /// Whether requests that a stream has caused are to carry its `traceparent` and `tracestate`. Envoy's never do.
+    fn propagates_trace_context(&self) -> bool {
+        false
+    }
     /// Sends a request and gives `done` the response once, unless the result is dropped before: then the request is
     /// cancelled. `None` if it has failed at once; `done` is then forgotten.
     fn http_call(&self, cluster: &[u8], call: HttpCall, done: HttpCallDone) -> Option<Callout>;

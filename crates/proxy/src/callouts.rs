@@ -3,6 +3,7 @@
 mod grpc;
 mod grpc_frames;
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use sandgate_config::model::{HashPolicy, HashSpecifier};
@@ -17,11 +18,23 @@ use crate::worker::Worker;
 /// The callouts of one worker's plugins.
 pub(crate) struct WorkerCallouts {
     worker: Rc<Worker>,
+    ended: Cell<bool>,
 }
+
+/// A request that nobody sends any more.
+struct Unsent;
+
+/// The runtime's switch for [`Callouts::propagates_trace_context`]; Envoy has none.
+const PROPAGATE_TRACE_CONTEXT: &str = "sandgate.callouts.propagate_trace_context";
 
 impl WorkerCallouts {
     pub(crate) fn new(worker: &Rc<Worker>) -> Rc<Self> {
-        Rc::new(Self { worker: Rc::clone(worker) })
+        Rc::new(Self { worker: Rc::clone(worker), ended: Cell::new(false) })
+    }
+
+    /// The event loop ends: what plugins send from now on is not sent, of which they are told nothing.
+    pub(crate) fn end(&self) {
+        self.ended.set(true);
     }
 }
 
@@ -30,8 +43,15 @@ impl Callouts for WorkerCallouts {
         std::str::from_utf8(name).is_ok_and(|name| self.worker.clusters.get(name).is_some())
     }
 
+    fn propagates_trace_context(&self) -> bool {
+        self.worker.runtime.boolean(PROPAGATE_TRACE_CONTEXT, false)
+    }
+
     fn http_call(&self, cluster: &[u8], call: HttpCall, done: HttpCallDone) -> Option<Callout> {
         let cluster = self.worker.clusters.get(std::str::from_utf8(cluster).ok()?)?;
+        if self.ended.get() {
+            return Some(Box::new(Unsent));
+        }
         let mut body = BodyBuffer::new();
         body.push(call.body);
         let options = AsyncOptions {
@@ -62,7 +82,17 @@ impl Callouts for WorkerCallouts {
     }
 
     fn grpc_call(&self, request: &GrpcRequest<'_>, events: GrpcEvents) -> Result<Box<dyn GrpcCall>, GrpcRefusal> {
-        grpc::start(&self.worker, request, events)
+        if self.ended.get() { Ok(Box::new(Unsent)) } else { grpc::start(&self.worker, request, events) }
+    }
+}
+
+impl GrpcCall for Unsent {
+    fn send(&self, _message: &[u8], _end: bool) {}
+
+    fn half_close(&self) {}
+
+    fn queued_bytes(&self) -> usize {
+        0
     }
 }
 

@@ -7,8 +7,8 @@ use sandgate_abi::{LogLevel, Status, pairs};
 use sandgate_http::{HeaderMap, HeaderMapKind};
 use sandgate_vm::{OutgoingHttp, Output};
 
-use crate::HttpCall;
 use crate::vm::state::VmState;
+use crate::{HttpCall, StreamMap};
 
 /// Says once per VM that a hostcall does not work yet.
 pub(super) fn not_supported(state: &VmState, call: &'static str) {
@@ -40,8 +40,9 @@ pub(super) fn http_call(state: &VmState, call: OutgoingHttp<'_>) -> Result<u32, 
     if [b":path".as_slice(), b":method", b":authority"].into_iter().any(|name| !headers.contains(name)) {
         return Err(Status::BadArgument);
     }
-    if state.callouts.len() >= state.host.limits().callouts {
-        return Err(Status::InternalFailure);
+    admit(state)?;
+    if callouts.propagates_trace_context() {
+        add_trace_context(state, &mut headers);
     }
     if !call.body.is_empty() {
         headers.set(b"content-length", call.body.len().to_string().as_bytes());
@@ -61,6 +62,35 @@ pub(super) fn http_call(state: &VmState, call: OutgoingHttp<'_>) -> Result<u32, 
     let handle = callouts.http_call(call.upstream, call_of, done).ok_or(Status::InternalFailure)?;
     state.callouts.insert_http(token, root, handle);
     Ok(token)
+}
+
+/// Lets no more callouts be under way than the limit says.
+pub(super) fn admit(state: &VmState) -> Result<(), Status> {
+    let limit = state.host.limits().callouts;
+    if state.callouts.len() < limit {
+        return Ok(());
+    }
+    if !state.reported.borrow().contains(&"callouts") {
+        state.reported.borrow_mut().push("callouts");
+        let vm_id = &state.base.config.vm_id;
+        let line = format_args!("plugins of vm_id {vm_id:?} have {limit} callouts under way: more are refused");
+        state.note(LogLevel::Error, line);
+    }
+    Err(Status::InternalFailure)
+}
+
+/// Gives a request the trace context of the stream for which it is sent, unless the guest has.
+pub(super) fn add_trace_context(state: &VmState, headers: &mut HeaderMap) {
+    let Some(stream) = state.acting().and_then(|context| context.as_stream()?.stream()) else { return };
+    let Some(request) = stream.map(StreamMap::RequestHeaders) else { return };
+    if headers.contains(b"traceparent") {
+        return;
+    }
+    for name in [b"traceparent".as_slice(), b"tracestate"] {
+        for value in request.get_all(name) {
+            headers.append(name, value);
+        }
+    }
 }
 
 /// The result of the callout whose callback runs.

@@ -6,6 +6,7 @@ use sandgate_abi::{Status, pairs};
 use sandgate_http::{HeaderMap, HeaderMapKind};
 use sandgate_vm::OutgoingGrpc;
 
+use super::callouts::{add_trace_context, admit};
 use crate::grpc::GrpcEvent;
 use crate::vm::action::Action;
 use crate::vm::context::Context;
@@ -27,17 +28,18 @@ fn start(state: &VmState, kind: u32, call: &OutgoingGrpc<'_>, how: GrpcKind<'_>)
     let root = root(state).ok_or(Status::InternalFailure)?;
     // Without clusters every target is unknown.
     let client = state.env.callouts().ok_or(Status::ParseFailure)?;
-    let (table, limit) = (&state.callouts.grpc, state.host.limits().callouts);
-    if state.callouts.len() >= limit {
+    let table = &state.callouts.grpc;
+    if state.callouts.len() >= state.host.limits().callouts {
         table.forget_ended();
-        if state.callouts.len() >= limit {
-            return Err(Status::InternalFailure);
-        }
+        admit(state)?;
     }
     let token = table.next(kind);
     let mut metadata = HeaderMap::with_kind(HeaderMapKind::Request);
     for (name, value) in pairs::decode(call.initial_metadata).into_iter().flatten() {
         metadata.add(name, value);
+    }
+    if client.propagates_trace_context() {
+        add_trace_context(state, &mut metadata);
     }
     let request = GrpcRequest {
         target: call.service,

@@ -6,6 +6,7 @@
 
 mod any_order;
 mod bodies;
+mod callouts;
 mod contexts;
 mod explains;
 mod failures;

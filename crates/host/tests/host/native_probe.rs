@@ -187,6 +187,13 @@ fn arguments(callback: &Callback) -> Vec<(&'static str, i64)> {
         Callback::GrpcReceive { root, token, size } => {
             vec![("context", root.into()), ("token", token.into()), ("size", size.into())]
         }
+        Callback::HttpCallResponse { root, token, headers, body_size, trailers } => vec![
+            ("context", root.into()),
+            ("token", token.into()),
+            ("count", headers.into()),
+            ("size", body_size.into()),
+            ("trailers", trailers.into()),
+        ],
         Callback::GrpcClose { root, token, status } => {
             vec![("context", root.into()), ("token", token.into()), ("code", status.into())]
         }

@@ -207,7 +207,8 @@ impl Router {
             return None;
         }
         self.stream.info_mut().set_response_flag(response_flag::UPSTREAM_MAX_STREAM_DURATION_REACHED);
-        let status = if self.request_complete.is_some() { 504 } else { 408 };
+        // A request of our own is never complete in this sense (observed in Envoy 1.40).
+        let status = if self.stream.info().last_downstream_rx.is_some() { 504 } else { 408 };
         self.finish();
         if self.headers_sent {
             return Some(self.reset("upstream_max_stream_duration_reached".to_owned()));

@@ -10,13 +10,15 @@ use bytes::Bytes;
 use sandgate_host::{Callouts, Environment, WorkerHost};
 use tokio::sync::Notify;
 
+use crate::callouts::WorkerCallouts;
+
 /// The clocks and the bell of one worker.
 pub(crate) struct WorkerEnvironment {
     started: Instant,
     bell: Arc<Bell>,
     node: Bytes,
     name: String,
-    callouts: RefCell<Option<Rc<dyn Callouts>>>,
+    callouts: RefCell<Option<Rc<WorkerCallouts>>>,
 }
 
 #[derive(Debug, Default)]
@@ -47,13 +49,15 @@ impl WorkerEnvironment {
     }
 
     /// From now on plugins can send requests.
-    pub(crate) fn set_callouts(&self, callouts: Rc<dyn Callouts>) {
+    pub(crate) fn set_callouts(&self, callouts: Rc<WorkerCallouts>) {
         *self.callouts.borrow_mut() = Some(callouts);
     }
 
     /// The event loop ends: plugins can send nothing any more.
     pub(crate) fn end_callouts(&self) {
-        *self.callouts.borrow_mut() = None;
+        if let Some(callouts) = &*self.callouts.borrow() {
+            callouts.end();
+        }
     }
 }
 
@@ -84,7 +88,8 @@ impl Environment for WorkerEnvironment {
     }
 
     fn callouts(&self) -> Option<Rc<dyn Callouts>> {
-        self.callouts.borrow().clone()
+        let callouts = Rc::clone(self.callouts.borrow().as_ref()?);
+        Some(callouts)
     }
 
     fn node(&self) -> Option<Bytes> {

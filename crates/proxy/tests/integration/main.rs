@@ -4,6 +4,7 @@
 mod admin;
 mod backpressure;
 mod basics;
+mod callouts;
 mod clusters;
 mod drain;
 mod errors;
