@@ -110,7 +110,7 @@ impl Http2Connection {
             self.finish_streams(false, now);
             self.on_time(cx, now);
             self.look_at_frames(now);
-            let written = self.shared.io.get_mut().poll_write_own(cx);
+            let written = self.shared.io.get_mut().poll_write_out(cx);
             if let Poll::Ready(Err(_)) = written {
                 self.closed_by_client();
             }
@@ -317,7 +317,7 @@ impl Http2Connection {
         }
         let gone = {
             let mut io = self.shared.io.get_mut();
-            let _ = io.poll_write_own(cx);
+            let _ = io.poll_write_out(cx);
             io.poll_closed(cx).is_ready()
         };
         let Some(closing) = &mut self.closing else { return false };

@@ -110,17 +110,27 @@ impl Http2Io {
         self.frames.forget(stream)
     }
 
-    /// Writes frames of our own, if there are any and it is their turn, and what was taken before.
-    pub(super) fn poll_write_own(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn put_own(&mut self) {
         if self.sent.at_boundary() && !self.own.is_empty() {
             self.sent.put(&self.own.split());
         }
+    }
+
+    /// Writes frames of our own, if there are any and it is their turn, and what was taken before.
+    fn poll_write_own(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.put_own();
         let (socket, stats) = (&mut self.socket, &self.hcm.stats);
         self.sent.poll_flush(|pieces| {
             let count = ready!(socket.poll_write_pieces(cx, pieces))?;
             stats.downstream_cx_tx_bytes_total().add(count as u64);
             Poll::Ready(Ok(count))
         })
+    }
+
+    /// Writes all that waits: to be called whenever the connection has been polled.
+    pub(super) fn poll_write_out(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_write_own(cx))?;
+        self.socket.poll_flush_bytes(cx)
     }
 
     fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
@@ -162,7 +172,7 @@ impl Http2Io {
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>, pieces: &[&[u8]]) -> Poll<io::Result<usize>> {
-        ready!(self.poll_write_own(cx))?;
+        self.put_own();
         let (socket, stats, frames) = (&mut self.socket, &self.hcm.stats, &mut self.frames);
         let write = |pieces: &[IoSlice<'_>]| {
             let count = ready!(socket.poll_write_pieces(cx, pieces))?;
@@ -197,14 +207,13 @@ impl AsyncWrite for SharedIo {
         true
     }
 
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut io = self.0.borrow_mut();
-        ready!(io.poll_write_own(cx))?;
-        io.socket.poll_flush_bytes(cx)
+    /// The `h2` crate flushes after each DATA frame: it is [`Http2Io::poll_write_out`] that does.
+    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
     }
 
     /// The socket is closed later: first the client gets time to read.
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.poll_flush(cx)
+        self.0.borrow_mut().poll_write_out(cx)
     }
 }

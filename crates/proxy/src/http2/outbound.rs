@@ -2,6 +2,7 @@
 //!
 //! So fields keep their order, whatever their names, and paths their bytes.
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::task::Poll;
@@ -14,7 +15,15 @@ use super::field_rules::is_sent;
 use super::scanner::{FrameHead, HEAD, MOST, kind};
 
 /// Payloads up to this size are copied beside what else is written.
-const COPIED: usize = 1024;
+const COPIED: usize = 4096;
+/// So much waits for a flush at most. The `h2` crate hands over each DATA frame by itself: with many streams on a connection a call of the
+/// system for each would cost more than anything else.
+const MOST_READY: usize = 32 * 1024;
+
+thread_local! {
+    /// What connections of this thread gather in, in turn: one that waits for nothing needs no memory.
+    static SHARED: RefCell<BytesMut> = RefCell::default();
+}
 /// The largest frame that every peer takes.
 const MAX_FRAME: usize = 16384;
 
@@ -80,7 +89,14 @@ impl Outbound {
 
     /// Writes a frame of our own [between others](Self::at_boundary).
     pub(crate) fn put(&mut self, frame: &[u8]) {
+        self.make_room();
         self.ready.extend_from_slice(frame);
+    }
+
+    fn make_room(&mut self) {
+        if self.ready.capacity() == 0 {
+            self.ready = SHARED.take();
+        }
     }
 
     /// Writes what was taken before. `write` writes some of its pieces.
@@ -95,10 +111,13 @@ impl Outbound {
                 Poll::Pending => return Poll::Pending,
             }
         }
+        if self.ready.capacity() > 0 {
+            SHARED.set(std::mem::take(&mut self.ready));
+        }
         Poll::Ready(Ok(()))
     }
 
-    /// Takes some of `pieces`, once what was taken before is written. `frame` is told of every frame; if it does not want it, nothing is
+    /// Takes some of `pieces`, to be written [later](Self::poll_flush) unless that is much. `frame` is told of every frame; if it does not want it, nothing is
     /// written any more.
     pub(crate) fn poll_write(
         &mut self,
@@ -106,11 +125,14 @@ impl Outbound {
         mut frame: impl FnMut(FrameHead) -> bool,
         mut write: impl FnMut(&[IoSlice<'_>]) -> Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
-        match self.poll_flush(&mut write) {
-            Poll::Ready(Ok(())) => {}
-            Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-            Poll::Pending => return Poll::Pending,
+        if self.ready.len() >= MOST_READY {
+            match self.poll_flush(&mut write) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => return Poll::Pending,
+            }
         }
+        self.make_room();
         let mut taken = 0;
         let mut large: &[u8] = &[];
         for piece in pieces {
@@ -138,8 +160,8 @@ impl Outbound {
             taken += piece.len();
         }
         let written = match (large.is_empty(), self.ready.is_empty()) {
-            (true, true) => return Poll::Ready(Ok(taken)),
-            (true, false) => write(&[IoSlice::new(&self.ready)]),
+            (true, _) if self.ready.len() < MOST_READY => return Poll::Ready(Ok(taken)),
+            (true, _) => write(&[IoSlice::new(&self.ready)]),
             (false, true) => write(&[IoSlice::new(large)]),
             (false, false) => write(&[IoSlice::new(&self.ready), IoSlice::new(large)]),
         };
