@@ -202,7 +202,9 @@ impl FilterManager {
 
 impl Drop for FilterManager {
     fn drop(&mut self) {
-        self.log(Instant::now());
+        if !self.logged {
+            self.log(Instant::now());
+        }
         self.destroy();
     }
 }

@@ -74,7 +74,7 @@ impl Http2Connection {
         }
         let bytes = shared.io.get().frames.bytes(id);
         let kind = RequestKind { protocol: "HTTP/2", end_stream, upgrade, bytes };
-        let active = ActiveStream::new(&shared.worker, hcm, &shared.info, start, headers, kind, now);
+        let active = Box::new(ActiveStream::new(&shared.worker, hcm, &shared.info, start, headers, kind, now));
         let stream = Http2Stream::new(std::rc::Rc::clone(shared), active, body, respond, now);
         tokio::task::spawn_local(guarded("stream", stream));
         true
@@ -115,7 +115,7 @@ impl Http2Connection {
         let bytes = ByteMeter { wire_sent, ..ByteMeter::default() };
         log_unread(&shared.hcm, &shared.info, start, ("HTTP/2", bytes), Some((flag, details)), now);
         shared.hcm.stats.downstream_rq_rx_reset().inc();
-        shared.end_request(now);
+        shared.end_request(now, now);
         let stream_errors = shared.hcm.config.http2.stream_error_on_invalid_http_message;
         match refusal {
             Refusal::Invalid(details) if !stream_errors => {

@@ -277,7 +277,7 @@ impl Http2Connection {
             if !request_complete {
                 self.shared.hcm.stats.downstream_rq_rx_reset().inc();
             }
-            self.shared.end_request(began);
+            self.shared.end_request(began, now);
             self.idle_since = now;
         }
     }

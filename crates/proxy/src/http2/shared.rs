@@ -27,7 +27,7 @@ pub(super) enum Drain {
 /// A stream whose end has been handed to the `h2` crate and may not be written yet.
 pub(super) struct Finished {
     pub(super) id: u32,
-    pub(super) active: ActiveStream,
+    pub(super) active: Box<ActiveStream>,
     pub(super) began: Instant,
 }
 

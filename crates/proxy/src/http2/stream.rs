@@ -37,7 +37,8 @@ pub(super) struct Http2Stream {
     id: u32,
     /// Its place among the deadlines.
     key: usize,
-    active: Option<ActiveStream>,
+    /// Large, and moved often.
+    active: Option<Box<ActiveStream>>,
     body: RecvStream,
     respond: SendResponse<Bytes>,
     send: Option<SendStream<Bytes>>,
@@ -79,7 +80,7 @@ enum Unread {
 impl Http2Stream {
     pub(super) fn new(
         shared: Rc<Shared>,
-        active: ActiveStream,
+        active: Box<ActiveStream>,
         body: RecvStream,
         respond: SendResponse<Bytes>,
         began: Instant,
@@ -200,7 +201,7 @@ impl Http2Stream {
                     }
                 }
                 ResponseEvent::Reset => {
-                    let lost = self.active.as_ref().is_some_and(ActiveStream::has_lost_tunnel);
+                    let lost = self.active.as_ref().is_some_and(|active| active.has_lost_tunnel());
                     let reason = if lost { Reason::CONNECT_ERROR } else { Reason::INTERNAL_ERROR };
                     self.resetting = Some(Resetting { reason, until: now + RESET_DELAY, rounds: RESET_ROUNDS });
                     cx.waker().wake_by_ref();
@@ -289,7 +290,7 @@ impl Http2Stream {
         self.shared.hcm.stats.downstream_rq_rx_reset().inc();
         active.set_bytes(self.shared.io.get_mut().forget(self.id));
         active.finish(now);
-        self.shared.end_request(self.began);
+        self.shared.end_request(self.began, now);
     }
 
     fn on_deadline(&mut self, now: Instant) {
@@ -316,7 +317,7 @@ impl Future for Http2Stream {
                 Outcome::Waits => {
                     let deadline = match &this.resetting {
                         Some(resetting) => Some(resetting.until),
-                        None => this.active.as_ref().and_then(ActiveStream::deadline),
+                        None => this.active.as_ref().and_then(|active| active.deadline()),
                     };
                     if this.shared.deadlines.set(this.key, deadline, cx.waker()) {
                         this.shared.wake_connection();
@@ -343,7 +344,9 @@ impl Future for Http2Stream {
 
 impl Drop for Http2Stream {
     fn drop(&mut self) {
-        self.abort(Instant::now());
+        if self.active.is_some() {
+            self.abort(Instant::now());
+        }
         self.shared.deadlines.remove(self.key);
         self.shared.streams.set(self.shared.streams.get().saturating_sub(1));
         self.shared.wake_connection();
@@ -398,11 +401,11 @@ fn note_refusal(refusal: Refusal, hcm: &Hcm) -> Unread {
 
 impl Shared {
     /// A request is over.
-    pub(super) fn end_request(&self, began: Instant) {
+    pub(super) fn end_request(&self, began: Instant, now: Instant) {
         let stats = &self.hcm.stats;
         stats.downstream_rq_active().dec();
         self.hcm.http2_stats.streams_active().dec();
-        let took = Instant::now().saturating_duration_since(began);
+        let took = now.saturating_duration_since(began);
         stats.downstream_rq_time().record(crate::stats::milliseconds(took));
         self.destroyed.set(self.destroyed.get() + 1);
     }

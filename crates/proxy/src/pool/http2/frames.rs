@@ -1,5 +1,7 @@
 //! What the frames of a connection to an upstream tell: the bytes of each stream.
 
+use std::collections::VecDeque;
+
 use sandgate_filter::ByteMeter;
 
 use crate::http2::scanner::{FrameHead, kind};
@@ -11,8 +13,8 @@ const HEAD: u64 = 9;
 /// Bytes of the streams that requests have.
 #[derive(Debug, Default)]
 pub(super) struct StreamFrames {
-    /// By id, which grows.
-    streams: Vec<(u32, ByteMeter)>,
+    /// By id, which grows; those that end are mostly near the front.
+    streams: VecDeque<(u32, ByteMeter)>,
 }
 
 // === impl StreamFrames ===
@@ -20,7 +22,7 @@ pub(super) struct StreamFrames {
 impl StreamFrames {
     /// A request has this stream.
     pub(super) fn begin(&mut self, stream: u32) {
-        self.streams.push((stream, ByteMeter::default()));
+        self.streams.push_back((stream, ByteMeter::default()));
     }
 
     /// And has it no more.
