@@ -9,6 +9,7 @@ mod certificate;
 mod client;
 mod error;
 mod failure;
+mod hkdf;
 mod identity;
 mod info;
 pub mod outcome;

@@ -8,6 +8,7 @@ use rustls::{SupportedCipherSuite, SupportedProtocolVersion};
 use sandgate_config::model::{TlsParameters, TlsVersion};
 
 use crate::error::TlsError;
+use crate::hkdf;
 
 /// The library with these algorithms only. `chacha_first`: of suites with the same preference, those with ChaCha20 come first.
 pub(crate) fn provider(params: &TlsParameters, chacha_first: bool) -> Result<Arc<CryptoProvider>, TlsError> {
@@ -18,11 +19,7 @@ pub(crate) fn provider(params: &TlsParameters, chacha_first: bool) -> Result<Arc
     };
     let mut suites = Vec::new();
     if params.max_version == TlsVersion::Tls13 {
-        suites.extend([
-            aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256,
-            aws_lc_rs::cipher_suite::TLS13_AES_256_GCM_SHA384,
-            aws_lc_rs::cipher_suite::TLS13_CHACHA20_POLY1305_SHA256,
-        ]);
+        suites.extend(hkdf::tls13_suites());
     }
     for group in params.cipher_suites.iter().filter(|_| params.min_version == TlsVersion::Tls12) {
         let mut group: Vec<SupportedCipherSuite> = group.iter().filter_map(find).collect();

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use rustls::crypto::aws_lc_rs::Ticketer;
 use rustls::server::{ClientHello, NoServerSessionStorage, ServerSessionMemoryCache};
 use rustls::{ServerConfig, server};
 use sandgate_config::model::{DownstreamTlsContext, TlsVersion};
@@ -96,7 +95,7 @@ impl ServerContext {
                 Some(Arc::new(Tickets::load(&source::ticket_keys(keys)?, lifetime, digest)?))
             }
             None if config.session_timeout.is_some() => Some(Arc::new(Tickets::random(lifetime)?)),
-            None => Some(Ticketer::new()?),
+            None => Some(Tickets::rotating()?),
         };
         let sessions: Arc<dyn server::StoresServerSessions> = if config.disable_stateful_session_resumption {
             Arc::new(NoServerSessionStorage {})

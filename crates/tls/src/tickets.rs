@@ -1,7 +1,11 @@
 //! Session tickets with keys from the configuration.
 
+use std::sync::Arc;
+
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use rustls::crypto::GetRandomFailed;
 use rustls::server::ProducesTickets;
+use rustls::ticketer::TicketRotator;
 use sandgate_config::model::SessionTicketKeys;
 use sha2::{Digest as _, Sha256};
 
@@ -12,6 +16,8 @@ use crate::sessions::{fresh, stamp};
 /// What Envoy's keys have: a name, a key for a MAC and one for a cipher.
 const KEY_LEN: usize = 80;
 const NAME_LEN: usize = 16;
+/// How many seconds a key of our own seals tickets. For as long again it opens them.
+const ROTATION: u32 = 6 * 60 * 60;
 
 /// Seals tickets with the first of some keys and opens those of any.
 ///
@@ -49,6 +55,15 @@ impl Tickets {
             return Err(TlsError::invalid("no session ticket keys"));
         }
         Ok(Self { keys, lifetime, context })
+    }
+
+    /// Of keys that nobody else has, with a new one every so often: as rustls' own tickets, which cost several times as much.
+    pub(crate) fn rotating() -> Result<Arc<dyn ProducesTickets>, TlsError> {
+        let generate = || match Self::random(2 * ROTATION) {
+            Ok(tickets) => Ok(Box::new(tickets) as Box<dyn ProducesTickets>),
+            Err(_) => Err(GetRandomFailed),
+        };
+        Ok(Arc::new(TicketRotator::new(ROTATION, generate)?))
     }
 
     /// Of a key that nobody else has; it lives as long as this.
@@ -141,6 +156,15 @@ mod tests {
         let mut bent = ticket;
         *bent.last_mut().unwrap() ^= 1;
         assert_eq!(old.decrypt(&bent), None);
+    }
+
+    #[test]
+    fn keys_of_our_own_open_what_they_sealed() {
+        let (one, other) = (Tickets::rotating().unwrap(), Tickets::rotating().unwrap());
+        let ticket = one.encrypt(b"session").unwrap();
+        assert_eq!(one.decrypt(&ticket).unwrap(), b"session");
+        assert_eq!(other.decrypt(&ticket), None);
+        assert_eq!(one.lifetime(), 2 * ROTATION);
     }
 
     #[test]
