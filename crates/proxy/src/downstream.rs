@@ -58,8 +58,16 @@ pub(crate) struct DownstreamConnection {
 // === impl Downstream ===
 
 impl Downstream {
-    pub(crate) fn new(worker: &Rc<Worker>, hcm: &Rc<Hcm>, transport: Transport, peer: SocketAddr) -> Self {
-        let base = DownstreamConnection::new(worker, hcm, transport.local_addr(), peer);
+    /// A connection that was accepted; `local` is its address here, if it need not be asked for.
+    pub(crate) fn new(
+        worker: &Rc<Worker>,
+        hcm: &Rc<Hcm>,
+        stream: TcpStream,
+        local: Option<SocketAddr>,
+        peer: SocketAddr,
+    ) -> Self {
+        let transport = Transport::accepted(stream);
+        let base = DownstreamConnection::new(worker, hcm, local.or_else(|| transport.local_addr()), peer);
         Self { codec: Codec::new(base, transport) }
     }
 
@@ -69,10 +77,11 @@ impl Downstream {
         hcm: &Rc<Hcm>,
         tls: &Rc<WorkerTls>,
         stream: TcpStream,
+        local: Option<SocketAddr>,
         peer: SocketAddr,
     ) -> Self {
-        let tcp = Tcp::new(stream);
-        let mut base = DownstreamConnection::new(worker, hcm, tcp.local_addr(), peer);
+        let tcp = Tcp::accepted(stream);
+        let mut base = DownstreamConnection::new(worker, hcm, local.or_else(|| tcp.local_addr()), peer);
         base.set_secured();
         let securing = Box::pin(secure(Rc::clone(hcm), Rc::clone(tls), tcp, base.info.id));
         Self { codec: Codec::Handshake(Box::new(Handshake { base, securing })) }

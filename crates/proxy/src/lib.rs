@@ -13,6 +13,7 @@ mod date;
 mod downstream;
 mod drain;
 mod event_file;
+mod gathered;
 mod hcm;
 mod health;
 mod health_check_filter;

@@ -13,7 +13,6 @@ use tokio::sync::Notify;
 use crate::downstream::Downstream;
 use crate::hcm::Hcm;
 use crate::listener_tls::WorkerTls;
-use crate::transport::Transport;
 use crate::worker::{Worker, guarded};
 
 /// How long an accept that fails for want of resources waits before it tries again.
@@ -89,6 +88,8 @@ fn bind(spec: &ListenerSpec<'_>, address: SocketAddr) -> io::Result<Socket> {
     if address.is_ipv6() {
         socket.set_only_v6(!spec.ipv4_compat)?;
     }
+    // Only a latency hint; what is accepted inherits it.
+    let _ = socket.set_tcp_nodelay(true);
     socket.bind(&address.into())?;
     Ok(socket)
 }
@@ -131,6 +132,8 @@ pub(crate) async fn accept(
             return;
         }
     };
+    // Connections have the address of the socket, unless that stands for many.
+    let local = listener.local_addr().ok().filter(|address| !address.ip().is_unspecified());
     loop {
         let accepted = tokio::select! {
             biased;
@@ -141,8 +144,8 @@ pub(crate) async fn accept(
             Ok((stream, peer)) => {
                 hcm.listener_stats.connections_accepted_per_socket_event().record(1);
                 let connection = match &tls {
-                    None => Downstream::new(&worker, &hcm, Transport::tcp(stream), peer),
-                    Some(tls) => Downstream::with_tls(&worker, &hcm, tls, stream, peer),
+                    None => Downstream::new(&worker, &hcm, stream, local, peer),
+                    Some(tls) => Downstream::with_tls(&worker, &hcm, tls, stream, local, peer),
                 };
                 tokio::task::spawn_local(guarded("connection", connection));
             }
@@ -183,6 +186,13 @@ mod tests {
             let sockets = bound.listen().unwrap();
             assert!(sockets.iter().all(|socket| socket.local_addr().unwrap() == address));
             assert_eq!(sockets.len(), 3);
+            let _client = std::net::TcpStream::connect(address).unwrap();
+            let accepted = loop {
+                if let Some(Ok((accepted, _))) = sockets.iter().map(std::net::TcpListener::accept).find(Result::is_ok) {
+                    break accepted;
+                }
+            };
+            assert!(accepted.nodelay().unwrap());
         }
     }
 }

@@ -3,12 +3,14 @@
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use rustls::ConnectionCommon;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::{client, server};
+
+use crate::gathered::Gathered;
 
 /// A connected TCP socket that can be watched for its end while bytes wait in it.
 #[derive(Debug)]
@@ -16,7 +18,14 @@ pub(crate) struct Tcp {
     stream: TcpStream,
     /// Bytes may wait although the readiness flag is off: it was cleared to be woken by a close.
     flag_cleared: bool,
+    /// Bytes that go with the next ones.
+    held: Gathered,
+    /// What is written is held.
+    holds: bool,
 }
+
+/// What is held at most.
+const MOST_HELD: usize = 16 * 1024;
 
 /// A connection's bytes in both directions.
 #[derive(Debug)]
@@ -36,7 +45,34 @@ impl Tcp {
     pub(crate) fn new(stream: TcpStream) -> Self {
         // Only a latency hint: a socket without it works.
         let _ = stream.set_nodelay(true);
-        Self { stream, flag_cleared: false }
+        Self::accepted(stream)
+    }
+
+    /// A connection that was accepted: it has the options of the socket that listened.
+    pub(crate) fn accepted(stream: TcpStream) -> Self {
+        Self { stream, flag_cleared: false, held: Gathered::default(), holds: false }
+    }
+
+    /// From now on, what is written waits for [`Tcp::poll_release`].
+    pub(crate) fn hold(&mut self) {
+        self.holds = true;
+    }
+
+    /// What is written from now on takes along what was held.
+    pub(crate) fn stop_holding(&mut self) {
+        self.holds = false;
+    }
+
+    /// Writes what is held.
+    pub(crate) fn poll_release(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let stream = &mut self.stream;
+        self.held.poll_write(&[], |pieces| Pin::new(&mut *stream).poll_write_vectored(cx, pieces)).map_ok(|_| ())
+    }
+
+    /// The same, as far as it can be done at once.
+    fn try_release(&mut self) {
+        let stream = &self.stream;
+        let _ = self.held.poll_write(&[], |pieces| Poll::Ready(stream.try_write_vectored(pieces)));
     }
 
     /// The socket, to be read with the readiness flag; only while it is not [cleared](Self::is_flag_cleared).
@@ -127,7 +163,11 @@ impl AsyncRead for Tcp {
 
 impl AsyncWrite for Tcp {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().stream).poll_write(cx, buf)
+        let this = self.get_mut();
+        if this.holds || !this.held.is_empty() {
+            return Pin::new(this).poll_write_vectored(cx, &[io::IoSlice::new(buf)]);
+        }
+        Pin::new(&mut this.stream).poll_write(cx, buf)
     }
 
     fn poll_write_vectored(
@@ -135,7 +175,14 @@ impl AsyncWrite for Tcp {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().stream).poll_write_vectored(cx, bufs)
+        let this = self.get_mut();
+        let count: usize = bufs.iter().map(|piece| piece.len()).sum();
+        if this.holds && this.held.len() + count <= MOST_HELD {
+            bufs.iter().for_each(|piece| this.held.push(piece));
+            return Poll::Ready(Ok(count));
+        }
+        let stream = &mut this.stream;
+        this.held.poll_write(bufs, |pieces| Pin::new(&mut *stream).poll_write_vectored(cx, pieces))
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -143,11 +190,23 @@ impl AsyncWrite for Tcp {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
+        let this = self.get_mut();
+        if this.holds { Poll::Ready(Ok(())) } else { this.poll_release(cx) }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+        let this = self.get_mut();
+        ready!(this.poll_release(cx))?;
+        Pin::new(&mut this.stream).poll_shutdown(cx)
+    }
+}
+
+impl Drop for Tcp {
+    /// What was held is not lost, if it can be written without waiting: it may say why a handshake failed.
+    fn drop(&mut self) {
+        if !self.held.is_empty() {
+            self.try_release();
+        }
     }
 }
 
@@ -157,6 +216,11 @@ impl Transport {
     /// A connection without TLS.
     pub(crate) fn tcp(stream: TcpStream) -> Self {
         Self::Tcp(Tcp::new(stream))
+    }
+
+    /// The same of one that was accepted.
+    pub(crate) fn accepted(stream: TcpStream) -> Self {
+        Self::Tcp(Tcp::accepted(stream))
     }
 
     /// The socket underneath.
@@ -219,13 +283,17 @@ impl Transport {
 impl Drop for Transport {
     /// Tells the peer of a TLS connection that no more comes (`close_notify`), if that can be had without waiting.
     fn drop(&mut self) {
-        fn goodbye<D>(tcp: &TcpStream, session: &mut ConnectionCommon<D>) {
+        fn goodbye<D>(tcp: &mut Tcp, session: &mut ConnectionCommon<D>) {
             if session.is_handshaking() {
+                return;
+            }
+            tcp.try_release();
+            if !tcp.held.is_empty() {
                 return;
             }
             session.send_close_notify();
             while session.wants_write() {
-                if session.write_tls(&mut TryIo(tcp)).map_or(true, |count| count == 0) {
+                if session.write_tls(&mut TryIo(&tcp.stream)).map_or(true, |count| count == 0) {
                     return;
                 }
             }
@@ -234,11 +302,11 @@ impl Drop for Transport {
             Self::Tcp(_) => {}
             Self::TlsServer(stream) => {
                 let (tcp, session) = stream.get_mut();
-                goodbye(&tcp.stream, session);
+                goodbye(tcp, session);
             }
             Self::TlsClient(stream) => {
                 let (tcp, session) = stream.get_mut();
-                goodbye(&tcp.stream, session);
+                goodbye(tcp, session);
             }
         }
     }

@@ -2,10 +2,12 @@
 
 use std::future::{Future as _, poll_fn};
 use std::io;
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Instant;
 
+use rustls::ProtocolVersion;
 use rustls::server::Acceptor;
 use sandgate_filter::TlsInfo;
 use sandgate_tls::outcome::{self, Outcome};
@@ -60,6 +62,7 @@ async fn run(context: &ServerContext, mut tcp: Tcp) -> Result<(Secured, Option<O
     tcp.readable().await.map_err(|error| Failure::new(&error, None))?;
     let start = Instant::now();
     let accepted = hello(&mut tcp).await?;
+    tcp.hold();
     let begun = StartHandshake::from_parts(accepted, tcp);
     let hello = begun.client_hello();
     let sni: Box<str> = hello.server_name().unwrap_or_default().into();
@@ -71,13 +74,29 @@ async fn run(context: &ServerContext, mut tcp: Tcp) -> Result<(Secured, Option<O
             return Err(Failure::rejected());
         }
     };
-    let mut accept = pin!(begun.into_stream(chosen.config));
+    let mut accept = begun.into_stream(chosen.config);
     let mut found: Option<Outcome> = None;
     // The check of a certificate happens within one poll, in which no other connection of this thread does anything.
     let stream = poll_fn(|cx| {
         outcome::restore(found.take());
-        let polled = accept.as_mut().poll(cx);
+        let mut polled = Pin::new(&mut accept).poll(cx);
         found = outcome::take();
+        let written = match &mut polled {
+            // It is the client's turn.
+            Poll::Pending => accept.get_mut(),
+            Poll::Ready(Ok(stream)) => {
+                let (tcp, session) = stream.get_mut();
+                tcp.stop_holding();
+                // The last that TLS 1.3 has to say are tickets, which go with the first response, as BoringSSL's do.
+                (session.protocol_version() != Some(ProtocolVersion::TLSv1_3)).then_some(tcp)
+            }
+            Poll::Ready(Err(_)) => None,
+        };
+        if let Some(tcp) = written
+            && let Poll::Ready(Err(error)) = tcp.poll_release(cx)
+        {
+            return Poll::Ready(Err(error));
+        }
         polled
     })
     .await;
