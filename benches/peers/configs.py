@@ -31,6 +31,7 @@ HAPROXY = """
 global
   nbthread {workers}
   maxconn 8192
+  tune.ssl.cachesize {sessions}
 defaults
   mode http
   timeout connect 5s
@@ -52,6 +53,8 @@ class Wire:
     http2: bool = False
     tls: bool = False
     http2_upstream: bool = False
+    # Clients get tickets and sessions to resume.
+    resumes: bool = True
 
     @property
     def scheme(self):
@@ -78,6 +81,8 @@ def envoy(port, admin, upstream, filters, wire, directory):
     if wire.tls:
         files = [{"certificate_chain": {"filename": str(directory / "cert.pem")}, "private_key": {"filename": str(directory / "key.pem")}}]
         context = {"@type": TLS, "common_tls_context": {"tls_certificates": files, "alpn_protocols": ["h2", "http/1.1"]}}
+        if not wire.resumes:
+            context |= {"disable_stateless_session_resumption": True, "disable_stateful_session_resumption": True}
         chain["transport_socket"] = {"name": "envoy.transport_sockets.tls", "typed_config": context}
     limit = 4 * 1024 * 1024
     listener = {"name": "main", "address": address(port), "per_connection_buffer_limit_bytes": limit, "filter_chains": [chain]}
@@ -92,10 +97,12 @@ def envoy(port, admin, upstream, filters, wire, directory):
 def listening(proxy, wire, directory):
     """What nginx or haproxy adds to the place where it listens, and what nginx says of TLS."""
     if proxy == "nginx":
-        pair = f"ssl_certificate {directory}/cert.pem; ssl_certificate_key {directory}/key.pem;" if wire.tls else ""
+        pair = f"ssl_certificate {directory}/cert.pem; ssl_certificate_key {directory}/key.pem; ssl_protocols TLSv1.2 TLSv1.3;" if wire.tls else ""
+        if wire.tls and not wire.resumes:
+            pair += " ssl_session_tickets off; ssl_session_cache off;"
         return (" ssl" if wire.tls else "") + (" http2" if wire.http2 else ""), pair
     if wire.tls:
-        return f" ssl crt {directory}/both.pem alpn h2,http/1.1", ""
+        return f" ssl crt {directory}/both.pem alpn h2,http/1.1" + ("" if wire.resumes else " no-tls-tickets"), ""
     return " proto h2" if wire.http2 else "", ""
 
 
@@ -107,7 +114,10 @@ def command(proxy, binary, directory, upstream, workers, plugins, wire=Wire()):
         path = directory / f"{proxy}-{port}.conf"
         listen, tls = listening(proxy, wire, directory)
         path.write_text(
-            template.format(dir=directory, port=port, upstream=upstream.port, workers=workers, listen=listen, tls=tls)
+            template.format(
+                dir=directory, port=port, upstream=upstream.port, workers=workers, listen=listen, tls=tls,
+                sessions=20000 if wire.resumes else 0,
+            )
         )
         line = [binary, "-c", str(path), "-p", str(directory)] if proxy == "nginx" else [binary, "-f", str(path), "-db"]
         return line, port, None
