@@ -97,5 +97,5 @@ pub use self::{
     },
     upgrade::{ConnectConfig, RouteUpgrade, UpgradeConfig},
     upstream_socket::{TcpKeepalive, UpstreamSocket},
-    wasm::{CodeSource, FailurePolicy, ReadCodeError, VmConfig, WasmPlugin},
+    wasm::{CodeSource, FailurePolicy, ReadCodeError, RemoteCode, VmConfig, WasmPlugin},
 };

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, Weak};
 use sandgate_abi::LogLevel;
 use sandgate_vm::{Engine, LoadError, Module, NativeEngine, WasmtimeEngine};
 
+use crate::code_cache::CodeCache;
 use crate::explain::Explain;
 use crate::keys::{CodeHash, PluginKey, VmKey};
 use crate::meter::Meter;
@@ -52,6 +53,7 @@ pub struct Host {
     /// Compiled once however many VM keys use them.
     modules: Mutex<ModuleCache>,
     bases: Mutex<HashMap<VmKey, Weak<BaseVm>>>,
+    code_cache: CodeCache,
     spaces: Spaces,
     metrics: Metrics,
     active_vms: Arc<AtomicU64>,
@@ -123,6 +125,7 @@ impl HostBuilder {
             told_of_v8: AtomicBool::new(false),
             modules: Mutex::default(),
             bases: Mutex::default(),
+            code_cache: CodeCache::default(),
             spaces: Spaces::default(),
             metrics: Metrics::default(),
             active_vms: Arc::default(),
@@ -177,10 +180,21 @@ impl Host {
         self.try_load(&config, env).map_err(|cause| {
             cause.log(self);
             if !matches!(cause, PluginErrorCause::NoCode) {
-                log_load_failure(&config.name, &mut |level, line| self.note(level, line));
+                log_load_failure(&config, &mut |level, line| self.note(level, line));
             }
             PluginError { plugin: config.name.clone(), cause }
         })
+    }
+
+    /// Code that was fetched.
+    #[must_use]
+    pub fn code_cache(&self) -> &CodeCache {
+        &self.code_cache
+    }
+
+    /// Writes the lines that Envoy 1.40 writes when code could not be fetched.
+    pub fn log_missing_code(&self, config: &PluginConfig) {
+        log_load_failure(config, &mut |level, line| self.note(level, line));
     }
 
     fn try_load(
@@ -218,8 +232,11 @@ impl Host {
         if let Some(base) = locked(&self.bases).get(&key).and_then(Weak::upgrade) {
             return Ok(base);
         }
-        let Compiled { module, engine, code } = self.module(config)?;
+        self.engine(&config.runtime)?;
         let counts = self.counts(&config.runtime);
+        // Envoy makes the VM first, and the code is then not for it.
+        let compiled = self.module(config).inspect_err(|_| drop(VmCount::new(&counts)))?;
+        let Compiled { module, engine, code } = compiled;
         let base = Arc::new(BaseVm {
             key,
             module,
@@ -340,11 +357,9 @@ impl Host {
         }
         if !runtimes.is_empty() {
             visit("wasm.wasm_vm_count", Stat::Gauge(self.active_vms.load(Relaxed)));
-            // Code is not loaded from remote yet.
-            visit("wasm.remote_load_cache_entries", Stat::Gauge(0));
-            for what in ["cache_hits", "cache_misses", "cache_negative_hits", "fetch_failures", "fetch_successes"] {
-                visit(&format!("wasm.remote_load_{what}"), Stat::Counter(0));
-            }
+        }
+        if !runtimes.is_empty() || self.code_cache.is_used() {
+            self.code_cache.visit(visit);
         }
         let reloads: Vec<_> = locked(&self.reloads).iter().map(|(name, r)| (name.clone(), Arc::clone(r))).collect();
         for (name, counts) in reloads {

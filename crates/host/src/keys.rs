@@ -42,6 +42,12 @@ impl CodeHash {
     }
 }
 
+/// The SHA-256 of `bytes` in lower-case hexadecimal, as `sha256sum` prints it.
+#[must_use]
+pub fn sha256_hex(bytes: &[u8]) -> String {
+    CodeHash::of(bytes).to_string()
+}
+
 impl fmt::Display for VmKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         hexadecimal(&self.0, f)

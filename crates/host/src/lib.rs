@@ -3,6 +3,7 @@
 
 mod callouts;
 mod calls;
+mod code_cache;
 mod environment;
 mod explain;
 mod grpc;
@@ -23,11 +24,13 @@ mod vm;
 mod worker_host;
 
 pub use callouts::{Callout, Callouts, HttpCall, HttpCallDone, HttpCallResponse};
+pub use code_cache::{CachedCode, CodeCache};
 pub use environment::{Environment, GuestLog};
 pub use grpc::{GrpcCall, GrpcEnd, GrpcEvents, GrpcKind, GrpcRefusal, GrpcRequest};
 pub use host::{Host, HostBuilder};
 pub use http_context::{ContextOutcome, HttpContext, fail_stream_reply};
 pub use http_stream::{HttpStream, StreamMap};
+pub use keys::sha256_hex;
 pub use limits::HostLimits;
 pub use plugin::Plugin;
 pub use plugin_config::{FailurePolicy, PluginConfig, VmConfig};

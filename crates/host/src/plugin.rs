@@ -91,7 +91,14 @@ impl ReloadCounts {
 
 /// The lines that Envoy 1.40 logs when a plugin cannot be made on the main thread, without its last one, which names
 /// the configuration.
-pub(crate) fn log_load_failure(name: &str, log: &mut dyn FnMut(LogLevel, fmt::Arguments<'_>)) {
-    log(LogLevel::Critical, format_args!("Plugin {name} failed to load"));
-    log(LogLevel::Critical, format_args!("Plugin configured to fail closed failed to load"));
+/// On each thread. Envoy looks at the old field alone.
+pub(crate) fn log_closed(config: &PluginConfig, log: &mut dyn FnMut(LogLevel, fmt::Arguments<'_>)) {
+    if !config.legacy_fail_open {
+        log(LogLevel::Critical, format_args!("Plugin configured to fail closed failed to load"));
+    }
+}
+
+pub(crate) fn log_load_failure(config: &PluginConfig, log: &mut dyn FnMut(LogLevel, fmt::Arguments<'_>)) {
+    log(LogLevel::Critical, format_args!("Plugin {} failed to load", config.name));
+    log_closed(config, log);
 }

@@ -11,13 +11,14 @@ use sandgate_abi::Callback;
 use crate::calls::deadline;
 use crate::keys::{PluginKey, VmKey};
 use crate::meter::Meter;
+use crate::plugin::log_closed;
 use crate::plugin_handle::PluginInstance;
 use crate::shared::queue::Mailbox;
 use crate::vm::context::Context;
 use crate::vm::instance::{Outcome, Vm};
 use crate::vm::state::VmState;
 use crate::vm::timers::Timers;
-use crate::{Environment, Host, Plugin, PluginError, PluginErrorCause, PluginHandle};
+use crate::{Environment, FailurePolicy, Host, Plugin, PluginConfig, PluginError, PluginErrorCause, PluginHandle};
 
 /// One thread's VMs, root contexts and timers. The main thread has one too, without streams.
 pub struct WorkerHost {
@@ -70,6 +71,13 @@ impl WorkerHost {
     #[must_use]
     pub fn failed_plugin_handle(self: &Rc<Self>, plugin: &Arc<Plugin>) -> Rc<PluginHandle> {
         PluginHandle::new(Rc::clone(self), Arc::clone(plugin), None)
+    }
+
+    /// Whether streams pass without this plugin, whose code could not be had or is none. Says so once for this thread.
+    #[must_use]
+    pub fn lets_pass_without(&self, config: &PluginConfig) -> bool {
+        log_closed(config, &mut |level, line| self.host.note(level, line));
+        config.legacy_fail_open || config.failure_policy == FailurePolicy::FailOpen
     }
 
     /// The living instance of this plugin on this thread, or a new one.

@@ -1,12 +1,13 @@
 //! The whole: a main loop, workers, and the handle of whoever started them.
 //!
-//! Start has two phases. First everything is prepared: addresses are bound, plugins loaded on the main thread, names
+//! Start has two phases. First everything is prepared: addresses are bound, plugins loaded on the main thread, code fetched, names
 //! resolved, VMs cloned and configured on every worker. Only when all that has worked do sockets begin to listen.
 
 mod error;
 mod hcm;
 mod main_loop;
 mod plugins;
+mod remote_code;
 mod signals;
 mod stats;
 mod thread;

@@ -1,5 +1,6 @@
 //! `envoy.filters.http.wasm`: a plugin as a filter of one stream.
 
+mod failed;
 mod filter_stream;
 #[cfg(test)]
 mod tests;
@@ -10,6 +11,7 @@ use sandgate_filter::{FilterCallbacks, HttpFilter};
 use sandgate_host::{ContextOutcome, HttpContext, HttpStream, PluginHandle, fail_stream_reply};
 use sandgate_http::{BodyBuffer, DataStatus, HeadersStatus, TrailersStatus};
 
+pub(crate) use self::failed::FailedPlugin;
 use self::filter_stream::FilterStream;
 
 /// One plugin in one stream. The plugin's stream context is made with the chain, so that context ids are given in the

@@ -13,9 +13,11 @@ use super::{
     type_name,
 };
 use crate::{
-    model::{CodeSource, FailurePolicy, VmConfig, WasmPlugin},
+    model::{CodeSource, FailurePolicy, RemoteCode, VmConfig, WasmPlugin},
     proto::envoy::{
-        config::core::v3::{AsyncDataSource, async_data_source::Specifier},
+        config::core::v3::{
+            AsyncDataSource, RemoteDataSource, async_data_source::Specifier, http_uri::HttpUpstreamType,
+        },
         extensions::wasm::v3::{
             self as proto, CapabilityRestrictionConfig, EnvironmentVariables, FailurePolicy as Policy, ReloadConfig,
             plugin_config::Vm,
@@ -25,6 +27,8 @@ use crate::{
     suggest::{shown, suggest},
 };
 
+/// Envoy's first wait between two tries to fetch code.
+const REMOTE_BASE: Duration = Duration::from_secs(1);
 const NULL_RUNTIME: &str = "envoy.wasm.runtime.null";
 
 /// Converts a plugin.
@@ -116,7 +120,8 @@ fn vm_config(
 ) -> Option<VmConfig> {
     let configuration = any_bytes(context, "configuration", message.configuration.as_ref());
     let environment = environment(context, message.environment_variables.unwrap_or_default(), &message.runtime, plugin);
-    let (code, code_origin) = context.field("code", |context| (code(context, message.code), context.origin()));
+    let (code, code_origin) = context
+        .field("code", |context| (code(context, message.code, message.nack_on_code_cache_miss), context.origin()));
     Some(VmConfig {
         vm_id: message.vm_id,
         runtime: message.runtime,
@@ -129,9 +134,13 @@ fn vm_config(
     })
 }
 
-fn code(context: &mut Context<'_>, code: Option<AsyncDataSource>) -> Option<CodeSource> {
+fn code(context: &mut Context<'_>, code: Option<AsyncDataSource>, nack: bool) -> Option<CodeSource> {
     let source = match code.and_then(|code| code.specifier) {
         Some(Specifier::Local(source)) => source,
+        Some(Specifier::Remote(remote)) => {
+            context.warning_at("remote", "whether this code can be had and run is known only once it has been fetched");
+            return context.field("remote", |context| remote_code(context, remote, nack));
+        }
         None if context.report.has_errors() => return None,
         None => {
             context.error("the plugin has no code");
@@ -146,6 +155,39 @@ fn code(context: &mut Context<'_>, code: Option<AsyncDataSource>) -> Option<Code
         }
         Data::Inline(bytes) => Some(CodeSource::Inline(bytes)),
     })
+}
+
+fn remote_code(context: &mut Context<'_>, message: RemoteDataSource, nack: bool) -> Option<CodeSource> {
+    let uri = context.required("http_uri", message.http_uri)?;
+    let Some(HttpUpstreamType::Cluster(cluster)) = uri.http_upstream_type else { return None };
+    let timeout = context.field("http_uri", |context| context.duration("timeout", uri.timeout));
+    let policy = message.retry_policy.unwrap_or_default();
+    let (base_interval, max_interval) = context.field("retry_policy", |context| {
+        let Some(back_off) = policy.retry_back_off else { return Some((REMOTE_BASE, REMOTE_BASE * 10)) };
+        context.field("retry_back_off", |context| {
+            let base = context.duration("base_interval", back_off.base_interval)?;
+            let longest = base.saturating_mul(10);
+            let max = if back_off.max_interval.is_some() {
+                context.duration("max_interval", back_off.max_interval)?
+            } else {
+                longest
+            };
+            if max < base {
+                context.error("max_interval must be greater than or equal to the base_interval");
+            }
+            Some((base, max))
+        })
+    })?;
+    Some(CodeSource::Remote(Box::new(RemoteCode {
+        uri: uri.uri,
+        cluster,
+        timeout: timeout?,
+        sha256: message.sha256,
+        num_retries: policy.num_retries.unwrap_or(1),
+        base_interval,
+        max_interval,
+        nack_on_cache_miss: nack,
+    })))
 }
 
 /// The content of a string or bytes value; of anything else the message, serialized.

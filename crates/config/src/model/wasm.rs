@@ -60,8 +60,31 @@ pub enum CodeSource {
     None,
     /// A file, read when the plugin is created.
     File(PathBuf),
+    /// Fetched when the plugin is created.
+    Remote(Box<RemoteCode>),
     /// In the configuration, or in an environment variable that was read while loading. For the null runtime: the plugin's name.
     Inline(Bytes),
+}
+
+/// Envoy's `RemoteDataSource`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RemoteCode {
+    /// Its host is the request's `:authority`, the rest of it the path.
+    pub uri: String,
+    /// Where the request goes. That there is no such cluster is a failed try, not a mistake (as in Envoy).
+    pub cluster: String,
+    /// Of one try.
+    pub timeout: Duration,
+    /// What the code's checksum must be, in lower case: nothing else matches (as in Envoy).
+    pub sha256: String,
+    /// Tries after the first; 1 by default.
+    pub num_retries: u32,
+    /// The first wait is shorter than this, 1 s by default, and each may be twice as long as the one before.
+    pub base_interval: Duration,
+    /// The longest wait; ten times the base by default.
+    pub max_interval: Duration,
+    /// `nack_on_code_cache_miss`: the plugin is refused now if the code is not there yet.
+    pub nack_on_cache_miss: bool,
 }
 
 /// Envoy's `FailurePolicy`.
@@ -87,13 +110,13 @@ pub struct ReadCodeError {
 // === impl CodeSource ===
 
 impl CodeSource {
-    /// The module's bytes; empty if there is no code.
+    /// The module's bytes; empty if there is no code, or if it has to be fetched.
     ///
     /// # Errors
     /// The file cannot be read.
     pub fn read(&self) -> Result<Bytes, ReadCodeError> {
         match self {
-            Self::None => Ok(Bytes::new()),
+            Self::None | Self::Remote(_) => Ok(Bytes::new()),
             Self::Inline(bytes) => Ok(bytes.clone()),
             Self::File(path) => std::fs::read(path)
                 .map(Bytes::from)

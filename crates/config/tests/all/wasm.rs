@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sandgate_config::model::{CodeSource, FailurePolicy, HttpFilterKind, WasmPlugin};
+use sandgate_config::model::{CodeSource, FailurePolicy, HttpFilterKind, RemoteCode, WasmPlugin};
 
 use crate::support::{Slot, accepted, config, load, refused};
 
@@ -160,14 +160,55 @@ fn code() {
         ("code: {local: {}}", "one of filename, inline_bytes"),
         ("code: {}", "one of local, remote is required"),
         ("vm_id: x", "the plugin has no code"),
+        ("code: {remote: {sha256: abc}}", "http_uri"),
         (
-            "code: {remote: {http_uri: {uri: \"http://x/y\", cluster: c, timeout: 1s}, sha256: abc}}",
-            "remote is not implemented",
+            &remote(", retry_policy: {retry_back_off: {base_interval: 2s, max_interval: 1s}}"),
+            "max_interval must be greater",
         ),
+        (&remote("").replace("sha256: abc", "sha256: \"\""), "at least 1 characters"),
+        (&remote("").replace(", timeout: 3s", ""), "timeout"),
+        (&remote("").replace("cluster: c", "cluster: \"\""), "at least 1 characters"),
     ] {
         refused(&vm(fields), wanted);
     }
     refused(&filter("root_id: x"), "the plugin has no code");
+}
+
+fn remote(more: &str) -> String {
+    format!("code: {{remote: {{http_uri: {{uri: \"http://x/y\", cluster: c, timeout: 3s}}, sha256: abc{more}}}}}")
+}
+
+#[test]
+fn remote_code() {
+    let source = |fields: &str| match plugin(&vm(fields)).vm.code {
+        CodeSource::Remote(remote) => *remote,
+        other => panic!("{other:?}"),
+    };
+    let seconds = Duration::from_secs;
+    let wanted = RemoteCode {
+        uri: "http://x/y".into(),
+        cluster: "c".into(),
+        timeout: seconds(3),
+        sha256: "abc".into(),
+        num_retries: 1,
+        base_interval: seconds(1),
+        max_interval: seconds(10),
+        nack_on_cache_miss: false,
+    };
+    assert_eq!(source(&remote("")), wanted);
+    let policy = ", retry_policy: {num_retries: 0, retry_back_off: {base_interval: 2s}}";
+    assert_eq!(
+        source(&format!("{}, nack_on_code_cache_miss: true", remote(policy))),
+        RemoteCode {
+            num_retries: 0,
+            base_interval: seconds(2),
+            max_interval: seconds(20),
+            nack_on_cache_miss: true,
+            ..wanted
+        }
+    );
+    let warnings = load(&vm(&remote(""))).unwrap().warnings.to_string();
+    assert!(warnings.contains("only once it has been fetched"), "{warnings}");
 }
 
 #[test]

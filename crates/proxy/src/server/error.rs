@@ -47,6 +47,14 @@ pub enum StartError {
         /// The reason.
         source: ReadCodeError,
     },
+    /// The code is to be fetched, and `nack_on_code_cache_miss` wants it to be there already.
+    #[error("{}Unable to create Wasm plugin {plugin}: its code is not here yet, and nack_on_code_cache_miss forbids to wait for it", place(.origin))]
+    CodeCacheMiss {
+        /// The plugin's name.
+        plugin: String,
+        /// Where the code is named.
+        origin: Box<Origin>,
+    },
     /// A plugin was refused, or refuses.
     #[error("{}{source}", place(.origin))]
     Plugin {

@@ -9,7 +9,7 @@ use sandgate_filter::ListenerInfo;
 use sandgate_host::PluginHandle;
 
 use super::StartError;
-use super::plugins::Plugins;
+use super::plugins::{Loaded, Plugins};
 use super::thread::LocalWorker;
 use crate::access_log::AccessLogs;
 use crate::admin::AdminContext;
@@ -24,7 +24,7 @@ use crate::stats::{
     ThreadListenerStats, TracingStats,
 };
 use crate::upgrade::UpgradeChain;
-use crate::wasm_filter::WasmFilter;
+use crate::wasm_filter::{FailedPlugin, WasmFilter};
 use crate::worker::Worker;
 
 /// The connection manager of every listener, in the order of the configuration.
@@ -118,10 +118,18 @@ impl Chains<'_> {
                     continue;
                 }
                 HttpFilterKind::HealthCheck(config) => self.checks.factory((self.index, place), &filter.name, config),
-                HttpFilterKind::Wasm(_) => {
-                    let Some(plugin) = self.plugins.get(self.index, 0, place) else { continue };
-                    wasm_factory(&filter.name, self.local.host.plugin_handle_by_policy(plugin))
-                }
+                HttpFilterKind::Wasm(_) => match self.plugins.get(self.index, 0, place) {
+                    Some(Loaded::Plugin(plugin)) => {
+                        wasm_factory(&filter.name, self.local.host.plugin_handle_by_policy(plugin))
+                    }
+                    Some(Loaded::Failed(config)) => {
+                        if self.local.host.lets_pass_without(config) {
+                            continue;
+                        }
+                        failed_factory(&filter.name)
+                    }
+                    None => continue,
+                },
             };
             entries.push(FilterEntry { name: filter.name.as_str().into(), disabled: filter.disabled, make });
         }
@@ -218,6 +226,11 @@ fn assemble(parts: Parts<'_>) -> Rc<Hcm> {
         thread_stats: ThreadListenerStats::new(store, &format!("{stat_name}.{thread}")),
         config,
     })
+}
+
+fn failed_factory(name: &str) -> FilterFactory {
+    let name: Rc<str> = name.into();
+    Box::new(move || Box::new(FailedPlugin(Rc::clone(&name))))
 }
 
 fn wasm_factory(name: &str, handle: Rc<PluginHandle>) -> FilterFactory {

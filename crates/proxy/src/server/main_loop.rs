@@ -18,7 +18,7 @@ use sandgate_matcher::StringMatcher;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::task::LocalSet;
 
-use super::plugins::Plugins;
+use super::plugins::PluginLoader;
 use super::signals::{SignalEvent, Signals};
 use super::stats::{Numbers, add_host_stats, add_runtime_stats, add_server_stats, add_start_time, flush, settings};
 use super::thread::{LocalWorker, listen};
@@ -141,7 +141,7 @@ impl Main {
         lifecycle.set(ServerState::Initializing);
         log::info!(target: "config", "loading {} cluster(s)", bootstrap.clusters.len());
         log::info!(target: "config", "loading {} listener(s)", bootstrap.listeners.len());
-        let signals = Signals::new(options.handle_signals);
+        let mut signals = Signals::new(options.handle_signals);
         let concurrency = options.concurrency.max(1);
         let bound = bind_all(&bootstrap, concurrency)?;
         let admin = bind_admin(&bootstrap)?;
@@ -178,7 +178,7 @@ impl Main {
         let mut updates = dns::start(&shared.clusters);
         let local = LocalWorker::new(&shared, &environment, local_host);
         // After the clusters, to which plugins may send requests from the first.
-        let (plugins, handles) = Plugins::load(&shared.bootstrap.listeners, &options.host, &env, &local.host)?;
+        let mut plugins = PluginLoader::load(&shared.bootstrap.listeners, &options.host, &env, &local.host)?;
         dns::first_round(&shared.clusters, &mut updates, &local.worker.clusters).await;
         let mut health = HealthManager::new(&shared, &local.worker.clusters)?;
         health.first_round().await;
@@ -188,6 +188,8 @@ impl Main {
             }
         }
         dns::count_members(&shared.clusters, &local.worker.clusters);
+        plugins.fetch(&options.host, &env, &local, &mut signals, &lifecycle).await;
+        let (plugins, handles) = plugins.finish();
         let workers = Workers::start(&shared, &Arc::new(plugins), concurrency, to_main.clone())?;
 
         let mut context = AdminContext::new(Arc::clone(&options.stats), Arc::clone(&lifecycle));

@@ -3,46 +3,198 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use sandgate_config::model::{self, Listener};
+use bytes::Bytes;
+use sandgate_config::model::{self, CodeSource, Listener, RemoteCode};
 use sandgate_host::{
-    Environment, FailurePolicy, Host, Plugin, PluginConfig, PluginError, PluginHandle, VmConfig, WorkerHost,
+    CachedCode, Environment, FailurePolicy, Host, Plugin, PluginConfig, PluginError, PluginHandle, VmConfig, WorkerHost,
 };
+use tokio::task::JoinHandle;
 
-use super::StartError;
+use super::signals::{SignalEvent, Signals};
+use super::thread::LocalWorker;
+use super::{StartError, remote_code};
+use crate::lifecycle::Lifecycle;
 
-/// Plugins by listener, filter chain and place among all filters of the chain.
+/// A filter's place: its listener, its filter chain, and which it is among all filters of the chain.
+type Place = (usize, usize, usize);
+
+/// Plugins by the place of their filter.
 #[derive(Debug, Default)]
 pub(super) struct Plugins {
-    loaded: Vec<((usize, usize, usize), Arc<Plugin>)>,
+    loaded: Vec<(Place, Loaded)>,
 }
 
+/// Makes the plugins, on the main thread.
+#[derive(Debug, Default)]
+pub(super) struct PluginLoader {
+    plugins: Plugins,
+    /// Whose code has to be fetched.
+    pending: Vec<(Place, Pending)>,
+    /// What keeps the plugins on the main thread.
+    handles: Vec<Rc<PluginHandle>>,
+}
+
+/// What became of a plugin.
+#[derive(Debug)]
+pub(super) enum Loaded {
+    Plugin(Arc<Plugin>),
+    /// Its code did not come, or cannot run.
+    Failed(Arc<PluginConfig>),
+}
+
+#[derive(Debug)]
+struct Pending {
+    config: PluginConfig,
+    remote: Rc<RemoteCode>,
+    /// If somebody else had fetched it before.
+    code: Option<Bytes>,
+}
+
+// === impl Plugins ===
+
 impl Plugins {
+    /// The plugin of one filter.
+    pub(super) fn get(&self, listener: usize, chain: usize, filter: usize) -> Option<&Loaded> {
+        self.loaded.iter().find(|(place, _)| *place == (listener, chain, filter)).map(|(_, plugin)| plugin)
+    }
+}
+
+// === impl PluginLoader ===
+
+impl PluginLoader {
     /// Reads, compiles and tries every plugin, and starts each on the main thread, whose host is `local`, before the next
-    /// one is read, as Envoy does. Call on the main thread. The handles keep the plugins there.
+    /// one is read, as Envoy does. Call on the main thread.
+    ///
+    /// Plugins whose code has to be fetched are left for [`Self::fetch`].
     pub(super) fn load(
         listeners: &[Listener],
         host: &Arc<Host>,
         environment: &Rc<dyn Environment>,
         local: &Rc<WorkerHost>,
-    ) -> Result<(Self, Vec<Rc<PluginHandle>>), StartError> {
-        let mut plugins = Self::default();
-        let mut handles = Vec::new();
+    ) -> Result<Self, StartError> {
+        let mut loader = Self::default();
         for (listener_index, listener) in listeners.iter().enumerate() {
             for (chain_index, chain) in listener.filter_chains.iter().enumerate() {
                 for (filter_index, filter) in chain.http_connection_manager.all_filters().enumerate() {
                     let model::HttpFilterKind::Wasm(wasm) = &filter.kind else { continue };
+                    let place = (listener_index, chain_index, filter_index);
+                    if let CodeSource::Remote(remote) = &wasm.vm.code {
+                        let pending = Pending::new(wasm, remote, host, &**environment)?;
+                        loader.pending.push((place, pending));
+                        continue;
+                    }
                     let plugin = load_one(wasm, host, environment)?;
-                    handles.push(local.plugin_handle_by_policy(&plugin));
-                    plugins.loaded.push(((listener_index, chain_index, filter_index), plugin));
+                    loader.handles.push(local.plugin_handle_by_policy(&plugin));
+                    loader.plugins.loaded.push((place, Loaded::Plugin(plugin)));
                 }
             }
         }
-        Ok((plugins, handles))
+        Ok(loader)
     }
 
-    /// The plugin of one filter.
-    pub(super) fn get(&self, listener: usize, chain: usize, filter: usize) -> Option<&Arc<Plugin>> {
-        self.loaded.iter().find(|(place, _)| *place == (listener, chain, filter)).map(|(_, plugin)| plugin)
+    /// Fetches what has to be fetched, all at once, and loads it in the order of the configuration. That code does not come, or
+    /// cannot run, is the failure policy's affair, as in Envoy. A signal to end ends this, too.
+    pub(super) async fn fetch(
+        &mut self,
+        host: &Arc<Host>,
+        environment: &Rc<dyn Environment>,
+        local: &LocalWorker,
+        signals: &mut Signals,
+        lifecycle: &Lifecycle,
+    ) {
+        let pending: Vec<_> = std::mem::take(&mut self.pending)
+            .into_iter()
+            .map(|(place, plugin)| {
+                let known = plugin.code.is_some();
+                let fetch = (!known).then(|| remote_code::fetch(Rc::clone(&plugin.remote), Rc::clone(&local.worker)));
+                (place, plugin, fetch.map(tokio::task::spawn_local))
+            })
+            .collect();
+        let mut ended = false;
+        for (place, plugin, task) in pending {
+            let code = match task {
+                None => plugin.code.clone(),
+                Some(task) => {
+                    let code = if ended { Err(task) } else { unless_ended(task, signals, lifecycle).await };
+                    let code = code.unwrap_or_else(|task| {
+                        ended = true;
+                        task.abort();
+                        None
+                    });
+                    host.code_cache().fetched(&plugin.remote.sha256, code.as_ref(), environment.monotonic_ns());
+                    code
+                }
+            };
+            self.plugins.loaded.push((place, plugin.load(code, host, environment)));
+            if let Some((_, Loaded::Plugin(plugin))) = self.plugins.loaded.last() {
+                self.handles.push(local.host.plugin_handle_by_policy(plugin));
+            }
+        }
+    }
+
+    /// The plugins, and what keeps them on the main thread.
+    pub(super) fn finish(self) -> (Plugins, Vec<Rc<PluginHandle>>) {
+        (self.plugins, self.handles)
+    }
+}
+
+/// What the task comes to, or the task if the process is to end first.
+async fn unless_ended(
+    mut task: JoinHandle<Option<Bytes>>,
+    signals: &mut Signals,
+    lifecycle: &Lifecycle,
+) -> Result<Option<Bytes>, JoinHandle<Option<Bytes>>> {
+    loop {
+        tokio::select! {
+            result = &mut task => return Ok(result.unwrap_or_default()),
+            event = signals.next() => match event {
+                SignalEvent::ReopenLogs => lifecycle.reopen_logs(),
+                SignalEvent::End(_) => {
+                    signals.put_back(event);
+                    return Err(task);
+                }
+            },
+        }
+    }
+}
+
+// === impl Pending ===
+
+impl Pending {
+    fn new(
+        wasm: &model::WasmPlugin,
+        remote: &RemoteCode,
+        host: &Host,
+        environment: &dyn Environment,
+    ) -> Result<Self, StartError> {
+        let config = plugin_config(wasm)?;
+        let code = match host.code_cache().ask(&remote.sha256, environment.monotonic_ns()) {
+            CachedCode::Hit(code) => Some(code),
+            _ if remote.nack_on_cache_miss => {
+                host.log_missing_code(&config);
+                return Err(StartError::CodeCacheMiss {
+                    plugin: wasm.name.clone(),
+                    origin: Box::new(wasm.vm.code_origin.clone()),
+                });
+            }
+            CachedCode::Miss | CachedCode::InProgress | CachedCode::Negative => None,
+        };
+        Ok(Self { config, remote: Rc::new(remote.clone()), code })
+    }
+
+    fn load(self, code: Option<Bytes>, host: &Arc<Host>, environment: &Rc<dyn Environment>) -> Loaded {
+        let Self { mut config, .. } = self;
+        let Some(code) = code else {
+            host.log_missing_code(&config);
+            return Loaded::Failed(Arc::new(config));
+        };
+        config.vm.code = code;
+        let config = Arc::new(config);
+        match host.load(Arc::clone(&config), Rc::clone(environment)) {
+            Ok(plugin) => Loaded::Plugin(plugin),
+            // The host has logged why.
+            Err(_) => Loaded::Failed(config),
+        }
     }
 }
 

@@ -11,6 +11,8 @@ pub(super) struct Signals {
     hup: Option<Signal>,
     /// Log files are opened anew.
     usr1: Option<Signal>,
+    /// One that came too early to be acted upon.
+    pending: Option<SignalEvent>,
 }
 
 /// What a signal asks for.
@@ -39,11 +41,20 @@ impl Signals {
             int: listen(SignalKind::interrupt()),
             hup: listen(SignalKind::hangup()),
             usr1: listen(SignalKind::user_defined1()),
+            pending: None,
         }
+    }
+
+    /// Makes this the next one.
+    pub(super) fn put_back(&mut self, event: SignalEvent) {
+        self.pending = Some(event);
     }
 
     /// The next one that means something; never, if none are wanted.
     pub(super) async fn next(&mut self) -> SignalEvent {
+        if let Some(event) = self.pending.take() {
+            return event;
+        }
         loop {
             tokio::select! {
                 () = received(&mut self.term) => return SignalEvent::End("SIGTERM"),

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use sandgate_config::model::{Bootstrap, HttpFilterKind};
+use sandgate_config::model::{Bootstrap, CodeSource, HttpFilterKind};
 use sandgate_host::{Environment, Host};
 
 use super::StartError;
@@ -24,6 +24,10 @@ pub fn validate(bootstrap: &Bootstrap, host: &Arc<Host>) -> Vec<StartError> {
     for listener in &bootstrap.listeners {
         for filter in listener.filter_chains.iter().flat_map(|chain| chain.http_connection_manager.all_filters()) {
             let HttpFilterKind::Wasm(wasm) = &filter.kind else { continue };
+            // Nothing is fetched here; the configuration's warnings say so.
+            if matches!(wasm.vm.code, CodeSource::Remote(_)) {
+                continue;
+            }
             match load_one(wasm, host, &environment) {
                 Ok(plugin) => loaded.push(plugin),
                 Err(error) => errors.push(error),
