@@ -11,7 +11,7 @@ pub(crate) enum Action {
     Continue { direction: Direction, filter: usize },
     /// Answer instead of the upstream. One asked for in a request callback is deferred: it is sent when everything else
     /// that the callback asked for is done.
-    LocalReply { reply: LocalReply, deferred: bool },
+    LocalReply { reply: LocalReply, deferred: bool, filter: Option<usize> },
     /// Body added in a trailers callback: to pass through the filters behind, before the trailers.
     Data { direction: Direction, filter: usize, data: BodyBuffer },
     /// End the stream.

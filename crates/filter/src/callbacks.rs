@@ -53,7 +53,7 @@ impl FilterCallbacks {
     /// their way through the chain, the reply goes through all encoder filters; before they were handed to the codec,
     /// it goes there directly; later the stream is reset.
     pub fn send_local_reply(&self, reply: LocalReply) {
-        self.stream.request_local_reply(reply);
+        self.stream.request_local_reply(reply, Some(self.filter));
     }
 
     /// Resets the stream; `details` becomes the response code details if there are none.

@@ -77,7 +77,7 @@ impl FilterManager {
     ///
     /// Works before [`Self::decode_headers`] too: encoder filters then see the reply without having seen a request.
     pub fn local_reply(&mut self, reply: LocalReply) {
-        self.stream.request_local_reply(reply);
+        self.stream.request_local_reply(reply, None);
         self.run();
     }
 

@@ -1,5 +1,6 @@
 //! Answering instead of the upstream.
 
+use bytes::Bytes;
 use sandgate_http::{BodyBuffer, Direction, HeaderMap, LocalReply};
 
 use super::FilterManager;
@@ -58,17 +59,29 @@ impl FilterManager {
         }
     }
 
+    /// Leaves the name of the first filter that replied where Envoy leaves it: in the filter state.
+    pub(super) fn tell_local_reply_owner(&self, filter: usize) {
+        const KEY: &[u8] = b"envoy.filters.network.http_connection_manager.local_reply_owner";
+        let mut info = self.stream.info_mut();
+        if let Some(slot) = self.slots.get(filter)
+            && info.filter_state(KEY).is_none()
+        {
+            info.set_filter_state(KEY, Bytes::copy_from_slice(slot.filter.name().as_bytes()));
+        }
+    }
+
     /// Envoy answers 502 if filters have left no usable `:status`. `false` if so.
     pub(super) fn check_response_headers(&mut self) -> bool {
         if self.stream.headers(Direction::Response).is_some_and(|headers| status_of(&headers).is_some()) {
             return true;
         }
-        self.stream.request_local_reply(LocalReply {
+        let reply = LocalReply {
             status: 502,
             body: b"missing required header: :status".to_vec(),
             details: "filter_removed_required_response_headers{missing required header: :status}".to_owned(),
             ..LocalReply::default()
-        });
+        };
+        self.stream.request_local_reply(reply, None);
         false
     }
 

@@ -138,7 +138,12 @@ impl FilterManager {
                 let place = self.slot_index(direction, filter);
                 self.tasks.push(Task::Continue { direction, place });
             }
-            Action::LocalReply { reply, .. } => self.send_local_reply(&reply),
+            Action::LocalReply { reply, filter, .. } => {
+                if let Some(filter) = filter {
+                    self.tell_local_reply_owner(filter);
+                }
+                self.send_local_reply(&reply);
+            }
             Action::Data { direction, filter, data } => {
                 let place = self.slot_index(direction, filter) + 1;
                 let step = DataStep {

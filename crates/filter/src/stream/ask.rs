@@ -8,7 +8,8 @@ use super::{Call, Phase, Stream};
 use crate::action::Action;
 
 impl Stream {
-    pub(crate) fn request_local_reply(&self, reply: LocalReply) {
+    /// `filter` is who asks for it, if it is a filter of the chain.
+    pub(crate) fn request_local_reply(&self, reply: LocalReply, filter: Option<usize>) {
         if self.over.get() {
             return;
         }
@@ -20,7 +21,7 @@ impl Stream {
             Some(Direction::Response) => self.encode_aborted.set(true),
             None => {}
         }
-        self.push(Action::LocalReply { reply, deferred: direction == Some(Direction::Request) });
+        self.push(Action::LocalReply { reply, deferred: direction == Some(Direction::Request), filter });
     }
 
     pub(crate) fn request_reset(&self, details: &str) {
@@ -77,10 +78,11 @@ impl Stream {
         let side = self.side(direction);
         let overflow = side.held.borrow_mut().keep(filter, data);
         if overflow && !side.streaming.get() {
-            self.request_local_reply(match direction {
+            let reply = match direction {
                 Direction::Request => reply(413, "Payload Too Large", "request_payload_too_large"),
                 Direction::Response => reply(500, "Internal Server Error", "response_payload_too_large"),
-            });
+            };
+            self.request_local_reply(reply, None);
             return false;
         }
         true
