@@ -4,7 +4,7 @@ use sandgate_abi::{MapType, Status, pairs};
 use sandgate_http::{Direction, HeaderMap};
 use sandgate_vm::Output;
 
-use crate::vm::context::{Access, Phase, StreamState};
+use crate::vm::context::{Access, Context, Phase, StreamState};
 use crate::vm::grpc::Received;
 use crate::vm::state::VmState;
 use crate::{HttpStream, StreamMap};
@@ -76,12 +76,22 @@ fn access(map: MapType) -> Option<(Access, StreamMap)> {
 
 fn with<T>(state: &VmState, map: MapType, read: impl FnOnce(&HeaderMap) -> T) -> Read<T> {
     let Some(context) = state.acting() else { return Read::Hidden };
-    if matches!(map, MapType::GrpcReceiveInitialMetadata | MapType::GrpcReceiveTrailingMetadata) {
-        return with_metadata(state, context.root_of().id, map, read);
+    let logging = context.as_stream().is_some_and(|stream| stream.phase.get() == Phase::Log);
+    let root = context.root_of().id;
+    let of_callout = match map {
+        MapType::GrpcReceiveInitialMetadata | MapType::GrpcReceiveTrailingMetadata => {
+            with_metadata(state, root, map, read)
+        }
+        MapType::HttpCallResponseHeaders | MapType::HttpCallResponseTrailers => with_response(state, root, map, read),
+        _ => return with_stream(&context, map, read),
+    };
+    match of_callout {
+        Read::Hidden if logging => Read::LogHasNone,
+        found => found,
     }
-    if matches!(map, MapType::HttpCallResponseHeaders | MapType::HttpCallResponseTrailers) {
-        return with_response(state, context.root_of().id, map, read);
-    }
+}
+
+fn with_stream<T>(context: &Context, map: MapType, read: impl FnOnce(&HeaderMap) -> T) -> Read<T> {
     let (Some(stream_state), Some((access, map))) = (context.as_stream(), access(map)) else { return Read::Hidden };
     let logging = stream_state.phase.get() == Phase::Log;
     if !logging && !stream_state.allows(access) {

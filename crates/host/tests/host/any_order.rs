@@ -61,7 +61,7 @@ const CALLBACKS: [&str; 14] = [
 ];
 
 /// Knuth's linear congruential generator: the same scripts on every run.
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
     fn below(&mut self, limit: usize) -> usize {
@@ -69,7 +69,8 @@ impl Random {
         (self.0 >> 33) as usize % limit
     }
 
-    fn script(&mut self) -> String {
+    /// A script of some calls in each callback.
+    pub(crate) fn script(&mut self) -> String {
         let mut script = String::from("trace\n");
         for callback in CALLBACKS {
             script.push_str(&format!("on {callback}:\n"));
@@ -94,7 +95,7 @@ impl Random {
 }
 
 /// What was said and asked in two exchanges that overlap.
-fn story(runtime: &Runtime, script: &str) -> (Vec<String>, Vec<Vec<Asked>>, usize) {
+pub(crate) fn story(runtime: &Runtime, script: &str) -> (Vec<String>, Vec<Vec<Asked>>, usize) {
     let world = World::new(runtime);
     let handle = world.script(script);
     let first = begin(&handle);

@@ -18,6 +18,7 @@ mod local_replies;
 mod maps;
 mod native_probe;
 mod properties;
+mod sdk;
 mod sharing;
 mod stream;
 mod ticks;

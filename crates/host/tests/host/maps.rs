@@ -64,7 +64,7 @@ fn the_log_phase_reads_everything_and_writes_nothing(runtime: &Runtime) {
     exchange.context.on_log();
     assert_eq!(
         statuses(&world.said()),
-        ["0 \"1\"", "0 \"200\"", "0 {\":status\": \"200\"}", "2", "2", "1", "1", "1", "2"]
+        ["0 \"1\"", "0 \"200\"", "0 {\":status\": \"200\"}", "2", "2", "1", "1", "1", "1"]
     );
     assert_eq!(pairs(exchange.stream.request_headers.borrow().as_ref().unwrap()).len(), 6);
 }
