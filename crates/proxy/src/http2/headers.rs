@@ -96,6 +96,51 @@ fn path_and_query(path: &[u8]) -> Result<PathAndQuery, EncodeError> {
     PathAndQuery::try_from(encoded).map_err(|_| EncodeError::Pseudo(":path"))
 }
 
+/// A request for the `h2` crate, and the fields that are sent in its place.
+pub(crate) fn request(mut headers: HeaderMap) -> Result<(http::Request<()>, HeaderMap), EncodeError> {
+    let method = Method::from_bytes(headers.get(b":method").unwrap_or_default());
+    let method = method.map_err(|_| EncodeError::Pseudo(":method"))?;
+    let mut request = http::Request::new(());
+    if let Some(protocol) = headers.get(b":protocol") {
+        let protocol = std::str::from_utf8(protocol).map_err(|_| EncodeError::Pseudo(":protocol"))?;
+        request.extensions_mut().insert(h2::ext::Protocol::from(protocol));
+    }
+    if method == Method::CONNECT && !headers.contains(b":protocol") {
+        headers.remove(b":scheme");
+        headers.remove(b":path");
+    } else {
+        if !headers.contains(b":scheme") {
+            headers.append(b":scheme", b"http");
+        }
+        let path = headers.get(b":path").unwrap_or_default();
+        if !path.starts_with(b"/") && path != b"*" {
+            return Err(EncodeError::Pseudo(":path"));
+        }
+        if !rules::is_path(path) {
+            let path = without_spaces(path);
+            headers.set(b":path", &path);
+        }
+    }
+    check_fields(&headers)?;
+    *request.method_mut() = method;
+    Ok((request, headers))
+}
+
+/// What would end a word, or is a control character, is percent-encoded.
+fn without_spaces(path: &[u8]) -> Vec<u8> {
+    use std::io::Write as _;
+    let mut encoded = Vec::with_capacity(path.len() + 16);
+    for byte in path {
+        if rules::is_path(&[*byte]) {
+            encoded.push(*byte);
+        } else {
+            // A vector takes everything.
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+    }
+    encoded
+}
+
 /// A response for the `h2` crate, whose fields are sent otherwise.
 pub(super) fn response(headers: &HeaderMap) -> Result<http::Response<()>, EncodeError> {
     let status = headers.get(b":status").unwrap_or_default();
@@ -107,7 +152,7 @@ pub(super) fn response(headers: &HeaderMap) -> Result<http::Response<()>, Encode
 }
 
 /// Whether the fields that are sent may be.
-pub(super) fn check_fields(headers: &HeaderMap) -> Result<(), EncodeError> {
+pub(crate) fn check_fields(headers: &HeaderMap) -> Result<(), EncodeError> {
     for (name, value) in headers.iter().filter(|(name, value)| rules::is_sent(name, value)) {
         if !name.starts_with(b":") && !rules::is_name(name) {
             return Err(EncodeError::Name);
@@ -120,14 +165,9 @@ pub(super) fn check_fields(headers: &HeaderMap) -> Result<(), EncodeError> {
 }
 
 /// Trailers that may be sent, if there are any.
-pub(super) fn sent_trailers(mut trailers: HeaderMap) -> Option<HeaderMap> {
+pub(crate) fn sent_trailers(mut trailers: HeaderMap) -> Option<HeaderMap> {
     trailers.retain(|name, value| !name.starts_with(b":") && rules::is_sent(name, value));
     (!trailers.is_empty() && check_fields(&trailers).is_ok()).then_some(trailers)
-}
-
-/// Trailers to send.
-pub(crate) fn encode_trailers(trailers: &HeaderMap) -> Result<http::HeaderMap, EncodeError> {
-    fields(trailers)
 }
 
 /// What is no pseudo header, and no header of a connection.
@@ -204,6 +244,23 @@ mod tests {
         assert_eq!(path("*").unwrap(), "*");
         assert_eq!(path("").unwrap_err(), EncodeError::Pseudo(":path"));
         assert_eq!(path("a").unwrap_err(), EncodeError::Pseudo(":path"));
+    }
+
+    #[test]
+    fn a_request_is_sent_as_it_is() {
+        let with = |method, path| {
+            let fields = [(":method", method), (":authority", ""), (":path", path), (":scheme", "http"), ("a", "b")];
+            request(map(HeaderMapKind::Request, &fields))
+        };
+        let (sent, fields) = with("HEAD", "/<>\"\\^`{|}\u{e9}#").unwrap();
+        assert_eq!((sent.method(), fields.len()), (&Method::HEAD, 5));
+        assert_eq!(fields.get(b":path"), Some("/<>\"\\^`{|}\u{e9}#".as_bytes()));
+        let (_, fields) = with("GET", "/a b\n").unwrap();
+        assert_eq!(fields.get(b":path"), Some(&b"/a%20b%0A"[..]));
+        let (_, fields) = with("CONNECT", "").unwrap();
+        assert_eq!(fields.iter().map(|(name, _)| name).collect::<Vec<_>>(), [&b":method"[..], b":authority", b"a"]);
+        assert_eq!(with("GET", "a").unwrap_err(), EncodeError::Pseudo(":path"));
+        assert_eq!(with("G T", "/").unwrap_err(), EncodeError::Pseudo(":method"));
     }
 
     #[test]

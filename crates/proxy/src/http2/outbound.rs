@@ -36,6 +36,10 @@ pub(crate) struct Outbound {
     encoder: Encoder,
     /// Header blocks by stream, those of one stream in their order.
     blocks: VecDeque<(u32, HeaderMap)>,
+    /// Streams that were given up, but may still be opened: until one after them is.
+    abandoned: Vec<u32>,
+    /// The last stream of which HEADERS were written.
+    opened: u32,
     head: [u8; MOST],
     filled: usize,
     /// What is left of the payload of the frame that is being written.
@@ -57,6 +61,8 @@ impl Outbound {
         Self {
             encoder: Encoder::default(),
             blocks: VecDeque::new(),
+            abandoned: Vec::new(),
+            opened: 0,
             head: [0; MOST],
             filled: 0,
             left: skip,
@@ -75,6 +81,15 @@ impl Outbound {
     /// The stream sends nothing more.
     pub(crate) fn forget(&mut self, stream: u32) {
         self.blocks.retain(|(other, _)| *other != stream);
+    }
+
+    /// The stream is given up by us, who opened it or are about to.
+    pub(crate) fn abandon(&mut self, stream: u32) {
+        if stream <= self.opened {
+            self.forget(stream);
+        } else if self.blocks.iter().any(|(other, _)| *other == stream) {
+            self.abandoned.push(stream);
+        }
     }
 
     /// What the peer remembers of header blocks.
@@ -213,6 +228,11 @@ impl Outbound {
     /// Makes the next block of this stream.
     fn encode(&mut self, stream: u32) {
         self.block.clear();
+        self.opened = self.opened.max(stream);
+        while let Some(at) = self.abandoned.iter().position(|other| *other < self.opened) {
+            let gone = self.abandoned.swap_remove(at);
+            self.forget(gone);
+        }
         let at = self.blocks.iter().position(|(other, _)| *other == stream);
         if let Some((_, fields)) = at.and_then(|at| self.blocks.remove(at)) {
             let sent = fields.iter().filter(|(name, value)| is_sent(name, value));
@@ -358,5 +378,11 @@ mod tests {
         outbound.queue(3, fields(&[("a", "b")]));
         outbound.forget(1);
         assert_eq!(outbound.blocks.len(), 1);
+        // One that may still be opened keeps its fields until a later one is.
+        outbound.abandon(3);
+        outbound.queue(5, fields(&[("a", "b")]));
+        assert_eq!(outbound.blocks.len(), 2);
+        written(&mut outbound, &frame(kind::HEADERS, 5, 5, b""), 100, 100);
+        assert!(outbound.blocks.is_empty() && outbound.abandoned.is_empty());
     }
 }

@@ -1,7 +1,7 @@
 //! Where frames begin and end in a direction of an HTTP/2 connection.
 
 /// The length of a frame's head (RFC 9113 §4.1).
-pub(super) const HEAD: usize = 9;
+pub(crate) const HEAD: usize = 9;
 /// A head, and the error code of RST_STREAM.
 pub(super) const MOST: usize = HEAD + 4;
 
@@ -45,7 +45,7 @@ impl FrameHead {
     }
 
     /// As it is written, without the error code.
-    pub(super) fn to_bytes(self) -> [u8; HEAD] {
+    pub(crate) fn to_bytes(self) -> [u8; HEAD] {
         let [_, a, b, c] = u32::try_from(self.len).unwrap_or(u32::MAX).to_be_bytes();
         let [s0, s1, s2, s3] = self.stream.to_be_bytes();
         [a, b, c, self.kind, self.flags, s0, s1, s2, s3]

@@ -15,6 +15,7 @@ use h2::client::{ResponseFuture, SendRequest};
 use h2::{Reason, SendStream};
 use sandgate_config::model::{Http2Options, Keepalive, UpstreamHttpOptions};
 use sandgate_filter::{ByteMeter, UpstreamInfo};
+use sandgate_http::HeaderMap;
 
 use super::connection::ConnectionCount;
 use super::lease::ConnectionFacts;
@@ -294,13 +295,14 @@ impl StreamLease {
         }
     }
 
-    /// Opens the stream.
+    /// Opens the stream, whose head has these fields.
     ///
     /// # Errors
     /// The connection is over, or the request breaks HTTP/2's rules.
     pub(crate) fn send_request(
         &self,
         request: http::Request<()>,
+        fields: HeaderMap,
         end_stream: bool,
     ) -> Result<(ResponseFuture, SendStream<Bytes>), h2::Error> {
         // A clone of its own: the handle itself would wait for its last request to be opened.
@@ -309,9 +311,17 @@ impl StreamLease {
         let (response, sending) = send.send_request(request, end_stream)?;
         let stream = sending.stream_id().as_u32();
         connection.signs.frames.borrow_mut().begin(stream);
+        connection.signs.outbound.borrow_mut().queue(stream, fields);
         connection.cluster.http2_stats.streams_active().inc();
         self.stream.set(Some(stream));
         Ok((response, sending))
+    }
+
+    /// The trailers that its stream is about to send.
+    pub(crate) fn queue_trailers(&self, trailers: HeaderMap) {
+        if let Some(stream) = self.stream.get() {
+            self.connection.signs.outbound.borrow_mut().queue(stream, trailers);
+        }
     }
 
     /// The bytes of its stream so far.
@@ -325,6 +335,7 @@ impl Drop for StreamLease {
     fn drop(&mut self) {
         if let Some(stream) = self.stream.get() {
             self.connection.signs.frames.borrow_mut().forget(stream);
+            self.connection.signs.outbound.borrow_mut().abandon(stream);
             self.connection.cluster.http2_stats.streams_active().dec();
         }
         self.connection.stream_ended();

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use h2::client::ResponseFuture;
 use h2::{Reason, RecvStream, SendStream};
 use sandgate_filter::{ByteMeter, Stream};
-use sandgate_http::{BodyBuffer, Direction, HeaderMapKind};
+use sandgate_http::{BodyBuffer, Direction, HeaderMap, HeaderMapKind};
 
 use super::UpstreamEvent;
 use super::exchange::ActiveRequest;
@@ -99,12 +99,12 @@ impl Http2Exchange {
         let Some(headers) = headers else { return Err("missing request headers".to_owned()) };
         let request = if outgoing.tunnel.is_upgrade() {
             self.upgrade = headers.get(b"upgrade").map(Box::from);
-            headers::encode_request(&upgrade::request_to_http2(&headers))
+            headers::request(upgrade::request_to_http2(&headers))
         } else {
-            headers::encode_request(&headers)
+            headers::request(HeaderMap::clone(&headers))
         };
-        let request = request.map_err(|error| error.to_string())?;
-        match self.lease.send_request(request, outgoing.headers_only) {
+        let (request, fields) = request.map_err(|error| error.to_string())?;
+        match self.lease.send_request(request, fields, outgoing.headers_only) {
             Ok((response, sending)) => {
                 self.receiving = Receiving::Headers(response);
                 self.sending = Some(sending);
@@ -148,14 +148,19 @@ impl Http2Exchange {
             RequestEnd::Trailers => stream.trailers(Direction::Request),
             _ => None,
         };
-        let trailers = trailers.map(|trailers| headers::encode_trailers(&trailers)).transpose();
-        let trailers = trailers.map_err(|error| error.to_string())?;
+        if let Some(trailers) = &trailers {
+            headers::check_fields(trailers).map_err(|error| error.to_string())?;
+        }
+        let trailers = trailers.and_then(|trailers| headers::sent_trailers(HeaderMap::clone(&trailers)));
         outgoing.end = RequestEnd::Encoded;
         let Some(sending) = &mut self.sending else { return Ok(()) };
         // A stream that is gone needs no end.
         let _ = match trailers {
-            Some(trailers) if !trailers.is_empty() => sending.send_trailers(trailers),
-            _ => sending.send_data(Bytes::new(), true),
+            Some(trailers) => {
+                self.lease.queue_trailers(trailers);
+                sending.send_trailers(http::HeaderMap::new())
+            }
+            None => sending.send_data(Bytes::new(), true),
         };
         Ok(())
     }
