@@ -23,7 +23,9 @@ pub(crate) struct CodeHash([u8; 32]);
 impl VmKey {
     pub(crate) fn of(config: &VmConfig) -> Self {
         let own = [config.vm_id.as_bytes(), &config.configuration, &config.code];
-        let further = [config.runtime.as_bytes(), &config.identity];
+        // Where the environment ends and the capabilities begin.
+        let variables = config.environment.len().to_le_bytes();
+        let further = [config.runtime.as_bytes(), &config.identity, &variables];
         let environment = config.environment.iter().flat_map(|(key, value)| [key.as_bytes(), value.as_bytes()]);
         let capabilities = config.capabilities.allowed().map(str::as_bytes);
         Self(digest(own.into_iter().chain(further).chain(environment).chain(capabilities)))
