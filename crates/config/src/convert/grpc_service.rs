@@ -37,17 +37,9 @@ fn retry_policy(message: proto::RetryPolicy) -> RetryPolicy {
     let base = duration(back_off.base_interval).unwrap_or(BASE_INTERVAL).max(Duration::from_millis(1));
     let max = duration(back_off.max_interval).unwrap_or(base.saturating_mul(10)).max(base);
     RetryPolicy {
-        retry_on: RetryOn::parse_policy(&message.retry_on).0,
         num_retries: message.num_retries.unwrap_or(1),
         per_try_timeout: Some(max),
-        per_try_idle_timeout: None,
-        retry_priority: None,
-        host_predicates: Vec::new(),
-        host_selection_max_attempts: 1,
-        retriable_status_codes: Vec::new(),
-        retriable_headers: Vec::new(),
-        retriable_request_headers: Vec::new(),
         back_off: BackOff { base_interval: Some(base), max_interval: Some(max) },
-        rate_limited_back_off: None,
+        ..RetryPolicy::on(RetryOn::parse_policy(&message.retry_on).0)
     }
 }

@@ -11,6 +11,7 @@ mod clusters;
 mod defaults;
 mod diagnostics;
 mod dialect;
+mod grpc_services;
 mod hash_policies;
 mod health;
 mod listeners;

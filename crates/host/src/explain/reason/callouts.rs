@@ -57,6 +57,7 @@ pub(super) fn grpc_token(call: &FailedCall<'_>, status: Status) -> Option<Reason
             };
             Some((Some("token"), format!("callout {token} is {is}, for which this does not exist")))
         }
+        Status::InternalFailure => told("too many bytes wait for the service to take them"),
         _ => None,
     }
 }
