@@ -329,6 +329,30 @@ mod tests {
     }
 
     #[test]
+    fn small_frames_wait_for_a_flush_and_large_ones_take_them_along() {
+        let (mut outbound, mut writes) = (Outbound::new(0), Vec::new());
+        let mut write = |pieces: &[IoSlice<'_>]| {
+            writes.push(pieces.iter().map(|piece| piece.len()).sum::<usize>());
+            Poll::Ready(Ok(pieces.iter().map(|piece| piece.len()).sum()))
+        };
+        let small = frame(kind::DATA, 0, 1, &[b'x'; 1024]);
+        for _ in 0..5 {
+            let taken = outbound.poll_write(&[small.as_slice()], |_| true, &mut write);
+            assert!(matches!(taken, Poll::Ready(Ok(count)) if count == small.len()));
+        }
+        assert!(outbound.poll_flush(&mut write).is_ready() && outbound.poll_flush(&mut write).is_ready());
+        let large = frame(kind::DATA, 0, 1, &[b'x'; COPIED + 1]);
+        for input in [&small, &large] {
+            assert!(outbound.poll_write(&[input.as_slice()], |_| true, &mut write).is_ready());
+        }
+        for _ in 0..=MOST_READY / small.len() {
+            assert!(outbound.poll_write(&[small.as_slice()], |_| true, &mut write).is_ready());
+        }
+        let gathered = MOST_READY.div_ceil(small.len()) * small.len();
+        assert_eq!(writes, [5 * small.len(), small.len() + large.len(), gathered]);
+    }
+
+    #[test]
     fn large_blocks_are_continued() {
         let mut outbound = Outbound::new(0);
         let value = "~".repeat(40_000);
