@@ -33,6 +33,10 @@ pub(crate) fn response_headers(parts: &response::Parts) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(HeaderMapKind::Response, parts.headers.len() + 8, 512);
     headers.append(b":status", parts.status.as_str().as_bytes());
     copy(&parts.headers, &mut headers);
+    // A response without content has no length to tell: Envoy's codec drops the field.
+    if parts.status == StatusCode::NO_CONTENT && headers.get(b"content-length") == Some(b"0") {
+        headers.remove(b"content-length");
+    }
     headers
 }
 
@@ -212,6 +216,16 @@ mod tests {
         let mut map = HeaderMap::with_kind(kind);
         headers.iter().for_each(|(name, value)| map.append(name.as_bytes(), value.as_bytes()));
         map
+    }
+
+    #[test]
+    fn a_response_without_content_has_no_length() {
+        let read = |status: u16| {
+            let response = http::Response::builder().status(status).header("content-length", "0").body(()).unwrap();
+            response_headers(&response.into_parts().0)
+        };
+        assert!(!read(204).contains(b"content-length"));
+        assert!(read(200).contains(b"content-length"));
     }
 
     #[test]
