@@ -13,7 +13,8 @@ _WASM = "envoy.extensions.filters.http.wasm.v3.Wasm"
 _HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 _TLS = "envoy.extensions.transport_sockets.tls.v3."
 _ROUTER = "envoy.extensions.filters.http.router.v3.Router"
-
+_CODEC = "envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec"
+_MAIN_CLUSTER = "{cluster}"
 
 # Laid under the clusters of a case whose upstream side speaks HTTP/2.
 _HTTP2_CLUSTER = {
@@ -50,7 +51,7 @@ def of_group(cases, ports, admin_port, folder):
         resources = bootstrap["static_resources"]
         at = ports[case.id]
         resources["listeners"].append(_named(case, _listener(case, at, folder), at, admin_port))
-        for cluster in _clusters(case, at):
+        for cluster in _clusters(case, at, folder):
             resources["clusters"].append(_named(case, cluster, at, admin_port))
     if any(case.get("histograms") for case in cases):
         bootstrap["stats_flush_interval"] = "0.5s"
@@ -63,8 +64,12 @@ def of_group(cases, ports, admin_port, folder):
 
 def _listener(case, ports, folder):
     config = case.get("config") or {}
-    filters = [_wasm_filter(case, plugin, folder) for plugin in case.plugins]
-    filters.append({"name": "envoy.filters.http.router", "typed_config": {"@type": _TYPE + _ROUTER}})
+    filters = [_wasm_filter(case, plugin, folder) for plugin in case.plugins if plugin["at"] == "downstream"]
+    router = {"@type": _TYPE + _ROUTER}
+    upstream_filters = _upstream_filters(case, "router", folder)
+    if upstream_filters:
+        router["upstream_http_filters"] = upstream_filters
+    filters.append({"name": "envoy.filters.http.router", "typed_config": router})
     manager = {
         "@type": _TYPE + _HCM,
         "stat_prefix": case.slug,
@@ -107,12 +112,35 @@ def _virtual_hosts(config):
     return [{"name": "local", "domains": ["*"], "routes": routes}]
 
 
-def _clusters(case, ports):
+def _clusters(case, ports, folder):
     config = case.get("config") or {}
-    specs = [{"name": "{cluster}", **config.get("cluster", {})}, *config.get("clusters", [])]
+    specs = [{"name": _MAIN_CLUSTER, **config.get("cluster", {})}, *config.get("clusters", [])]
+    specs = [_with_filters(case, spec, folder) for spec in specs]
     if case.http2("upstream"):
         specs = [_over_http2(spec) for spec in specs]
     return [_cluster(spec, ports) for spec in specs]
+
+
+def _with_filters(case, spec, folder):
+    """A cluster with the plugins that are `at` it as upstream filters."""
+    at = "upstream" if spec["name"] == _MAIN_CLUSTER else spec["name"]
+    filters = _upstream_filters(case, at, folder)
+    if not filters:
+        return spec
+    options = {"@type": _TYPE + _HTTP_OPTIONS, "http_filters": filters}
+    spec = merge({"typed_extension_protocol_options": {_HTTP_OPTIONS: options}}, spec)
+    if not any(key.endswith("_config") for key in spec["typed_extension_protocol_options"][_HTTP_OPTIONS]):
+        protocol = {"explicit_http_config": {"http_protocol_options": {}}}
+        return merge(spec, {"typed_extension_protocol_options": {_HTTP_OPTIONS: protocol}})
+    return spec
+
+
+def _upstream_filters(case, at, folder):
+    """The plugins `at` that place and what ends every chain there; nothing without plugins."""
+    filters = [_wasm_filter(case, plugin, folder) for plugin in case.plugins if plugin["at"] == at]
+    if filters:
+        filters.append({"name": "envoy.filters.http.upstream_codec", "typed_config": {"@type": _TYPE + _CODEC}})
+    return filters
 
 
 def _over_http2(spec):

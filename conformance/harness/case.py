@@ -153,7 +153,7 @@ class Case:
         if found is None:
             script = self.get("script")
             found = [] if script is None else [{"script": script}]
-        return [{"name": "p", "root_id": "r", "guest": "probe", **plugin} for plugin in found]
+        return [{"name": "p", "root_id": "r", "guest": "probe", "at": "downstream", **plugin} for plugin in found]
 
     def digest(self):
         """Identifies what the case does; a recorded answer is good for one digest."""

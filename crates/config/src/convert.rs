@@ -45,6 +45,7 @@ mod stats;
 mod substitution_format;
 mod tls;
 mod upgrade;
+mod upstream_filters;
 mod upstream_socket;
 mod wasm;
 

@@ -69,7 +69,8 @@ impl AttributeSource for Stream {
     }
 
     fn connection_id(&self) -> Option<u64> {
-        Some(self.connection().id)
+        // Requests of the proxy's own came on no connection.
+        Some(self.connection().id).filter(|id| *id > 0)
     }
 
     fn mtls(&self) -> bool {

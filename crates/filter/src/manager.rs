@@ -15,7 +15,7 @@ use std::fmt;
 use std::rc::Rc;
 use std::time::Instant;
 
-use sandgate_http::{Direction, HeaderMap};
+use sandgate_http::{Direction, HeaderMap, LocalReply};
 use smallvec::SmallVec;
 
 use self::lane::Lane;
@@ -36,9 +36,13 @@ pub struct FilterManager {
     tasks: Vec<Task>,
     outputs: Outputs,
     kind: RequestKind,
+    /// Response headers have come.
+    has_response: bool,
     /// A 1xx response has come; until it is out, its headers.
     has_informational: bool,
     informational: Option<HeaderMap>,
+    /// Of an attempt: what its filters answer to the client.
+    reply: Option<LocalReply>,
     logged: bool,
     destroyed: bool,
 }
@@ -73,8 +77,10 @@ impl FilterManager {
             tasks: Vec::new(),
             outputs: Outputs::default(),
             kind: RequestKind::default(),
+            has_response: false,
             has_informational: false,
             informational: None,
+            reply: None,
             logged: false,
             destroyed: false,
         }
@@ -125,9 +131,9 @@ impl FilterManager {
     }
 
     /// The stream is over: calls every filter's `on_log`, in the order of the chain, once. The connection manager's
-    /// access logs come after this and before [`Self::destroy`].
+    /// access logs come after this and before [`Self::destroy`]. Filters of an attempt are not called (observed in Envoy 1.40).
     pub fn log(&mut self, now: Instant) {
-        if std::mem::replace(&mut self.logged, true) {
+        if self.stream.is_attempt() || std::mem::replace(&mut self.logged, true) {
             return;
         }
         self.end_stream();
@@ -180,7 +186,7 @@ impl FilterManager {
     }
 
     fn has_trailers(&self, direction: Direction) -> bool {
-        self.stream.side(direction).trailers.borrow().is_some()
+        self.stream.trailers(direction).is_some()
     }
 
     fn has_held(&self, direction: Direction) -> bool {

@@ -1,6 +1,7 @@
 //! One HTTP exchange as its filters see it.
 
 mod ask;
+mod attempt;
 
 use std::cell::{Cell, Ref, RefCell, RefMut};
 use std::rc::Rc;
@@ -33,6 +34,8 @@ pub struct StreamOptions {
 /// while anything else of this crate is called.
 #[derive(Debug)]
 pub struct Stream {
+    /// Of an attempt: the stream whose request it sends to a host.
+    origin: Option<Rc<Self>>,
     connection: Rc<ConnectionInfo>,
     info: RefCell<StreamInfo>,
     request: Side,
@@ -50,6 +53,8 @@ pub struct Stream {
     local_reply_rewriter: RefCell<Option<Rc<dyn LocalReplyRewriter>>>,
     /// A 400 was made here.
     pub(crate) bad_request: Cell<bool>,
+    /// Of an attempt: the request's trailers have come to it.
+    pub(crate) trailers_came: Cell<bool>,
     waker: RefCell<Option<Waker>>,
 }
 
@@ -91,7 +96,12 @@ impl Stream {
     /// A new stream of a connection.
     #[must_use]
     pub fn new(connection: Rc<ConnectionInfo>, options: &StreamOptions) -> Rc<Self> {
-        Rc::new(Self {
+        Rc::new(Self::build(None, connection, options))
+    }
+
+    fn build(origin: Option<Rc<Self>>, connection: Rc<ConnectionInfo>, options: &StreamOptions) -> Self {
+        Self {
+            origin,
             connection,
             info: RefCell::new(StreamInfo::new(options.protocol, options.start_time, options.start)),
             request: Side::new(options.buffer_limit),
@@ -106,8 +116,9 @@ impl Stream {
             local_reply_headers: RefCell::new(None),
             local_reply_rewriter: RefCell::new(None),
             bad_request: Cell::new(false),
+            trailers_came: Cell::new(false),
             waker: RefCell::new(None),
-        })
+        }
     }
 
     /// Says what the route does to the headers of local replies; nothing by default.
@@ -130,6 +141,12 @@ impl Stream {
         self.bad_request.get()
     }
 
+    /// Whether a reply made here stands in for the upstream's.
+    #[must_use]
+    pub fn is_answered_here(&self) -> bool {
+        self.decode_aborted.get()
+    }
+
     pub(crate) fn local_reply_headers(&self) -> Option<Rc<dyn LocalReplyHeaders>> {
         self.local_reply_headers.borrow().clone()
     }
@@ -143,42 +160,54 @@ impl Stream {
     /// What is known of the stream.
     #[must_use]
     pub fn info(&self) -> Ref<'_, StreamInfo> {
-        self.info.borrow()
+        self.home().info.borrow()
     }
 
     /// What is known of the stream, to add to it.
     #[must_use]
     pub fn info_mut(&self) -> RefMut<'_, StreamInfo> {
-        self.info.borrow_mut()
+        self.home().info.borrow_mut()
     }
 
     /// The headers of a direction, if they have come.
     #[must_use]
     pub fn headers(&self, direction: Direction) -> Option<Ref<'_, HeaderMap>> {
-        Ref::filter_map(self.side(direction).headers.borrow(), Option::as_ref).ok()
+        Ref::filter_map(self.headers_side(direction).headers.borrow(), Option::as_ref).ok()
     }
 
     /// The headers of a direction, to change them.
     #[must_use]
     pub fn headers_mut(&self, direction: Direction) -> Option<RefMut<'_, HeaderMap>> {
-        RefMut::filter_map(self.side(direction).headers.borrow_mut(), Option::as_mut).ok()
+        RefMut::filter_map(self.headers_side(direction).headers.borrow_mut(), Option::as_mut).ok()
     }
 
     /// Puts headers in place: the request's before [`crate::FilterManager::decode_headers`].
     pub fn set_headers(&self, direction: Direction, headers: HeaderMap) {
-        *self.side(direction).headers.borrow_mut() = Some(headers);
+        *self.headers_side(direction).headers.borrow_mut() = Some(headers);
+    }
+
+    /// Takes the headers of a direction, to pass them on to where they are somebody else's.
+    #[must_use]
+    pub fn take_headers(&self, direction: Direction) -> Option<HeaderMap> {
+        self.headers_side(direction).headers.borrow_mut().take()
+    }
+
+    /// Takes the trailers of a direction, likewise.
+    #[must_use]
+    pub fn take_trailers(&self, direction: Direction) -> Option<HeaderMap> {
+        self.trailers_side(direction).trailers.borrow_mut().take()
     }
 
     /// The trailers of a direction, if there are any by now.
     #[must_use]
     pub fn trailers(&self, direction: Direction) -> Option<Ref<'_, HeaderMap>> {
-        Ref::filter_map(self.side(direction).trailers.borrow(), Option::as_ref).ok()
+        Ref::filter_map(self.trailers_side(direction).trailers.borrow(), Option::as_ref).ok()
     }
 
     /// The trailers of a direction, to change them.
     #[must_use]
     pub fn trailers_mut(&self, direction: Direction) -> Option<RefMut<'_, HeaderMap>> {
-        RefMut::filter_map(self.side(direction).trailers.borrow_mut(), Option::as_mut).ok()
+        RefMut::filter_map(self.trailers_side(direction).trailers.borrow_mut(), Option::as_mut).ok()
     }
 
     /// Puts trailers in place, for who has no filters to walk them through.
@@ -188,7 +217,7 @@ impl Stream {
 
     /// Wakes the pump: something that it waits for outside of the stream has moved.
     pub fn wake(&self) {
-        if let Some(waker) = &*self.waker.borrow() {
+        if let Some(waker) = &*self.home().waker.borrow() {
             waker.wake_by_ref();
         }
     }
@@ -244,10 +273,8 @@ impl Stream {
             return;
         }
         self.actions.borrow_mut().push(action);
-        if !self.running.get()
-            && let Some(waker) = &*self.waker.borrow()
-        {
-            waker.wake_by_ref();
+        if !self.running.get() {
+            self.wake();
         }
     }
 }

@@ -72,6 +72,19 @@ pub(crate) struct Hcm {
     pub(crate) thread_stats: ThreadListenerStats,
 }
 
+/// Those of `filters` that run for a request with that route.
+pub(crate) fn make_filters<'a>(
+    filters: &'a [FilterEntry],
+    route: Option<&'a RouteEntry>,
+) -> impl Iterator<Item = Box<dyn HttpFilter>> + use<'a> {
+    let route = route.filter(|route| route.has_filter_configs());
+    let runs = move |filter: &&FilterEntry| {
+        let said = route.and_then(|route| route.filter_disabled(&filter.name));
+        !said.unwrap_or(filter.disabled)
+    };
+    filters.iter().filter(runs).map(|filter| (filter.make)())
+}
+
 /// How `model` wants requests to be read.
 pub(crate) fn request_options(config: &model::HttpConnectionManager) -> RequestOptions {
     let http1 = &config.http1;
@@ -110,12 +123,7 @@ impl Hcm {
             Upgrade::Accepted(Some(filters)) => filters,
             _ => &self.filters,
         };
-        let route = route.filter(|route| route.has_filter_configs());
-        let runs = move |filter: &&FilterEntry| {
-            let said = route.and_then(|route| route.filter_disabled(&filter.name));
-            !said.unwrap_or(filter.disabled)
-        };
-        filters.iter().filter(runs).map(|filter| (filter.make)())
+        make_filters(filters, route)
     }
 
     /// What the headers of a request may have, in bytes.

@@ -30,7 +30,7 @@ use smallvec::SmallVec;
 pub(crate) use config::RouterConfig;
 pub(crate) use policy::ForwardPolicy;
 pub(crate) use reset::ResetReason;
-pub(crate) use upstream_request::{UpstreamEvent, UpstreamRequest};
+pub(crate) use upstream_request::{Chain, UpstreamEvent, UpstreamRequest};
 
 use crate::cluster::WorkerCluster;
 use crate::route_table::{RequestScopes, RouteEntry, Target};
@@ -69,6 +69,10 @@ pub(crate) struct Router {
     retry: Option<Box<Retry>>,
     /// The body so far, if the request may be tried again.
     replay: Option<Box<Replay>>,
+    /// Somebody's guest may be waiting for us to return: no other may be entered.
+    in_hostcall: bool,
+    /// The filters of attempts that were given up, because the stream is over: they hear of that after the client's.
+    retired: Vec<Chain>,
     /// Copies of the request that go elsewhere.
     mirrors: Vec<Mirror>,
     /// The cluster's `max_stream_duration`, as a filter has it.
@@ -123,6 +127,8 @@ impl Router {
             upstreams: SmallVec::new(),
             retry: None,
             replay: None,
+            in_hostcall: false,
+            retired: Vec::new(),
             mirrors: Vec::new(),
             max_stream_duration: None,
             answer: None,
@@ -153,7 +159,9 @@ impl Router {
 
     /// Begins a request of our own, whose headers are all there is of it if `end_stream`.
     pub(crate) fn begin_own(&mut self, cx: &mut Context<'_>, route: &Rc<RouteEntry>, end_stream: bool, now: Instant) {
+        self.in_hostcall = true;
         self.on_decode_event(cx, DecodeEvent::Headers { end_stream }, Some(route), now);
+        self.in_hostcall = false;
     }
 
     /// Whether it can take more of the request.
@@ -257,6 +265,10 @@ impl Router {
 
     /// The stream is over, or somebody else answers: what is in flight upstream is given up.
     pub(crate) fn abort(&mut self) {
+        if !self.done && !self.stream.is_answered_here() {
+            self.note_bytes();
+            self.retired.extend(self.upstreams.drain(..).filter_map(UpstreamRequest::retire));
+        }
         if !self.done {
             self.finish();
         }

@@ -12,6 +12,7 @@ mod signals;
 mod stats;
 mod thread;
 mod tls;
+mod upstream_filters;
 mod validate;
 
 use std::net::SocketAddr;

@@ -6,12 +6,12 @@ use std::time::Duration;
 use super::{
     Context, address::endpoint_address, circuit_breakers::circuit_breakers, health_check, http2::http2,
     load_balancing::load_balancing, metadata::lb_metadata, outlier_detection::outlier_detection, protocol, tls,
-    type_name, upstream_socket::upstream_socket,
+    type_name, upstream_filters::upstream_filters, upstream_socket::upstream_socket,
 };
 use crate::{
     model::{
         Cluster, Discovery, DnsLookupFamily, DnsOptions, Endpoint, EndpointAddress, HealthStatus, Http1Options,
-        Http2Options, LocalityEndpoints, UpstreamHttpOptions, UpstreamHttpProtocol, UpstreamTlsNames,
+        Http2Options, HttpFilter, LocalityEndpoints, UpstreamHttpOptions, UpstreamHttpProtocol, UpstreamTlsNames,
     },
     proto::envoy::{
         config::{
@@ -32,7 +32,6 @@ use crate::{
 };
 
 const HTTP_OPTIONS: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
-const UPSTREAM_CODEC: &str = "envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec";
 
 /// Converts a cluster.
 pub(super) fn cluster(context: &mut Context<'_>, mut message: proto::Cluster) -> Option<Cluster> {
@@ -231,6 +230,7 @@ fn http_options(context: &mut Context<'_>, message: &mut proto::Cluster, tls: bo
         http1: protocols.http1,
         http2: protocols.http2,
         tls_names: names.map(tls_names).unwrap_or_default(),
+        http_filters: protocols.http_filters,
     })
 }
 
@@ -247,6 +247,7 @@ struct Protocols {
     protocol: UpstreamHttpProtocol,
     http1: Http1Options,
     http2: Http2Options,
+    http_filters: Vec<HttpFilter>,
 }
 
 fn protocols(
@@ -259,6 +260,7 @@ fn protocols(
         protocol,
         http1: protocol::http1(http1.unwrap_or_default()),
         http2: context.field("http2_protocol_options", |context| http2(context, options.unwrap_or_default())),
+        http_filters: Vec::new(),
     }
 }
 
@@ -273,18 +275,8 @@ fn legacy_options(context: &mut Context<'_>, message: &mut proto::Cluster) -> Pr
 }
 
 fn typed_options(context: &mut Context<'_>, options: HttpProtocolOptions, tls: bool) -> Option<Protocols> {
-    use crate::proto::envoy::extensions::filters::network::http_connection_manager::v3::http_filter::ConfigType;
-    context.list("http_filters", options.http_filters, |context, filter| {
-        let Some(ConfigType::TypedConfig(config)) = &filter.config_type else {
-            context.unknown_extension("upstream HTTP filter", &filter.name, None);
-            return None;
-        };
-        if type_name(config) != UPSTREAM_CODEC {
-            context.unknown_extension("upstream HTTP filter", &filter.name, Some(config));
-        }
-        Some(())
-    });
-    Some(match context.required("a protocol", options.upstream_protocol_options)? {
+    let http_filters = upstream_filters(context, "http_filters", options.http_filters);
+    let protocols = match context.required("a protocol", options.upstream_protocol_options)? {
         UpstreamProtocolOptions::ExplicitHttpConfig(config) => context.field("explicit_http_config", |context| {
             Some(match context.required("a protocol", config.protocol_config)? {
                 ProtocolConfig::HttpProtocolOptions(http1) => {
@@ -308,5 +300,6 @@ fn typed_options(context: &mut Context<'_>, options: HttpProtocolOptions, tls: b
             let (http1, http2) = (config.http_protocol_options, config.http2_protocol_options);
             protocols(context, UpstreamHttpProtocol::Auto, http1, http2)
         }),
-    })
+    };
+    Some(Protocols { http_filters, ..protocols })
 }

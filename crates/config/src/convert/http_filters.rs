@@ -1,6 +1,8 @@
 //! The chain of HTTP filters.
 
-use super::{Context, health_check_filter::health_check_filter, type_name, wasm::wasm_plugin};
+use super::{
+    Context, health_check_filter::health_check_filter, type_name, upstream_filters::upstream_filters, wasm::wasm_plugin,
+};
 use crate::{
     model::{HttpFilter, HttpFilterKind, Router},
     proto::envoy::extensions::filters::{
@@ -48,6 +50,9 @@ fn http_filter(context: &mut Context<'_>, message: Message, last: bool) -> Optio
                 strict_check_headers: router.strict_check_headers,
                 respect_expected_rq_timeout: router.respect_expected_rq_timeout,
                 suppress_grpc_request_failure_code_stats: router.suppress_grpc_request_failure_code_stats,
+                upstream_http_filters: context.field("typed_config", |context| {
+                    upstream_filters(context, "upstream_http_filters", router.upstream_http_filters)
+                }),
             })
         }
         Some((WASM, config)) => {

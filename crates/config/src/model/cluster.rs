@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use bytes::Bytes;
 
 use super::{
-    CircuitBreakers, EndpointHealthCheck, HealthCheck, Http1Options, Http2Options, LoadBalancing, Origin,
+    CircuitBreakers, EndpointHealthCheck, HealthCheck, Http1Options, Http2Options, HttpFilter, LoadBalancing, Origin,
     OutlierDetection, UpstreamSocket, UpstreamTlsContext,
 };
 
@@ -211,6 +211,9 @@ pub struct UpstreamHttpOptions {
     pub http2: Http2Options,
     /// What requests say of TLS.
     pub tls_names: UpstreamTlsNames,
+    /// What every attempt at a request passes on its way to an endpoint, without the codec at the end; empty: what the
+    /// router says.
+    pub http_filters: Vec<HttpFilter>,
 }
 
 /// Envoy's `UpstreamHttpProtocolOptions`: names for TLS that come from requests. Requests with different names do not share connections.
@@ -298,6 +301,7 @@ impl Default for UpstreamHttpOptions {
             http1: Http1Options::default(),
             http2: Http2Options::default(),
             tls_names: UpstreamTlsNames::default(),
+            http_filters: Vec::new(),
         }
     }
 }

@@ -182,7 +182,7 @@ pub enum HttpFilterKind {
 }
 
 /// Envoy's `envoy.extensions.filters.http.router.v3.Router`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Router {
     /// Add no `x-envoy-*` headers to requests and responses (among them `x-envoy-upstream-service-time`).
     pub suppress_envoy_headers: bool,
@@ -193,15 +193,39 @@ pub struct Router {
     /// Responses to gRPC requests (all of them, not only failures: observed in Envoy 1.40) are not counted by their code in
     /// the cluster's own stats.
     pub suppress_grpc_request_failure_code_stats: bool,
+    /// What requests to clusters without filters of their own pass, without the codec at the end.
+    pub upstream_http_filters: Vec<HttpFilter>,
+}
+
+// === impl HttpFilter ===
+
+impl HttpFilter {
+    /// The plugin, if it is one.
+    #[must_use]
+    pub fn wasm(&self) -> Option<&WasmPlugin> {
+        match &self.kind {
+            HttpFilterKind::Wasm(plugin) => Some(plugin),
+            HttpFilterKind::HealthCheck(_) | HttpFilterKind::Router(_) => None,
+        }
+    }
 }
 
 // === impl HttpConnectionManager ===
 
 impl HttpConnectionManager {
-    /// All filters there are: those of all requests, and then those of upgrades that have their own. A filter's place among
-    /// these names it.
+    /// All filters there are: those of all requests, then those that the router has for upstreams, and then those of
+    /// upgrades that have their own. A filter's place among these names it.
     pub fn all_filters(&self) -> impl Iterator<Item = &HttpFilter> {
-        self.http_filters.iter().chain(self.upgrades.iter().filter_map(|upgrade| upgrade.filters.as_ref()).flatten())
+        let of_upgrades = self.upgrades.iter().filter_map(|upgrade| upgrade.filters.as_ref()).flatten();
+        self.http_filters.iter().chain(self.upstream_filters()).chain(of_upgrades)
+    }
+
+    /// What the router has for upstreams.
+    fn upstream_filters(&self) -> &[HttpFilter] {
+        match self.http_filters.last().map(|filter| &filter.kind) {
+            Some(HttpFilterKind::Router(router)) => &router.upstream_http_filters,
+            _ => &[],
+        }
     }
 
     /// A connection manager with Envoy's defaults for all that can be left out.

@@ -141,7 +141,7 @@ fn protocol_options() {
         format!("typed_extension_protocol_options: {{{name}: {{\"@type\": type.googleapis.com/{name}{content}}}}}")
     };
     let codec = "{name: c, typed_config: {\"@type\": type.googleapis.com/envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec}}";
-    let wasm = "{name: c, typed_config: {\"@type\": type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm}}";
+    let mutation = "{name: c, typed_config: {\"@type\": type.googleapis.com/envoy.extensions.filters.http.header_mutation.v3.HeaderMutation}}";
     let http1 = ", explicit_http_config: {http_protocol_options: {enable_trailers: true}}, common_http_protocol_options: {idle_timeout: 7s}";
     for (content, wanted) in [
         ("", Some("one of explicit_http_config, use_downstream_protocol_config, auto_config is required")),
@@ -155,7 +155,12 @@ fn protocol_options() {
         (", use_downstream_protocol_config: {}", OK),
         (http1, OK),
         (&format!("{http1}, http_filters: [{codec}]"), OK),
-        (&format!("{http1}, http_filters: [{wasm}, {codec}]"), Some("upstream HTTP filter \"c\"")),
+        (&format!("{http1}, http_filters: [{mutation}, {codec}]"), Some("upstream HTTP filter \"c\"")),
+        (
+            &format!("{http1}, http_filters: [{codec}, {codec}]"),
+            Some("must be the last filter in an upstream filter chain"),
+        ),
+        (&format!("{http1}, http_filters: [{mutation}]"), Some("the only valid terminal upstream HTTP filter")),
     ] {
         let text = config(Slot::Cluster, &options(content));
         match wanted {

@@ -25,30 +25,35 @@ impl FilterManager {
         if self.logged || self.destroyed {
             return;
         }
-        self.stream.info_mut().bytes_received += data.len() as u64;
-        self.tasks.push(Task::Feed { direction: Direction::Request, data, end_stream });
-        self.run();
+        if !self.stream.is_attempt() {
+            self.stream.info_mut().bytes_received += data.len() as u64;
+        }
+        self.input(Task::Feed { direction: Direction::Request, data, end_stream });
     }
 
     /// The request's trailers; the end.
     pub fn decode_trailers(&mut self, trailers: HeaderMap) {
-        self.start_trailers(Direction::Request, trailers);
+        self.start_trailers(Direction::Request, Some(trailers));
+    }
+
+    /// Of an attempt: the request's trailers, which are in the stream that it is an attempt of; the end.
+    pub fn decode_shared_trailers(&mut self) {
+        self.start_trailers(Direction::Request, None);
     }
 
     /// A 1xx response of the upstream, other than 101. Only the first counts, and none after the response's headers.
     pub fn encode_1xx(&mut self, headers: HeaderMap) {
-        if self.has_informational || self.is_dead(Direction::Response) || self.has_response() {
+        if self.has_informational || self.is_dead(Direction::Response) || self.has_response {
             return;
         }
         self.has_informational = true;
         self.informational = Some(headers);
-        self.tasks.push(Task::Informational { place: 0 });
-        self.run();
+        self.input(Task::Informational { place: 0 });
     }
 
     /// The response's headers.
     pub fn encode_headers(&mut self, headers: HeaderMap, end_stream: bool) {
-        if self.is_dead(Direction::Response) || self.has_response() {
+        if self.is_dead(Direction::Response) || self.has_response {
             return;
         }
         self.set_response(headers);
@@ -58,17 +63,16 @@ impl FilterManager {
 
     /// A piece of the response's body.
     pub fn encode_data(&mut self, data: BodyBuffer, end_stream: bool) {
-        if !self.has_response() {
+        if !self.has_response {
             return;
         }
-        self.tasks.push(Task::Feed { direction: Direction::Response, data, end_stream });
-        self.run();
+        self.input(Task::Feed { direction: Direction::Response, data, end_stream });
     }
 
     /// The response's trailers; the end.
     pub fn encode_trailers(&mut self, trailers: HeaderMap) {
-        if self.has_response() {
-            self.start_trailers(Direction::Response, trailers);
+        if self.has_response {
+            self.start_trailers(Direction::Response, Some(trailers));
         }
     }
 
@@ -89,27 +93,24 @@ impl FilterManager {
 
     /// Does what filters asked for outside of their callbacks.
     pub fn run_pending(&mut self) {
-        if self.stream.has_pending() {
+        if self.stream.has_pending() || !self.tasks.is_empty() {
             self.run();
         }
     }
 
     fn start_headers(&mut self, direction: Direction, end_stream: bool) {
-        self.tasks.push(Task::Headers(HeadersStep { direction, place: 0, end_stream, body_from: None, added: false }));
-        self.run();
+        self.input(Task::Headers(HeadersStep { direction, place: 0, end_stream, body_from: None, added: false }));
     }
 
-    fn start_trailers(&mut self, direction: Direction, trailers: HeaderMap) {
+    fn start_trailers(&mut self, direction: Direction, trailers: Option<HeaderMap>) {
         if self.is_dead(direction) || self.lane(direction).observed_end {
             return;
         }
         self.lane_mut(direction).observed_end = true;
-        *self.stream.side(direction).trailers.borrow_mut() = Some(trailers);
-        self.tasks.push(Task::Trailers { direction, place: 0 });
-        self.run();
-    }
-
-    pub(super) fn has_response(&self) -> bool {
-        self.stream.side(Direction::Response).headers.borrow().is_some()
+        match trailers {
+            Some(trailers) => self.stream.set_trailers(direction, trailers),
+            None => self.stream.trailers_came.set(true),
+        }
+        self.input(Task::Trailers { direction, place: 0 });
     }
 }

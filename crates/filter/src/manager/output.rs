@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use sandgate_http::{BodyBuffer, Direction};
+use sandgate_http::{BodyBuffer, Direction, LocalReply};
 
 use super::FilterManager;
 use crate::{DecodeEvent, EncodeEvent};
@@ -29,6 +29,11 @@ const DEFAULT_QUEUE_LIMIT: usize = 1 << 20;
 impl Outputs {
     pub(super) fn push_encode(&mut self, event: EncodeEvent) {
         self.encode.push_back(event);
+    }
+
+    /// How many events wait for the codec.
+    pub(super) fn response_len(&self) -> usize {
+        self.encode.len()
     }
 
     /// Whether the queue of this direction has room.
@@ -75,6 +80,12 @@ impl FilterManager {
         Some(event)
     }
 
+    /// Of an attempt: what its filters answer to the client instead of the host, past the response filters of this chain. The
+    /// attempt is over then.
+    pub fn take_local_reply(&mut self) -> Option<LocalReply> {
+        self.reply.take()
+    }
+
     /// Whether the stream ends with [`EncodeEvent::Reset`], after what else waits: nobody need be given time to take that.
     #[must_use]
     pub fn ends_with_reset(&self) -> bool {
@@ -87,10 +98,12 @@ impl FilterManager {
             Direction::Request => self.outputs.decode.push_back(DecodeEvent::Headers { end_stream }),
             Direction::Response => {
                 // A filter may have changed it on the way.
-                let code = self.stream.headers(direction).and_then(|headers| {
-                    headers.get(b":status").and_then(|status| std::str::from_utf8(status).ok()?.parse().ok())
-                });
-                self.stream.info_mut().response_code = code;
+                if !self.stream.is_attempt() {
+                    let code = self.stream.headers(direction).and_then(|headers| {
+                        headers.get(b":status").and_then(|status| std::str::from_utf8(status).ok()?.parse().ok())
+                    });
+                    self.stream.info_mut().response_code = code;
+                }
                 self.outputs.encode.push_back(EncodeEvent::Headers { end_stream });
             }
         }
@@ -98,7 +111,9 @@ impl FilterManager {
     }
 
     pub(super) fn emit_data(&mut self, direction: Direction, data: BodyBuffer, end_stream: bool) {
-        if data.is_empty() && !end_stream {
+        // Only other chains want to hear of nothing.
+        let for_chain = direction == Direction::Request || self.stream.is_attempt();
+        if data.is_empty() && !end_stream && !for_chain {
             return;
         }
         let (bytes, limit) = (data.len(), self.stream.buffer_limit());
@@ -108,7 +123,9 @@ impl FilterManager {
                 self.outputs.decode.push_back(DecodeEvent::Data { data, end_stream });
             }
             Direction::Response => {
-                self.stream.info_mut().bytes_sent += bytes as u64;
+                if !self.stream.is_attempt() {
+                    self.stream.info_mut().bytes_sent += bytes as u64;
+                }
                 self.outputs.encode_level.add(bytes, limit);
                 self.outputs.encode.push_back(EncodeEvent::Data { data, end_stream });
             }

@@ -13,6 +13,13 @@ impl FilterManager {
         if self.response.complete {
             return;
         }
+        if self.stream.is_attempt() {
+            // The client's own chain makes a response of it.
+            self.reply = Some(reply.clone());
+            self.stream.over.set(true);
+            (self.request.complete, self.response.complete) = (true, true);
+            return;
+        }
         if reply.status == 400 {
             self.stream.bad_request.set(true);
         }
@@ -20,7 +27,7 @@ impl FilterManager {
             self.reset_now();
             return;
         }
-        let through_chain = !self.has_response() && !self.has_informational;
+        let through_chain = !self.has_response && !self.has_informational;
         let route = self.stream.local_reply_headers();
         let rewriter = self.stream.local_reply_rewriter();
         let modify = |headers: &mut HeaderMap| {
@@ -87,7 +94,10 @@ impl FilterManager {
 
     /// Puts response headers in place, with their code.
     pub(super) fn set_response(&mut self, headers: HeaderMap) {
-        self.stream.info_mut().response_code = status_of(&headers).and_then(|status| u32::try_from(status).ok());
+        if !self.stream.is_attempt() {
+            self.stream.info_mut().response_code = status_of(&headers).and_then(|status| u32::try_from(status).ok());
+        }
+        self.has_response = true;
         self.stream.set_headers(Direction::Response, headers);
     }
 }

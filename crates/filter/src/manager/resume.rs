@@ -13,7 +13,7 @@ impl FilterManager {
             return;
         }
         let holds_informational = direction == Direction::Response && self.has_informational;
-        let has_response = direction == Direction::Request || self.has_response();
+        let has_response = direction == Direction::Request || self.has_response;
         let nothing_follows = !self.has_held(direction) && !self.has_trailers(direction);
         let Some(place) = self.lane_mut(direction).places.get_mut(at) else { return };
         let holds_headers = place.headers_called && !place.headers_continued;

@@ -92,11 +92,28 @@ pub(super) struct DataStep {
 impl FilterManager {
     /// Runs until nothing is left to do. It ends: every step but those of actions moves an event towards the far end or
     /// stops it, a stopped event moves only by an action, and each callback can queue each action once.
+    ///
+    /// An attempt pauses when something of the response has passed all filters: the client's chain sees headers before this
+    /// one sees the body that was held back with them. [`Self::run_pending`] goes on.
     pub(super) fn run(&mut self) {
+        self.run_to(self.stream.is_attempt());
+    }
+
+    /// Something comes in. What an attempt has left to do is done before that.
+    pub(super) fn input(&mut self, task: Task) {
+        if !self.tasks.is_empty() {
+            self.run_to(false);
+        }
+        self.tasks.push(task);
+        self.run();
+    }
+
+    fn run_to(&mut self, first_response: bool) {
         self.stream.running.set(true);
         loop {
             self.take_actions();
             let Some(task) = self.tasks.pop() else { break };
+            let waiting = self.outputs.response_len();
             match task {
                 Task::Act(action) => self.act(action),
                 Task::Informational { place } => self.informational(place),
@@ -112,6 +129,9 @@ impl FilterManager {
                 Task::ContinueBody { direction, place } => self.resume_body(direction, place),
                 Task::ContinueTrailers { direction, place } => self.resume_trailers(direction, place),
                 Task::Continued { direction, place } => self.resumed(direction, place),
+            }
+            if first_response && self.outputs.response_len() > waiting {
+                break;
             }
         }
         self.stream.running.set(false);

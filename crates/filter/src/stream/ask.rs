@@ -93,11 +93,10 @@ impl Stream {
             .call
             .get()
             .is_some_and(|call| call.direction == direction && call.phase == Phase::Data && call.end_stream);
-        let mut trailers = self.side(direction).trailers.borrow_mut();
-        if !at_the_end || trailers.is_some() {
+        if !at_the_end || self.trailers(direction).is_some() {
             return false;
         }
-        *trailers = Some(HeaderMap::with_kind(match direction {
+        *self.side(direction).trailers.borrow_mut() = Some(HeaderMap::with_kind(match direction {
             Direction::Request => HeaderMapKind::Plain,
             Direction::Response => HeaderMapKind::ResponseTrailers,
         }));

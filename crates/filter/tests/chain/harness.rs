@@ -1,5 +1,6 @@
 //! A chain of scripted filters with both its ends.
 
+use std::rc::Rc;
 use std::time::{Instant, SystemTime};
 
 use sandgate_filter::{
@@ -35,7 +36,11 @@ pub(crate) fn chain_with_limit(buffer_limit: usize, tables: Vec<Table>) -> Chain
         start_time: SystemTime::UNIX_EPOCH,
         start: Instant::now(),
     };
-    let stream = Stream::new(ConnectionInfo::default().shared(), &options);
+    chain_over(Stream::new(ConnectionInfo::default().shared(), &options), tables)
+}
+
+/// A chain over a stream that is there.
+pub(crate) fn chain_over(stream: Rc<Stream>, tables: Vec<Table>) -> Chain {
     let log = Log::default();
     let mut handles = Vec::new();
     let filters: Vec<Box<dyn HttpFilter>> = tables

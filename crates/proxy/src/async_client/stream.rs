@@ -183,6 +183,7 @@ impl Pump {
         let mut sleep = pin!(tokio::time::sleep(Duration::ZERO));
         poll_fn(|cx| {
             *self.shared.waker.borrow_mut() = Some(cx.waker().clone());
+            self.shared.stream.register_waker(cx.waker());
             if self.poll(cx).is_ready() {
                 return Poll::Ready(());
             }

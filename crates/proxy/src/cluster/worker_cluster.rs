@@ -1,6 +1,6 @@
 //! A cluster as one worker sees it.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, Ref, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
@@ -14,6 +14,7 @@ use smallvec::SmallVec;
 use sandgate_load_balancing::{Choice, LoadBalancer, RuntimeValues};
 
 use super::{Host, LbContext, PriorityResources, PrioritySet, Resources};
+use crate::hcm::FilterEntry;
 use crate::pool::{HostPool, PoolKey, PoolProtocol, Sweeper};
 use crate::runtime::Runtime;
 use crate::stats::{
@@ -47,6 +48,8 @@ pub(crate) struct WorkerCluster {
     runtime: Arc<Runtime>,
     /// The runtime key `upstream.maintenance_mode.<cluster>`.
     maintenance_key: String,
+    /// What every attempt at a request passes on its way to a host.
+    filters: RefCell<Vec<FilterEntry>>,
 }
 
 /// The pools of one host: requests with different keys do not share connections.
@@ -113,7 +116,18 @@ impl WorkerCluster {
             sweeper: Rc::clone(sweeper),
             runtime: Arc::clone(runtime),
             maintenance_key: format!("upstream.maintenance_mode.{}", config.name),
+            filters: RefCell::default(),
         })
+    }
+
+    /// Says what stands in front of the hosts: what does when the thread starts, and nothing when its plugins end.
+    pub(crate) fn set_filters(&self, filters: Vec<FilterEntry>) {
+        *self.filters.borrow_mut() = filters;
+    }
+
+    /// What stands in front of the hosts.
+    pub(crate) fn filters(&self) -> Ref<'_, Vec<FilterEntry>> {
+        self.filters.borrow()
     }
 
     /// Who watches idle connections.

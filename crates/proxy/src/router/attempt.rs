@@ -18,6 +18,7 @@ use super::tunnel::Tunnel;
 use super::upstream_request::PerTry;
 use super::{ForwardPolicy, ResetReason, Router, UpstreamEvent, UpstreamRequest, headers};
 use crate::cluster::{LbContext, WorkerCluster};
+use crate::hcm::make_filters;
 use crate::pool::{HostPool, PoolKey, PoolProtocol, TlsNames};
 use crate::route_table::{RouteEntry, Target};
 
@@ -56,10 +57,7 @@ impl Router {
             // The answer to the handshake must come in time, although the request does not end.
             self.deadline = self.timeouts.global.map(|timeout| now + timeout);
         }
-        self.attempt(cx, cluster, &pool, now);
-        if end_stream && let Some(upstream) = self.upstreams.last_mut() {
-            upstream.end_request();
-        }
+        self.attempt(cx, cluster, &pool, end_stream, now);
     }
 
     /// Finds out what the request becomes.
@@ -148,8 +146,15 @@ impl Router {
         }
     }
 
-    /// Sends what there is of the request to a host.
-    fn attempt(&mut self, cx: &mut Context<'_>, cluster: &Rc<WorkerCluster>, pool: &Rc<HostPool>, now: Instant) {
+    /// Sends the headers of the request to a host; `end_stream`: they are all there is.
+    fn attempt(
+        &mut self,
+        cx: &mut Context<'_>,
+        cluster: &Rc<WorkerCluster>,
+        pool: &Rc<HostPool>,
+        end_stream: bool,
+        now: Instant,
+    ) {
         self.attempts += 1;
         {
             let host = pool.host();
@@ -180,6 +185,20 @@ impl Router {
         let per_try = PerTry { max_duration, ..self.timeouts.per_try };
         let mut upstream = UpstreamRequest::start(cluster, pool, &self.stream, per_try, &self.scopes, acquired, now);
         upstream.set_tunnel(self.tunnel, now);
+        let route = self.forward.as_ref().map(|forward| &*forward.route);
+        let of_cluster = cluster.filters();
+        let filters = match of_cluster.as_slice() {
+            [] => &self.config.upstream_filters,
+            filters => filters,
+        };
+        if !filters.is_empty() {
+            upstream.add_filters(make_filters(filters, route));
+        }
+        drop(of_cluster);
+        upstream.push_headers(end_stream);
+        if !self.in_hostcall {
+            upstream.show_headers();
+        }
         let failed = upstream.has_failed();
         self.upstreams.push(upstream);
         if failed {
@@ -208,7 +227,9 @@ impl Router {
         };
         self.renew_info(&cluster);
         self.renew_headers(&route.target, for_timeout, now);
-        self.attempt(cx, &cluster, &pool, now);
+        let has_body = self.replay.as_ref().is_some_and(|replay| replay.has_body);
+        let trailers = self.stream.trailers(Direction::Request).is_some();
+        self.attempt(cx, &cluster, &pool, self.request_complete.is_some() && !has_body && !trailers, now);
         self.send_again(now);
     }
 
@@ -247,7 +268,6 @@ impl Router {
         let trailers = complete && self.stream.trailers(Direction::Request).is_some();
         match &self.replay {
             Some(replay) if replay.has_body => upstream.push_data(replay.body.clone(), complete && !trailers),
-            _ if complete && !trailers => upstream.end_request(),
             _ => {}
         }
         if trailers {
@@ -300,11 +320,8 @@ impl Router {
         {
             headers::set_millis(&mut headers, b"x-envoy-expected-rq-timeout-ms", timeout);
         }
-        self.attempt(cx, cluster, &pool, now);
+        self.attempt(cx, cluster, &pool, end_stream, now);
         if end_stream {
-            if let Some(upstream) = self.upstreams.last_mut() {
-                upstream.end_request();
-            }
             self.on_request_complete(now);
         }
     }

@@ -95,7 +95,8 @@ impl Mirror {
             start_time: SystemTime::now(),
             start: Instant::now(),
         };
-        let stream = Stream::new(Rc::clone(origin.connection()), &options);
+        // It came on no connection, as in Envoy.
+        let stream = Stream::new(Rc::default(), &options);
         stream.set_headers(Direction::Request, headers);
         let (mut router, cluster, timeout) = make(&stream);
         let input = Rc::new(Input {
@@ -164,6 +165,7 @@ impl Input {
         let mut sleep = pin!(tokio::time::sleep(Duration::ZERO));
         poll_fn(|cx| {
             *self.waker.borrow_mut() = Some(cx.waker().clone());
+            self.stream.register_waker(cx.waker());
             if self.cancelled.get() || self.poll(cx, &mut router).is_ready() {
                 self.full.set(false);
                 self.origin.wake();

@@ -48,6 +48,15 @@ impl Router {
                     ..LocalReply::default()
                 }))
             }
+            UpstreamEvent::LocalReply(reply) => {
+                self.finish();
+                Some(RouterEvent::LocalReply(reply))
+            }
+            UpstreamEvent::ResetByFilter => {
+                self.abort();
+                let details = self.stream.info().response_code_details.clone();
+                Some(RouterEvent::Reset(details.unwrap_or_default()))
+            }
             UpstreamEvent::PerTryTimeout => self.on_per_try_timeout(index, false, now),
             UpstreamEvent::PerTryIdleTimeout => self.on_per_try_timeout(index, true, now),
             UpstreamEvent::Reset(reason) => self.on_reset(index, &reason, now),

@@ -1,5 +1,6 @@
 //! One request to one upstream host.
 
+mod chain;
 mod exchange;
 mod http1;
 mod http2;
@@ -12,8 +13,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use sandgate_filter::{AttemptedHost, ByteMeter, Stream, UpstreamInfo};
-use sandgate_http::{BodyBuffer, HeaderMap};
+use sandgate_filter::{AttemptedHost, ByteMeter, HttpFilter, Stream, UpstreamInfo};
+use sandgate_http::{BodyBuffer, HeaderMap, LocalReply};
 use sandgate_load_balancing::OutlierResult;
 
 use super::ResetReason;
@@ -21,6 +22,7 @@ use super::tunnel::Tunnel;
 use crate::cluster::{Host, WorkerCluster};
 use crate::pool::{Acquired, ConnectFailure, HostPool, Lease, PendingConnection, PoolProtocol};
 use crate::route_table::RequestScopes;
+pub(crate) use chain::Chain;
 use exchange::{ActiveRequest, Exchange};
 use http1::Http1Exchange;
 use http2::Http2Exchange;
@@ -44,6 +46,10 @@ pub(crate) enum UpstreamEvent {
     Trailers(HeaderMap),
     /// The request cannot be written, for this reason.
     Invalid(String),
+    /// A filter in front of the host answers instead of it.
+    LocalReply(LocalReply),
+    /// A filter in front of the host ends the stream.
+    ResetByFilter,
     /// `per_try_timeout` has passed.
     PerTryTimeout,
     /// `per_try_idle_timeout` has passed.
@@ -70,6 +76,8 @@ pub(crate) struct UpstreamRequest {
     pool: Rc<HostPool>,
     stream: Rc<Stream>,
     state: State,
+    /// The filters in front of the host, if there are any.
+    chain: Option<Box<Chain>>,
     outgoing: Outgoing,
     /// Nothing above so many waiting bytes; 0 is no limit.
     buffer_limit: usize,
@@ -117,6 +125,7 @@ impl UpstreamRequest {
             pool: Rc::clone(pool),
             stream: Rc::clone(stream),
             state: State::Done,
+            chain: None,
             outgoing: Outgoing::new(),
             buffer_limit: cluster.config.per_connection_buffer_limit_bytes as usize,
             deadline: None,
@@ -153,6 +162,17 @@ impl UpstreamRequest {
             Acquired::Ready(lease) => request.open(lease, now),
         }
         request
+    }
+
+    /// Puts filters in front of the host; before anything of the request is sent.
+    pub(crate) fn add_filters(&mut self, filters: impl Iterator<Item = Box<dyn HttpFilter>>) {
+        self.chain = Chain::new(&self.stream, filters);
+        self.outgoing.ready = self.chain.is_none();
+    }
+
+    /// Gives up what goes on with the host. The filters in front of it are to hear of that later.
+    pub(crate) fn retire(mut self) -> Option<Chain> {
+        self.chain.take().map(|chain| *chain)
     }
 
     /// Says what the request becomes.
@@ -264,16 +284,36 @@ impl UpstreamRequest {
     /// Whether the request may go on: not too much waits to be written.
     pub(crate) fn can_take(&self) -> bool {
         let unwritten = if let State::Open(exchange) = &self.state { exchange.unwritten() } else { 0 };
-        self.buffer_limit == 0 || self.outgoing.body.len() + unwritten < self.buffer_limit
+        (self.buffer_limit == 0 || self.outgoing.body.len() + unwritten < self.buffer_limit)
+            && self.chain.as_ref().is_none_or(|chain| chain.wants_request())
     }
 
-    /// The headers were all there is.
-    pub(crate) fn end_request(&mut self) {
-        self.outgoing.headers_only = true;
-        self.outgoing.end = RequestEnd::Body;
+    /// Shows the headers to the filters in front of the host; else the next poll does.
+    pub(crate) fn show_headers(&mut self) {
+        if let Some(chain) = &mut self.chain {
+            chain.advance(&mut self.outgoing);
+        }
+    }
+
+    /// The headers, which are in the stream. `end_stream`: they are all there is.
+    pub(crate) fn push_headers(&mut self, end_stream: bool) {
+        if let Some(chain) = &mut self.chain {
+            // Without room for it the request goes nowhere: its filters do not hear of it, as in Envoy.
+            if self.overflow {
+                return;
+            }
+            chain.push_headers(end_stream);
+        } else if end_stream {
+            self.outgoing.headers_only = true;
+            self.outgoing.end = RequestEnd::Body;
+        }
     }
 
     pub(crate) fn push_data(&mut self, mut data: BodyBuffer, end_stream: bool) {
+        if let Some(chain) = &mut self.chain {
+            chain.push_data(data, end_stream);
+            return chain.advance(&mut self.outgoing);
+        }
         self.outgoing.body.append(&mut data);
         if end_stream {
             self.outgoing.end = RequestEnd::Body;
@@ -282,10 +322,51 @@ impl UpstreamRequest {
 
     /// The trailers are in the stream.
     pub(crate) fn push_trailers(&mut self) {
+        if let Some(chain) = &mut self.chain {
+            chain.push_trailers();
+            return chain.advance(&mut self.outgoing);
+        }
         self.outgoing.end = RequestEnd::Trailers;
     }
 
+    /// The next of the response, past the filters in front of the host.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, now: Instant, may_read: bool) -> Poll<UpstreamEvent> {
+        let event = match self.chain {
+            None => self.poll_exchange(cx, now, may_read),
+            Some(_) => self.poll_chain(cx, now, may_read),
+        };
+        if let Poll::Ready(event) = &event {
+            self.note_told(event, now);
+        }
+        event
+    }
+
+    fn poll_chain(&mut self, cx: &mut Context<'_>, now: Instant, may_read: bool) -> Poll<UpstreamEvent> {
+        loop {
+            let Some(chain) = &mut self.chain else { return Poll::Pending };
+            if let Some(event) = chain.next_event() {
+                return Poll::Ready(event);
+            }
+            chain.advance(&mut self.outgoing);
+            if let Some(event) = chain.next_event() {
+                return Poll::Ready(event);
+            }
+            let may_read = may_read && chain.wants_response();
+            let Poll::Ready(event) = self.poll_exchange(cx, now, may_read) else { return Poll::Pending };
+            if let UpstreamEvent::Headers { status, .. } = &event
+                && self.outgoing.is_refused(*status)
+            {
+                return Poll::Ready(event);
+            }
+            let Some(chain) = &mut self.chain else { return Poll::Ready(event) };
+            if let Some(event) = chain.respond(event) {
+                return Poll::Ready(event);
+            }
+        }
+    }
+
+    /// The next that comes of the host.
+    fn poll_exchange(&mut self, cx: &mut Context<'_>, now: Instant, may_read: bool) -> Poll<UpstreamEvent> {
         if let State::Pending(pending) = &mut self.state {
             match pending.poll(cx) {
                 Poll::Pending => return Poll::Pending,
@@ -306,8 +387,9 @@ impl UpstreamRequest {
             self.state = State::Done;
             return Poll::Ready(UpstreamEvent::Reset(ResetReason::MaxStreamDuration));
         }
-        let State::Open(exchange) = &mut self.state else { return Poll::Pending };
-        match exchange.encode(cx, &self.stream, &mut self.outgoing) {
+        let State::Open(exchange) = &mut self.state else { return self.per_try_timeout(now) };
+        let stream = self.chain.as_ref().map_or(&*self.stream, |chain| chain.stream());
+        match if self.outgoing.ready { exchange.encode(cx, stream, &mut self.outgoing) } else { Ok(false) } {
             Ok(false) => {}
             Ok(true) => {
                 self.begun = true;
@@ -326,7 +408,7 @@ impl UpstreamRequest {
         let Poll::Ready(event) = exchange.poll(cx, may_read, self.buffer_limit) else {
             return self.per_try_timeout(now);
         };
-        self.note(&event, now);
+        self.note_came(&event, now);
         Poll::Ready(event)
     }
 
@@ -344,7 +426,7 @@ impl UpstreamRequest {
     }
 
     /// What an event means for the connection and the stream info.
-    fn note(&mut self, event: &UpstreamEvent, now: Instant) {
+    fn note_came(&mut self, event: &UpstreamEvent, now: Instant) {
         let State::Open(exchange) = &mut self.state else { return };
         let bytes = self.bytes_before + exchange.bytes();
         match &mut self.aside {
@@ -361,13 +443,16 @@ impl UpstreamRequest {
                 if exchange.announces_close() {
                     self.cluster.stats.upstream_cx_close_notify().inc();
                 }
-                self.awaiting_headers = false;
                 self.with_info(|info| info.first_rx = Some(now));
                 *end_stream
             }
             UpstreamEvent::Data(_, end_stream) => *end_stream,
             UpstreamEvent::Trailers(_) => true,
-            UpstreamEvent::Invalid(_) | UpstreamEvent::PerTryTimeout | UpstreamEvent::PerTryIdleTimeout => return,
+            UpstreamEvent::Invalid(_)
+            | UpstreamEvent::LocalReply(_)
+            | UpstreamEvent::ResetByFilter
+            | UpstreamEvent::PerTryTimeout
+            | UpstreamEvent::PerTryIdleTimeout => return,
             UpstreamEvent::Reset(reason) => {
                 if let State::Open(exchange) = std::mem::replace(&mut self.state, State::Done) {
                     exchange.reset(reason);
@@ -375,15 +460,29 @@ impl UpstreamRequest {
                 return;
             }
         };
-        if self.per_try_idle_deadline.is_some() {
-            self.per_try_idle_deadline = self.per_try.idle_timeout.map(|timeout| now + timeout);
-        }
         if end {
-            (self.per_try_deadline, self.per_try_idle_deadline) = (None, None);
             self.with_info(|info| info.last_rx = Some(now));
             if let State::Open(exchange) = std::mem::replace(&mut self.state, State::Done) {
                 exchange.finish(now);
             }
+        }
+    }
+
+    /// What an event means for the times of the attempt, once the router hears of it.
+    fn note_told(&mut self, event: &UpstreamEvent, now: Instant) {
+        let end = match event {
+            UpstreamEvent::Headers { end_stream, .. } => {
+                self.awaiting_headers = false;
+                *end_stream
+            }
+            UpstreamEvent::Data(_, end_stream) => *end_stream,
+            UpstreamEvent::Trailers(_) => true,
+            _ => return,
+        };
+        if end {
+            (self.per_try_deadline, self.per_try_idle_deadline) = (None, None);
+        } else if self.per_try_idle_deadline.is_some() {
+            self.per_try_idle_deadline = self.per_try.idle_timeout.map(|timeout| now + timeout);
         }
     }
 

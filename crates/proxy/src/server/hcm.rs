@@ -6,10 +6,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sandgate_config::model::{self, Bootstrap, HttpFilterKind, RouteConfiguration};
 use sandgate_filter::ListenerInfo;
-use sandgate_host::PluginHandle;
+use sandgate_host::{PluginHandle, WorkerHost};
 
 use super::StartError;
-use super::plugins::{Loaded, Plugins};
+use super::plugins::{Loaded, Place, Plugins};
 use super::thread::LocalWorker;
 use crate::access_log::AccessLogs;
 use crate::admin::AdminContext;
@@ -58,12 +58,15 @@ fn build_one(
     let config = Arc::new(chain.http_connection_manager.clone());
     let mut chains = Chains { index, plugins, checks, local, next: 0, router: model::Router::default() };
     let filters = chains.build(&config.http_filters)?;
+    let upstream_filters = std::mem::take(&mut chains.router.upstream_http_filters);
+    let upstream_filters = chains.build(&upstream_filters)?;
     let mut upgrades = Vec::new();
     for upgrade in &config.upgrades {
         let own = upgrade.filters.as_deref().map(|filters| chains.build(filters)).transpose()?;
         upgrades.push(UpgradeChain::new(upgrade, own));
     }
-    let router = RouterConfig::new(chains.router, store, &config.stat_prefix, config.proxy_100_continue);
+    let mut router = RouterConfig::new(chains.router, store, &config.stat_prefix, config.proxy_100_continue);
+    router.upstream_filters = upstream_filters;
     router.stats.show();
     let node = &bootstrap.node;
     let user_agent = (config.add_user_agent && !node.cluster.is_empty())
@@ -118,18 +121,14 @@ impl Chains<'_> {
                     continue;
                 }
                 HttpFilterKind::HealthCheck(config) => self.checks.factory((self.index, place), &filter.name, config),
-                HttpFilterKind::Wasm(_) => match self.plugins.get(self.index, 0, place) {
-                    Some(Loaded::Plugin(plugin)) => {
-                        wasm_factory(&filter.name, self.local.host.plugin_handle_by_policy(plugin))
+                HttpFilterKind::Wasm(_) => {
+                    let place = Place::Listener(self.index, 0, place);
+                    let Some(plugin) = self.plugins.get(place) else { continue };
+                    match plugin_factory(&filter.name, plugin, &self.local.host) {
+                        Some(make) => make,
+                        None => continue,
                     }
-                    Some(Loaded::Failed(config)) => {
-                        if self.local.host.lets_pass_without(config) {
-                            continue;
-                        }
-                        failed_factory(&filter.name)
-                    }
-                    None => continue,
-                },
+                }
             };
             entries.push(FilterEntry { name: filter.name.as_str().into(), disabled: filter.disabled, make });
         }
@@ -228,12 +227,20 @@ fn assemble(parts: Parts<'_>) -> Rc<Hcm> {
     })
 }
 
-fn failed_factory(name: &str) -> FilterFactory {
-    let name: Rc<str> = name.into();
-    Box::new(move || Box::new(FailedPlugin(Rc::clone(&name))))
+/// Makes the filters of a plugin, which starts on this thread; nothing if streams pass without it.
+pub(super) fn plugin_factory(name: &str, plugin: &Loaded, host: &Rc<WorkerHost>) -> Option<FilterFactory> {
+    match plugin {
+        Loaded::Plugin(plugin) => Some(wasm_factory(name, host.plugin_handle_by_policy(plugin))),
+        Loaded::Failed(config) if host.lets_pass_without(config) => None,
+        Loaded::Failed(_) => {
+            let name: Rc<str> = name.into();
+            Some(Box::new(move || Box::new(FailedPlugin(Rc::clone(&name)))))
+        }
+    }
 }
 
-fn wasm_factory(name: &str, handle: Rc<PluginHandle>) -> FilterFactory {
+/// Makes the filters of a plugin that runs on this thread.
+pub(super) fn wasm_factory(name: &str, handle: Rc<PluginHandle>) -> FilterFactory {
     let name: Rc<str> = name.into();
     Box::new(move || Box::new(WasmFilter::new(Rc::clone(&name), Rc::clone(&handle))))
 }

@@ -13,16 +13,16 @@ use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use sandgate_config::model::{AccessLog, Bootstrap};
-use sandgate_host::{Environment, Host, PluginHandle, WorkerHost};
+use sandgate_host::{Environment, Host, WorkerHost};
 use sandgate_matcher::StringMatcher;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::task::LocalSet;
 
-use super::plugins::PluginLoader;
+use super::plugins::{PluginLoader, Running};
 use super::signals::{SignalEvent, Signals};
 use super::stats::{Numbers, add_host_stats, add_runtime_stats, add_server_stats, add_start_time, flush, settings};
 use super::thread::{LocalWorker, listen};
-use super::{ListenerAddress, ServerError, ServerOptions, StartError};
+use super::{ListenerAddress, ServerError, ServerOptions, StartError, upstream_filters};
 use crate::access_log::LogFiles;
 use crate::admin::{AdminAction, AdminContext};
 use crate::cluster::{ClusterTable, add_breaker_stats, add_hash_stats};
@@ -128,7 +128,7 @@ struct Main {
     /// Nothing if `/stats` alone asks for a flush.
     flush_interval: Option<Duration>,
     /// The main thread's root contexts live as long as it does.
-    _plugins: Vec<Rc<PluginHandle>>,
+    _plugins: Running,
 }
 
 impl Main {
@@ -178,7 +178,7 @@ impl Main {
         let mut updates = dns::start(&shared.clusters);
         let local = LocalWorker::new(&shared, &environment, local_host);
         // After the clusters, to which plugins may send requests from the first.
-        let mut plugins = PluginLoader::load(&shared.bootstrap.listeners, &options.host, &env, &local.host)?;
+        let mut plugins = PluginLoader::load(&shared.bootstrap, &options.host, &env, &local.host)?;
         dns::first_round(&shared.clusters, &mut updates, &local.worker.clusters).await;
         let mut health = HealthManager::new(&shared, &local.worker.clusters)?;
         health.first_round().await;
@@ -190,6 +190,7 @@ impl Main {
         dns::count_members(&shared.clusters, &local.worker.clusters);
         plugins.fetch(&options.host, &env, &local, &mut signals, &lifecycle).await;
         let (plugins, handles) = plugins.finish();
+        upstream_filters::equip_main(&shared.bootstrap, &plugins, &handles, &local);
         let workers = Workers::start(&shared, &Arc::new(plugins), concurrency, to_main.clone())?;
 
         let mut context = AdminContext::new(Arc::clone(&options.stats), Arc::clone(&lifecycle));

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use sandgate_config::model::{self, CodeSource, Listener, RemoteCode};
+use sandgate_config::model::{self, Bootstrap, CodeSource, RemoteCode};
 use sandgate_host::{
     CachedCode, Environment, FailurePolicy, Host, Plugin, PluginConfig, PluginError, PluginHandle, VmConfig, WorkerHost,
 };
@@ -15,8 +15,14 @@ use super::thread::LocalWorker;
 use super::{StartError, remote_code};
 use crate::lifecycle::Lifecycle;
 
-/// A filter's place: its listener, its filter chain, and which it is among all filters of the chain.
-type Place = (usize, usize, usize);
+/// Where a filter stands in the configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// A cluster, and the place among its filters.
+    Cluster(usize, usize),
+    /// A listener, a filter chain, and the place among all filters of the chain.
+    Listener(usize, usize, usize),
+}
 
 /// Plugins by the place of their filter.
 #[derive(Debug, Default)]
@@ -30,9 +36,12 @@ pub(super) struct PluginLoader {
     plugins: Plugins,
     /// Whose code has to be fetched.
     pending: Vec<(Place, Pending)>,
-    /// What keeps the plugins on the main thread.
-    handles: Vec<Rc<PluginHandle>>,
+    running: Running,
 }
+
+/// The plugins as they run on the main thread, where they live as long as this.
+#[derive(Debug, Default)]
+pub(super) struct Running(Vec<(Place, Rc<PluginHandle>)>);
 
 /// What became of a plugin.
 #[derive(Debug)]
@@ -54,8 +63,17 @@ struct Pending {
 
 impl Plugins {
     /// The plugin of one filter.
-    pub(super) fn get(&self, listener: usize, chain: usize, filter: usize) -> Option<&Loaded> {
-        self.loaded.iter().find(|(place, _)| *place == (listener, chain, filter)).map(|(_, plugin)| plugin)
+    pub(super) fn get(&self, place: Place) -> Option<&Loaded> {
+        self.loaded.iter().find(|(other, _)| *other == place).map(|(_, plugin)| plugin)
+    }
+}
+
+// === impl Running ===
+
+impl Running {
+    /// The plugin of one filter.
+    pub(super) fn get(&self, place: Place) -> Option<&Rc<PluginHandle>> {
+        self.0.iter().find(|(other, _)| *other == place).map(|(_, handle)| handle)
     }
 }
 
@@ -63,31 +81,24 @@ impl Plugins {
 
 impl PluginLoader {
     /// Reads, compiles and tries every plugin, and starts each on the main thread, whose host is `local`, before the next
-    /// one is read, as Envoy does. Call on the main thread.
+    /// one is read, as Envoy does, those of clusters first. Call on the main thread.
     ///
     /// Plugins whose code has to be fetched are left for [`Self::fetch`].
     pub(super) fn load(
-        listeners: &[Listener],
+        bootstrap: &Bootstrap,
         host: &Arc<Host>,
         environment: &Rc<dyn Environment>,
         local: &Rc<WorkerHost>,
     ) -> Result<Self, StartError> {
         let mut loader = Self::default();
-        for (listener_index, listener) in listeners.iter().enumerate() {
-            for (chain_index, chain) in listener.filter_chains.iter().enumerate() {
-                for (filter_index, filter) in chain.http_connection_manager.all_filters().enumerate() {
-                    let model::HttpFilterKind::Wasm(wasm) = &filter.kind else { continue };
-                    let place = (listener_index, chain_index, filter_index);
-                    if let CodeSource::Remote(remote) = &wasm.vm.code {
-                        let pending = Pending::new(wasm, remote, host, &**environment)?;
-                        loader.pending.push((place, pending));
-                        continue;
-                    }
-                    let plugin = load_one(wasm, host, environment)?;
-                    loader.handles.push(local.plugin_handle_by_policy(&plugin));
-                    loader.plugins.loaded.push((place, Loaded::Plugin(plugin)));
-                }
+        for (place, wasm) in all(bootstrap) {
+            if let CodeSource::Remote(remote) = &wasm.vm.code {
+                loader.pending.push((place, Pending::new(wasm, remote, host, &**environment)?));
+                continue;
             }
+            let plugin = load_one(wasm, host, environment)?;
+            loader.running.0.push((place, local.plugin_handle_by_policy(&plugin)));
+            loader.plugins.loaded.push((place, Loaded::Plugin(plugin)));
         }
         Ok(loader)
     }
@@ -127,14 +138,14 @@ impl PluginLoader {
             };
             self.plugins.loaded.push((place, plugin.load(code, host, environment)));
             if let Some((_, Loaded::Plugin(plugin))) = self.plugins.loaded.last() {
-                self.handles.push(local.host.plugin_handle_by_policy(plugin));
+                self.running.0.push((place, local.host.plugin_handle_by_policy(plugin)));
             }
         }
     }
 
     /// The plugins, and what keeps them on the main thread.
-    pub(super) fn finish(self) -> (Plugins, Vec<Rc<PluginHandle>>) {
-        (self.plugins, self.handles)
+    pub(super) fn finish(self) -> (Plugins, Running) {
+        (self.plugins, self.running)
     }
 }
 
@@ -196,6 +207,21 @@ impl Pending {
             Err(_) => Loaded::Failed(config),
         }
     }
+}
+
+/// Every plugin of a configuration in the order in which they are loaded.
+pub(super) fn all(bootstrap: &Bootstrap) -> impl Iterator<Item = (Place, &model::WasmPlugin)> {
+    let of_clusters = bootstrap.clusters.iter().enumerate().flat_map(|(index, cluster)| {
+        let filters = cluster.http.http_filters.iter().enumerate();
+        filters.filter_map(move |(at, filter)| Some((Place::Cluster(index, at), filter.wasm()?)))
+    });
+    let of_listeners = bootstrap.listeners.iter().enumerate().flat_map(|(index, listener)| {
+        listener.filter_chains.iter().enumerate().flat_map(move |(chain_index, chain)| {
+            let filters = chain.http_connection_manager.all_filters().enumerate();
+            filters.filter_map(move |(at, filter)| Some((Place::Listener(index, chain_index, at), filter.wasm()?)))
+        })
+    });
+    of_clusters.chain(of_listeners)
 }
 
 /// Reads, compiles and tries one plugin.

@@ -81,6 +81,7 @@ impl LocalWorker {
     pub(super) fn shut_down_plugins(&self) {
         self.environment.end_callouts();
         self.host.shutdown();
+        self.worker.clusters.iter().for_each(|cluster| cluster.set_filters(Vec::new()));
     }
 }
 
@@ -182,6 +183,7 @@ async fn serve(
     let env: Rc<dyn sandgate_host::Environment> = Rc::<WorkerEnvironment>::clone(&environment);
     let worker_host = sandgate_host::WorkerHost::new(Arc::clone(&shared.host), env);
     let local = Rc::new(LocalWorker::new(shared, &environment, worker_host));
+    super::upstream_filters::equip(&shared.bootstrap, plugins, &local);
     let hcms = match super::hcm::build(&shared.bootstrap, (plugins, &shared.checks), &local, &shared.stats, thread) {
         Ok(hcms) => hcms,
         Err(error) => {

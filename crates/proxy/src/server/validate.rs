@@ -3,11 +3,10 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use sandgate_config::model::{Bootstrap, CodeSource, HttpFilterKind};
+use sandgate_config::model::{Bootstrap, CodeSource};
 use sandgate_host::{Environment, Host};
 
-use super::StartError;
-use super::plugins::load_one;
+use super::{StartError, plugins};
 use crate::stats::StatsStore;
 use crate::worker::WorkerEnvironment;
 
@@ -21,17 +20,14 @@ pub fn validate(bootstrap: &Bootstrap, host: &Arc<Host>) -> Vec<StartError> {
     if let Err(error) = super::tls::load(bootstrap, &StatsStore::new()) {
         errors.push(error);
     }
-    for listener in &bootstrap.listeners {
-        for filter in listener.filter_chains.iter().flat_map(|chain| chain.http_connection_manager.all_filters()) {
-            let HttpFilterKind::Wasm(wasm) = &filter.kind else { continue };
-            // Nothing is fetched here; the configuration's warnings say so.
-            if matches!(wasm.vm.code, CodeSource::Remote(_)) {
-                continue;
-            }
-            match load_one(wasm, host, &environment) {
-                Ok(plugin) => loaded.push(plugin),
-                Err(error) => errors.push(error),
-            }
+    for (_, wasm) in plugins::all(bootstrap) {
+        // Nothing is fetched here; the configuration's warnings say so.
+        if matches!(wasm.vm.code, CodeSource::Remote(_)) {
+            continue;
+        }
+        match plugins::load_one(wasm, host, &environment) {
+            Ok(plugin) => loaded.push(plugin),
+            Err(error) => errors.push(error),
         }
     }
     errors
