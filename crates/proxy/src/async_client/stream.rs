@@ -112,15 +112,6 @@ impl AsyncStream {
         self.0.push(DecodeEvent::Data { data, end_stream }, end_stream);
     }
 
-    /// Ends the request with trailers.
-    #[allow(dead_code, reason = "for callouts that end with trailers")]
-    pub(crate) fn send_trailers(&self, trailers: HeaderMap) {
-        if !self.0.local_closed.get() {
-            self.0.stream.set_trailers(Direction::Request, trailers);
-            self.0.push(DecodeEvent::Trailers, true);
-        }
-    }
-
     /// Bytes that the host has not taken yet.
     pub(crate) fn queued_bytes(&self) -> usize {
         self.0.queued_bytes.get()
@@ -129,12 +120,6 @@ impl AsyncStream {
     /// Envoy's response code details: how the response came about, once its headers have come (`via_upstream`), or how it ended.
     pub(crate) fn details(&self) -> String {
         self.0.stream.info().response_code_details.clone().unwrap_or_default()
-    }
-
-    /// Whether the callbacks have heard the end.
-    #[allow(dead_code, reason = "for callouts that send piece by piece")]
-    pub(crate) fn is_over(&self) -> bool {
-        self.0.over.get()
     }
 }
 
