@@ -63,6 +63,10 @@ impl AsyncStream {
     ) -> Result<Self, Box<AsyncReply>> {
         let kind =
             RequestKind { is_head: headers.get(b":method") == Some(b"HEAD"), is_grpc: is_grpc_request(&headers) };
+        if headers.get(b":scheme").is_none() {
+            // Envoy's router sees to it: nobody downstream has said what it is.
+            headers.append(b":scheme", b"http");
+        }
         if options.send_internal {
             headers.set(b"x-envoy-internal", b"true");
         }
