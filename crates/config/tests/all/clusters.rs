@@ -257,3 +257,27 @@ fn names_for_tls_come_from_requests() {
     accepted(&config(Slot::Cluster, &format!("{tls}\n{auto}")));
     refused(&config(Slot::Cluster, &auto), "non-ALPN transport socket");
 }
+
+/// The second listener of Envoy's Wasm sandbox leads to such a cluster.
+#[test]
+fn upstream_filters() {
+    let options = r#"typed_extension_protocol_options:
+  envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
+    "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
+    explicit_http_config: {http_protocol_options: {}}
+    http_filters:
+    - name: envoy.filters.http.wasm
+      typed_config:
+        "@type": type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm
+        config:
+          name: my_plugin
+          root_id: my_root_id
+          vm_config: {vm_id: my_vm_id, code: {local: {inline_string: x}}}
+    - name: envoy.filters.http.upstream_codec
+      typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec}"#;
+    let filters = accepted(&config(Slot::Cluster, options)).clusters.remove(0).http.http_filters;
+    // The codec is what every chain ends with.
+    let [filter] = filters.as_slice() else { panic!("{filters:?}") };
+    assert_eq!(filter.wasm().unwrap().name, "my_plugin");
+    assert!(!filter.disabled);
+}
