@@ -3,6 +3,9 @@
 //! The schema is far larger than what the program reads. `schema/fields.txt` names the messages and fields that reach the model; the
 //! descriptors are cut down to them here, so that the generated code is small and a field that is not declared cannot be used.
 
+#[path = "src/schema/own.rs"]
+mod own;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs, io,
@@ -20,8 +23,10 @@ type Fields = BTreeMap<String, BTreeMap<String, bool>>;
 fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed={SCHEMA}");
     println!("cargo::rerun-if-changed={FIELDS}");
+    println!("cargo::rerun-if-changed=src/schema/own.rs");
     let fields = parse_fields(&fs::read_to_string(FIELDS)?);
     let mut set = FileDescriptorSet::decode(fs::read(SCHEMA)?.as_slice())?;
+    set.file.push(own::file());
     let mut used = BTreeSet::new();
     // Well-known types have Rust types in `prost-types`; the generator only wants to see what is in them.
     let well_known = |package: &str| package == "google.protobuf";

@@ -48,6 +48,7 @@ mod upgrade;
 mod upstream_filters;
 mod upstream_socket;
 mod wasm;
+mod wasm_limits;
 
 pub use self::grpc_service::parse_grpc_service;
 pub(crate) use self::{bootstrap::bootstrap, runtime::runtime_value, tls::secret_of};

@@ -34,6 +34,7 @@ mod tls;
 mod upgrade;
 mod upstream_socket;
 mod wasm;
+mod wasm_limits;
 
 pub use self::{
     access_log::{
@@ -98,4 +99,5 @@ pub use self::{
     upgrade::{ConnectConfig, RouteUpgrade, UpgradeConfig},
     upstream_socket::{TcpKeepalive, UpstreamSocket},
     wasm::{CodeSource, FailurePolicy, ReadCodeError, RemoteCode, VmConfig, WasmPlugin},
+    wasm_limits::WasmLimits,
 };

@@ -7,6 +7,7 @@ use std::{
 
 use prost_reflect::{DescriptorPool, MessageDescriptor};
 
+mod own;
 pub(crate) mod wire;
 
 const DESCRIPTORS: &[u8] = include_bytes!("../schema/envoy-1.40.fds");
@@ -102,7 +103,8 @@ impl Schema {
     }
 
     fn new() -> Result<Self, String> {
-        let pool = DescriptorPool::decode(DESCRIPTORS).map_err(|error| error.to_string())?;
+        let mut pool = DescriptorPool::decode(DESCRIPTORS).map_err(|error| error.to_string())?;
+        pool.add_file_descriptor_proto(own::file()).map_err(|error| error.to_string())?;
         let mut fields: HashMap<_, HashMap<_, Vec<_>>> = HashMap::new();
         for (message, field, rule) in lines() {
             fields.entry(message).or_default().entry(field).or_default().push(rule);

@@ -7,11 +7,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, Weak};
 
 use sandgate_abi::LogLevel;
-use sandgate_vm::{Engine, LoadError, Module, NativeEngine, WasmtimeEngine};
+use sandgate_vm::{Engine, Limits, LoadError, Module, NativeEngine, WasmtimeEngine};
 
 use crate::code_cache::CodeCache;
 use crate::explain::Explain;
 use crate::keys::{CodeHash, PluginKey, VmKey};
+use crate::limits::Breaches;
 use crate::meter::Meter;
 use crate::plugin::{ReloadCounts, log_load_failure};
 use crate::report::PluginReport;
@@ -38,6 +39,7 @@ pub struct HostBuilder {
     log: Arc<dyn GuestLog>,
     engines: Vec<Arc<dyn Engine<VmHost>>>,
     limits: HostLimits,
+    vm_limits: Limits,
     strict_runtime: bool,
     explain: Explain,
 }
@@ -47,8 +49,10 @@ pub struct Host {
     log: Arc<dyn GuestLog>,
     engines: Vec<Arc<dyn Engine<VmHost>>>,
     limits: HostLimits,
+    vm_limits: Limits,
     strict_runtime: bool,
     explain: Explain,
+    breaches: Breaches,
     told_of_v8: AtomicBool,
     /// Compiled once however many VM keys use them.
     modules: Mutex<ModuleCache>,
@@ -99,6 +103,13 @@ impl HostBuilder {
         self
     }
 
+    /// The quotas of VMs, see [`Host::vm_limits`].
+    #[must_use]
+    pub fn vm_limits(mut self, limits: Limits) -> Self {
+        self.vm_limits = limits;
+        self
+    }
+
     /// Refuses `envoy.wasm.runtime.v8` instead of running it on Wasmtime.
     #[must_use]
     pub fn strict_runtime(mut self, strict: bool) -> Self {
@@ -120,8 +131,10 @@ impl HostBuilder {
             log: self.log,
             engines: self.engines,
             limits: self.limits,
+            vm_limits: self.vm_limits,
             strict_runtime: self.strict_runtime,
             explain: self.explain,
+            breaches: Breaches::default(),
             told_of_v8: AtomicBool::new(false),
             modules: Mutex::default(),
             bases: Mutex::default(),
@@ -153,6 +166,7 @@ impl Host {
             log,
             engines: Vec::new(),
             limits: HostLimits::default(),
+            vm_limits: Limits::default(),
             strict_runtime: false,
             explain: Explain::default(),
         }
@@ -347,6 +361,11 @@ impl Host {
             .collect()
     }
 
+    /// What plugins were held back from, and how often.
+    pub(crate) fn breaches(&self) -> &Breaches {
+        &self.breaches
+    }
+
     /// Every stat, under the names that Envoy 1.40 uses: `wasm.<runtime>.created` and `.active`,
     /// `wasm.wasm_vm_count`, `wasm.remote_load_*`, `wasm.<plugin>.vm_reload_*` and `wasmcustom.<name>`. Nothing before the first plugin.
     pub fn visit_stats(&self, visit: &mut dyn FnMut(&str, Stat)) {
@@ -365,7 +384,14 @@ impl Host {
         for (name, counts) in reloads {
             counts.visit(&name, visit);
         }
+        self.breaches.visit(&mut |limit, count| visit(&format!("wasm.limit_exceeded.{limit}"), Stat::Counter(count)));
         self.metrics.visit(visit);
+    }
+
+    /// The quotas that an operator set for VMs: what an embedder gives to each [`VmConfig`].
+    #[must_use]
+    pub fn vm_limits(&self) -> &Limits {
+        &self.vm_limits
     }
 
     /// Whether every hostcall that does not answer `OK` is told with its arguments, the one at fault and why: as log lines

@@ -1,5 +1,7 @@
 //! What plugins may make the process keep.
 
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
 /// Bounds on what guests can grow. Envoy has none of these; the defaults are far above honest use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostLimits {
@@ -48,6 +50,86 @@ impl Default for HostLimits {
             body_bytes: 256 << 20,
             callouts: 1 << 16,
             grpc_queue_bytes: 64 << 20,
+        }
+    }
+}
+
+/// The limits at which a hostcall answers `InternalFailure`. A breach is a status, a stat and a line in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Limit {
+    SharedData,
+    Queue,
+    Queues,
+    Metrics,
+    MetricName,
+    Properties,
+    Body,
+    Callouts,
+    GrpcQueue,
+}
+
+impl Limit {
+    const ALL: [Self; 9] = [
+        Self::SharedData,
+        Self::Queue,
+        Self::Queues,
+        Self::Metrics,
+        Self::MetricName,
+        Self::Properties,
+        Self::Body,
+        Self::Callouts,
+        Self::GrpcQueue,
+    ];
+
+    /// What it is.
+    pub(crate) const fn most(self, limits: &HostLimits) -> usize {
+        match self {
+            Self::SharedData => limits.shared_data_bytes,
+            Self::Queue => limits.queue_bytes,
+            Self::Queues => limits.queues,
+            Self::Metrics => limits.metrics,
+            Self::MetricName => limits.metric_name_bytes,
+            Self::Properties => limits.property_bytes,
+            Self::Body => limits.body_bytes,
+            Self::Callouts => limits.callouts,
+            Self::GrpcQueue => limits.grpc_queue_bytes,
+        }
+    }
+
+    /// As in the configuration.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::SharedData => "shared_data_bytes",
+            Self::Queue => "queue_bytes",
+            Self::Queues => "queues",
+            Self::Metrics => "metrics",
+            Self::MetricName => "metric_name_bytes",
+            Self::Properties => "property_bytes",
+            Self::Body => "body_bytes",
+            Self::Callouts => "callouts",
+            Self::GrpcQueue => "grpc_queue_bytes",
+        }
+    }
+}
+
+/// How often each limit held a plugin back.
+#[derive(Debug, Default)]
+pub(crate) struct Breaches([AtomicU64; Limit::ALL.len()]);
+
+impl Breaches {
+    pub(crate) fn count(&self, limit: Limit) {
+        if let Some(count) = self.0.get(limit as usize) {
+            count.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// Those that there were.
+    pub(crate) fn visit(&self, visit: &mut dyn FnMut(&'static str, u64)) {
+        for (limit, count) in Limit::ALL.iter().zip(&self.0) {
+            let count = count.load(Relaxed);
+            if count != 0 {
+                visit(limit.name(), count);
+            }
         }
     }
 }

@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use sandgate_config::model::WasmLimits;
 use sandgate_config::{Diagnostics, Format, LoadOptions, Loaded, Unsupported, load_file, load_str};
-
-use sandgate_host::{Host, LoadError};
+use sandgate_host::{Host, HostLimits, Limits, LoadError};
 
 use crate::cli::{self, ConfigArgs};
 use crate::logger::WasmLog;
@@ -51,11 +51,46 @@ pub(crate) fn load(
     loaded.map_err(ConfigurationError::Findings)
 }
 
+/// What plugins may make the process keep: the defaults, where nothing is configured.
+fn host_limits(configured: &WasmLimits) -> HostLimits {
+    let defaults = HostLimits::default();
+    let or = |value: Option<u64>, default: usize| {
+        value.map_or(default, |value| usize::try_from(value).unwrap_or(usize::MAX))
+    };
+    HostLimits {
+        shared_data_bytes: or(configured.shared_data_bytes, defaults.shared_data_bytes),
+        queue_bytes: or(configured.queue_bytes, defaults.queue_bytes),
+        queues: or(configured.queues, defaults.queues),
+        metrics: or(configured.metrics, defaults.metrics),
+        metric_name_bytes: or(configured.metric_name_bytes, defaults.metric_name_bytes),
+        metric_ids: or(configured.metric_ids, defaults.metric_ids),
+        log_line_bytes: or(configured.log_line_bytes, defaults.log_line_bytes),
+        log_bytes_per_second: configured.log_bytes_per_second.or(defaults.log_bytes_per_second),
+        property_bytes: or(configured.property_bytes, defaults.property_bytes),
+        body_bytes: or(configured.body_bytes, defaults.body_bytes),
+        callouts: or(configured.callouts, defaults.callouts),
+        grpc_queue_bytes: or(configured.grpc_queue_bytes, defaults.grpc_queue_bytes),
+    }
+}
+
+/// What an instance may take.
+fn vm_limits(configured: &WasmLimits) -> Limits {
+    let defaults = Limits::default();
+    Limits {
+        memory_bytes: configured
+            .memory_bytes
+            .map_or(defaults.memory_bytes, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX)),
+        callback_cpu: configured.callback_cpu.unwrap_or(defaults.callback_cpu),
+        start_cpu: configured.start_cpu.unwrap_or(defaults.start_cpu),
+    }
+}
+
 /// The Wasm host with the runtimes that are built in.
 ///
 /// # Errors
 /// Wasmtime does not support this machine.
-pub(crate) fn host(args: &ConfigArgs) -> Result<Arc<Host>, LoadError> {
+pub(crate) fn host(args: &ConfigArgs, limits: &WasmLimits) -> Result<Arc<Host>, LoadError> {
     let builder = Host::builder(Arc::new(WasmLog)).default_engines()?;
+    let builder = builder.limits(host_limits(limits)).vm_limits(vm_limits(limits));
     Ok(builder.strict_runtime(args.strict_runtime).explain(args.explain).build())
 }

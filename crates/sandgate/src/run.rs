@@ -61,7 +61,8 @@ fn load(args: &RunArgs) -> Result<(Bootstrap, Arc<Host>), RunError> {
     for warning in loaded.warnings.items() {
         log::warn!(target: "config", "{warning}");
     }
-    Ok((loaded.bootstrap, configuration::host(&args.config)?))
+    let host = configuration::host(&args.config, &loaded.bootstrap.wasm_limits)?;
+    Ok((loaded.bootstrap, host))
 }
 
 fn serve(args: &RunArgs, bootstrap: Bootstrap, host: Arc<Host>) -> Result<(), RunError> {

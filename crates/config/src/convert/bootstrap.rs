@@ -30,6 +30,7 @@ pub(crate) fn bootstrap(context: &mut Context<'_>, bootstrap: proto::Bootstrap) 
         stats_sinks,
         stats_server_version_override,
         cluster_manager,
+        bootstrap_extensions,
     } = bootstrap;
     let resources = static_resources.unwrap_or_default();
     let (clusters, listeners) = context.field("static_resources", |context| {
@@ -72,6 +73,7 @@ pub(crate) fn bootstrap(context: &mut Context<'_>, bootstrap: proto::Bootstrap) 
         }),
         stats_sinks,
         stats_server_version_override,
+        wasm_limits: super::wasm_limits::wasm_limits(context, bootstrap_extensions),
     }
 }
 

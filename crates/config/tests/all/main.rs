@@ -14,6 +14,7 @@ mod dialect;
 mod grpc_services;
 mod hash_policies;
 mod health;
+mod limits;
 mod listeners;
 mod load_balancing;
 mod overlay;

@@ -5,6 +5,7 @@ use sandgate_abi::{BufferType, Status};
 use sandgate_http::{BodyBuffer, Direction};
 use sandgate_vm::Output;
 
+use crate::limits::Limit;
 use crate::vm::context::{Access, StreamState};
 use crate::vm::grpc::Received;
 use crate::vm::state::VmState;
@@ -57,12 +58,11 @@ pub(super) fn status(state: &VmState, buffer: BufferType) -> Result<(u32, u32), 
 
 /// Replaces the start of a body, prepends to it or appends to it; nothing in the middle (as in Envoy).
 pub(super) fn set(state: &VmState, buffer: BufferType, start: u32, size: u32, value: &[u8]) -> Result<(), Status> {
-    let limit = state.host.limits().body_bytes;
     let direction = match buffer {
         BufferType::HttpRequestBody => Direction::Request,
         BufferType::HttpResponseBody => Direction::Response,
         BufferType::GrpcReceiveBuffer => {
-            return with_message(state, |message| write(message, start, size, value, limit))
+            return with_message(state, |message| write(state, message, start, size, value))
                 .unwrap_or(Err(Status::BadArgument));
         }
         BufferType::HttpCallResponseBody if !shows_response(state) => return Err(Status::NotFound),
@@ -71,15 +71,15 @@ pub(super) fn set(state: &VmState, buffer: BufferType, start: u32, size: u32, va
     };
     let context = state.acting().ok_or(Status::BadArgument)?;
     let stream_state = context.as_stream().ok_or(Status::BadArgument)?;
-    with_body_mut(stream_state, direction, |body| write(body, start, size, value, limit))
+    with_body_mut(stream_state, direction, |body| write(state, body, start, size, value))
         .unwrap_or(Err(Status::BadArgument))
 }
 
-fn write(body: &mut BodyBuffer, start: u32, size: u32, value: &[u8], limit: usize) -> Result<(), Status> {
+fn write(state: &VmState, body: &mut BodyBuffer, start: u32, size: u32, value: &[u8]) -> Result<(), Status> {
     let (start, size) = (start as usize, size as usize);
     let dropped = if start == 0 { size.min(body.len()) } else { 0 };
-    if value.len() > dropped && body.len() - dropped + value.len() > limit {
-        return Err(Status::InternalFailure);
+    if value.len() > dropped && body.len() - dropped + value.len() > state.host.limits().body_bytes {
+        return Err(state.breach(Limit::Body));
     }
     if start == 0 {
         body.drain(size);

@@ -7,6 +7,7 @@ use sandgate_abi::{LogLevel, Status, pairs};
 use sandgate_http::{HeaderMap, HeaderMapKind};
 use sandgate_vm::{OutgoingHttp, Output};
 
+use crate::limits::Limit;
 use crate::vm::state::VmState;
 use crate::{HttpCall, StreamMap};
 
@@ -66,17 +67,7 @@ pub(super) fn http_call(state: &VmState, call: OutgoingHttp<'_>) -> Result<u32, 
 
 /// Lets no more callouts be under way than the limit says.
 pub(super) fn admit(state: &VmState) -> Result<(), Status> {
-    let limit = state.host.limits().callouts;
-    if state.callouts.len() < limit {
-        return Ok(());
-    }
-    if !state.reported.borrow().contains(&"callouts") {
-        state.reported.borrow_mut().push("callouts");
-        let vm_id = &state.base.config.vm_id;
-        let line = format_args!("plugins of vm_id {vm_id:?} have {limit} callouts under way: more are refused");
-        state.note(LogLevel::Error, line);
-    }
-    Err(Status::InternalFailure)
+    if state.callouts.len() < state.host.limits().callouts { Ok(()) } else { Err(state.breach(Limit::Callouts)) }
 }
 
 /// Gives a request the trace context of the stream for which it is sent, unless the guest has.

@@ -8,6 +8,7 @@ use sandgate_vm::OutgoingGrpc;
 
 use super::callouts::{add_trace_context, admit};
 use crate::grpc::GrpcEvent;
+use crate::limits::Limit;
 use crate::vm::action::Action;
 use crate::vm::context::Context;
 use crate::vm::grpc::{GRPC_CALL, GRPC_STREAM, KIND_MASK, Named};
@@ -81,7 +82,7 @@ pub(super) fn send(state: &VmState, token: u32, message: &[u8], end: bool) -> Re
     let named = root(state).and_then(|root| state.callouts.grpc.get(&root, token)).ok_or(Status::NotFound)?;
     let Named::Call(call) = named else { return Ok(()) };
     if call.queued_bytes().saturating_add(message.len()) > state.host.limits().grpc_queue_bytes {
-        return Err(Status::InternalFailure);
+        return Err(state.breach(Limit::GrpcQueue));
     }
     call.send(message, end);
     Ok(())

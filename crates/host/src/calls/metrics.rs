@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use sandgate_abi::{MetricType, Status};
 
+use crate::limits::Limit;
 use crate::shared::metrics::Metric;
 use crate::vm::state::VmState;
 
@@ -14,11 +15,15 @@ const KIND_MASK: u32 = 3;
 /// A new id, even for a metric that has one already (as in Envoy).
 pub(super) fn define(state: &VmState, kind: MetricType, name: &[u8]) -> Result<u32, Status> {
     let limits = state.host.limits();
-    let metric = state.host.metrics().define(kind, name, limits)?;
+    let metric = state.host.metrics().define(kind, name, limits).map_err(|status| match status {
+        Status::InternalFailure if name.len() > limits.metric_name_bytes => state.breach(Limit::MetricName),
+        Status::InternalFailure => state.breach(Limit::Metrics),
+        status => status,
+    })?;
     let mut by_kind = state.metrics.borrow_mut();
     let metrics = by_kind.get_mut(kind as usize).ok_or(Status::BadArgument)?;
     if metrics.len() >= limits.metric_ids {
-        return Err(Status::InternalFailure);
+        return Err(state.breach(Limit::Metrics));
     }
     metrics.push(metric);
     let number = u32::try_from(metrics.len()).map_err(|_| Status::InternalFailure)?;

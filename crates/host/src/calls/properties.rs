@@ -5,6 +5,7 @@ use sandgate_abi::Status;
 use sandgate_attributes::{self as attributes, LookupError, Value, View, WASM_STATE_PREFIX};
 use sandgate_vm::Output;
 
+use crate::limits::Limit;
 use crate::vm::context::{Access, Context, Phase};
 use crate::vm::state::VmState;
 
@@ -71,7 +72,7 @@ pub(super) fn set(state: &VmState, path: &[u8], value: &[u8]) -> Result<(), Stat
     let old = stream.filter_state(&key).map_or(0, |value| path.len() + value.len());
     let used = stream_state.property_bytes.get().saturating_sub(old).saturating_add(path.len() + value.len());
     if used > state.host.limits().property_bytes {
-        return Err(Status::InternalFailure);
+        return Err(state.breach(Limit::Properties));
     }
     if !stream.set_filter_state(&key, Bytes::copy_from_slice(value)) {
         return Err(Status::BadArgument);

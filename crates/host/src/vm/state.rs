@@ -7,7 +7,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::rc::{Rc, Weak};
 use std::sync::{Arc, Weak as SyncWeak};
 
-use sandgate_abi::{CallbackKind, LogLevel};
+use sandgate_abi::{CallbackKind, LogLevel, Status};
 
 use super::action::{Action, MAX_ACTIONS};
 use super::base::BaseVm;
@@ -16,6 +16,7 @@ use super::context::Context;
 use super::instance::Vm;
 use super::timers::Timers;
 use crate::explain::ExplainBudget;
+use crate::limits::Limit;
 use crate::shared::metrics::Metric;
 use crate::shared::queue::Mailbox;
 use crate::{Environment, Host};
@@ -187,6 +188,22 @@ impl VmState {
                 format_args!("a plugin of vm_id {vm_id:?} asked for more than {MAX_ACTIONS} actions in one call: the rest is dropped"),
             );
         }
+    }
+
+    /// A plugin is held to a limit: counted, and told once for each VM and limit. What the guest is answered.
+    #[cold]
+    pub(crate) fn breach(&self, limit: Limit) -> Status {
+        self.host.breaches().count(limit);
+        let (name, most) = (limit.name(), limit.most(self.host.limits()));
+        if !self.reported.borrow().contains(&name) {
+            self.reported.borrow_mut().push(name);
+            let vm_id = &self.base.config.vm_id;
+            self.note(
+                LogLevel::Error,
+                format_args!("plugins of vm_id {vm_id:?} have reached the limit {name} of {most}: more is refused"),
+            );
+        }
+        Status::InternalFailure
     }
 
     /// Writes a line of the host's own about this VM.

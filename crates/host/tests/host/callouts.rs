@@ -246,7 +246,7 @@ fn calls_are_bounded(runtime: &Runtime) {
     let lines = world.log.take();
     let ends: Vec<_> = lines.iter().filter_map(|(_, line)| line.rsplit_once(" = ")).map(|(_, end)| end).collect();
     assert_eq!(ends, ["0", "0", "0", "10", "10"]);
-    assert_eq!(lines.iter().filter(|(_, line)| line.contains("have 3 callouts under way")).count(), 1);
+    assert_eq!(lines.iter().filter(|(_, line)| line.contains("reached the limit callouts of 3")).count(), 1);
     // There is room again, and tokens go on.
     sent.answer(0, ok(""));
     assert!(world.said()[0].ends_with("= 0 16"));

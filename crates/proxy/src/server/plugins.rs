@@ -178,7 +178,7 @@ impl Pending {
         host: &Host,
         environment: &dyn Environment,
     ) -> Result<Self, StartError> {
-        let config = plugin_config(wasm)?;
+        let config = plugin_config(wasm, host)?;
         let code = match host.code_cache().ask(&remote.sha256, environment.monotonic_ns()) {
             CachedCode::Hit(code) => Some(code),
             _ if remote.nack_on_cache_miss => {
@@ -230,7 +230,7 @@ pub(super) fn load_one(
     host: &Arc<Host>,
     environment: &Rc<dyn Environment>,
 ) -> Result<Arc<Plugin>, StartError> {
-    let config = Arc::new(plugin_config(wasm)?);
+    let config = Arc::new(plugin_config(wasm, host)?);
     host.load(config, Rc::clone(environment)).map_err(|source| refused(wasm, source))
 }
 
@@ -238,7 +238,7 @@ fn refused(wasm: &model::WasmPlugin, source: PluginError) -> StartError {
     StartError::Plugin { origin: Box::new(wasm.origin.clone()), source: Box::new(source) }
 }
 
-fn plugin_config(wasm: &model::WasmPlugin) -> Result<PluginConfig, StartError> {
+fn plugin_config(wasm: &model::WasmPlugin, host: &Host) -> Result<PluginConfig, StartError> {
     let vm = &wasm.vm;
     let code = vm.code.read().map_err(|source| StartError::Code {
         plugin: wasm.name.clone(),
@@ -256,7 +256,7 @@ fn plugin_config(wasm: &model::WasmPlugin) -> Result<PluginConfig, StartError> {
             environment: vm.environment.clone(),
             identity: vm.identity.clone(),
             capabilities: vm.capabilities.clone(),
-            ..VmConfig::default()
+            limits: host.vm_limits().clone(),
         },
         configuration: wasm.configuration.clone(),
         failure_policy: match wasm.failure_policy {

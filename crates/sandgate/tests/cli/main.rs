@@ -5,5 +5,6 @@ mod drain;
 mod gateway;
 mod hello;
 mod https;
+mod limits;
 mod reload;
 mod support;

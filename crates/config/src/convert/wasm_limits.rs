@@ -1,0 +1,60 @@
+//! `bootstrap_extensions`: of which there are the limits of plugins.
+
+use crate::{
+    model::WasmLimits,
+    proto::{envoy::config::core::v3::TypedExtensionConfig, sandgate::v1 as proto},
+};
+
+use super::{Context, type_name};
+
+const WASM_LIMITS: &str = "sandgate.v1.WasmLimits";
+/// The least time that says anything: the clock that is compared with it ticks every few milliseconds.
+const LEAST_CPU_MS: u128 = 10;
+
+/// The limits that the extensions name. There may be one such extension.
+pub(super) fn wasm_limits(context: &mut Context<'_>, extensions: Vec<TypedExtensionConfig>) -> WasmLimits {
+    let mut found = context.list("bootstrap_extensions", extensions, |context, extension| {
+        let config = extension.typed_config.as_ref();
+        match config.map(|config| (type_name(config), config)) {
+            Some((WASM_LIMITS, config)) => context.field("typed_config", |context| {
+                let message = context.unpack(config)?;
+                Some(limits(context, message))
+            }),
+            _ => {
+                context.unknown_extension("bootstrap extension", &extension.name, config);
+                None
+            }
+        }
+    });
+    if found.len() > 1 {
+        context.error_at("bootstrap_extensions", "the limits of plugins are set twice");
+    }
+    found.pop().unwrap_or_default()
+}
+
+fn limits(context: &mut Context<'_>, message: proto::WasmLimits) -> WasmLimits {
+    let callback_cpu = context.duration("callback_cpu", message.callback_cpu);
+    let start_cpu = context.duration("start_cpu", message.start_cpu);
+    for (field, time) in [("callback_cpu", callback_cpu), ("start_cpu", start_cpu)] {
+        if time.is_some_and(|time| time.as_millis() < LEAST_CPU_MS) {
+            context.error_at(field, format!("less than {LEAST_CPU_MS} ms of CPU time cannot be told apart"));
+        }
+    }
+    WasmLimits {
+        memory_bytes: message.memory_bytes,
+        callback_cpu,
+        start_cpu,
+        shared_data_bytes: message.shared_data_bytes,
+        queue_bytes: message.queue_bytes,
+        queues: message.queues,
+        metrics: message.metrics,
+        metric_name_bytes: message.metric_name_bytes,
+        metric_ids: message.metric_ids,
+        log_line_bytes: message.log_line_bytes,
+        log_bytes_per_second: message.log_bytes_per_second,
+        property_bytes: message.property_bytes,
+        body_bytes: message.body_bytes,
+        callouts: message.callouts,
+        grpc_queue_bytes: message.grpc_queue_bytes,
+    }
+}

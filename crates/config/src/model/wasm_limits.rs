@@ -1,0 +1,38 @@
+//! What plugins may take.
+
+use std::time::Duration;
+
+/// `sandgate.v1.WasmLimits`, a bootstrap extension of ours. What is left out has the default that `docs/limits.md` tells.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WasmLimits {
+    /// Linear memory of one instance, in bytes.
+    pub memory_bytes: Option<u64>,
+    /// CPU time of one callback.
+    pub callback_cpu: Option<Duration>,
+    /// CPU time of the start functions, and of each callback that starts or configures a plugin.
+    pub start_cpu: Option<Duration>,
+    /// Shared data of one `vm_id`, in bytes.
+    pub shared_data_bytes: Option<u64>,
+    /// Elements of one queue, in bytes.
+    pub queue_bytes: Option<u64>,
+    /// Queues of one `vm_id`.
+    pub queues: Option<u64>,
+    /// Distinct metrics in the process.
+    pub metrics: Option<u64>,
+    /// Bytes of a metric's name.
+    pub metric_name_bytes: Option<u64>,
+    /// Metric ids of one VM.
+    pub metric_ids: Option<u64>,
+    /// Bytes of one log line.
+    pub log_line_bytes: Option<u64>,
+    /// Bytes that one VM may log in a second.
+    pub log_bytes_per_second: Option<u64>,
+    /// Properties that one plugin may set on one stream, in bytes.
+    pub property_bytes: Option<u64>,
+    /// What a plugin may make of a body, in bytes.
+    pub body_bytes: Option<u64>,
+    /// Callouts of one VM that are under way.
+    pub callouts: Option<u64>,
+    /// Messages that wait on one gRPC stream, in bytes.
+    pub grpc_queue_bytes: Option<u64>,
+}

@@ -1,0 +1,69 @@
+//! Limits of plugins from the configuration: a breach is a status, a stat and a line in the log.
+#![allow(clippy::unwrap_used, reason = "a failed test may panic")]
+
+use crate::support::{Server, free_ports, request, root, run};
+
+const SCRIPT: &str = "on request_headers:\\n  set_shared_data(\\\"a\\\", \\\"b\\\", 0)\\n  set_shared_data(\\\"k\\\", repeat(\\\"x\\\", 300), 0)\\n  \
+                      reply 200\\n";
+
+fn config(port: u16, admin: u16, limits: &str) -> String {
+    let probe = root().join("plugins/probe/probe.wasm");
+    format!(
+        r#"
+admin: {{address: {{socket_address: {{address: 127.0.0.1, port_value: {admin}}}}}}}
+bootstrap_extensions:
+- name: limits
+  typed_config: {{"@type": type.googleapis.com/sandgate.v1.WasmLimits, {limits}}}
+static_resources:
+  listeners:
+  - address: {{socket_address: {{address: 127.0.0.1, port_value: {port}}}}}
+    filter_chains:
+    - filters:
+      - name: hcm
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+          stat_prefix: p
+          route_config: {{virtual_hosts: [{{name: v, domains: ["*"], routes: [{{match: {{prefix: /}}, direct_response: {{status: 404}}}}]}}]}}
+          http_filters:
+          - name: probe
+            typed_config:
+              "@type": type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm
+              config:
+                name: probe
+                vm_config: {{vm_id: v1, code: {{local: {{filename: "{}"}}}}}}
+                configuration: {{"@type": type.googleapis.com/google.protobuf.StringValue, value: "{SCRIPT}"}}
+          - {{name: router, typed_config: {{"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}}}}
+"#,
+        probe.display()
+    )
+}
+
+#[test]
+fn a_breach_is_answered_counted_and_told() {
+    let [port, admin] = free_ports();
+    let mut server = Server::start(&config(port, admin, "shared_data_bytes: 200"), admin, &[]);
+    for _ in 0..3 {
+        let answer = request(port, "GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").unwrap();
+        assert!(answer.contains("set_shared_data(\"a\", \"b\", 0) = 0"), "{answer}");
+        assert!(answer.contains(", 0) = 10"), "{answer}");
+    }
+    let stats = request(admin, "GET /stats?filter=limit HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").unwrap();
+    assert!(stats.contains("\nwasm.limit_exceeded.shared_data_bytes: 3\n"), "{stats}");
+    server.signal("TERM");
+    server.wait();
+    let log = server.log();
+    let line = "plugins of vm_id \"v1\" have reached the limit shared_data_bytes of 200: more is refused";
+    assert!(log.contains(line), "{log}");
+}
+
+#[test]
+fn a_wrong_limit_is_named_with_its_place() {
+    let [port, admin] = free_ports();
+    let file = std::env::temp_dir().join(format!("sandgate-limits-{port}.yaml"));
+    std::fs::write(&file, config(port, admin, "memory: 5")).unwrap();
+    let output = run(&["check", file.to_str().unwrap()]);
+    std::fs::remove_file(&file).unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{errors}");
+    assert!(errors.contains(":5:") && errors.contains("bootstrap_extensions[0].typed_config.memory"), "{errors}");
+}
