@@ -82,7 +82,7 @@ impl Callouts for WorkerCallouts {
     }
 
     fn grpc_call(&self, request: &GrpcRequest<'_>, events: GrpcEvents) -> Result<Box<dyn GrpcCall>, GrpcRefusal> {
-        if self.ended.get() { Ok(Box::new(Unsent)) } else { grpc::start(&self.worker, request, events) }
+        grpc::start(&self.worker, request, events, self.ended.get())
     }
 }
 

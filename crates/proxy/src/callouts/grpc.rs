@@ -12,8 +12,8 @@ use sandgate_filter::grpc_status_from_http;
 use sandgate_host::{GrpcCall, GrpcEnd, GrpcEvents, GrpcKind, GrpcRefusal, GrpcRequest};
 use sandgate_http::{BodyBuffer, HeaderMap, HeaderMapKind};
 
-use super::authority_hash;
 use super::grpc_frames::{FrameDecoder, FrameError, frame};
+use super::{Unsent, authority_hash};
 use crate::async_client::{AsyncCallbacks, AsyncOptions, AsyncReply, AsyncStream};
 use crate::worker::Worker;
 
@@ -40,11 +40,12 @@ struct Receiver {
     over: bool,
 }
 
-/// Begins a call. See [`sandgate_host::Callouts::grpc_call`].
+/// Begins a call, if only as one that is not sent. See [`sandgate_host::Callouts::grpc_call`].
 pub(super) fn start(
     worker: &Rc<Worker>,
     request: &GrpcRequest<'_>,
     events: GrpcEvents,
+    unsent: bool,
 ) -> Result<Box<dyn GrpcCall>, GrpcRefusal> {
     let service = service(worker, request.target)?;
     let GrpcTarget::Envoy(target) = &service.target else {
@@ -59,6 +60,9 @@ pub(super) fn start(
         let message = "Cluster not available".to_owned();
         return Err(GrpcRefusal::Ended(GrpcEnd { trailers: None, status: UNAVAILABLE, message }));
     };
+    if unsent {
+        return Ok(Box::new(Unsent));
+    }
     let (message, timeout_ms) = match request.kind {
         GrpcKind::Unary { message, timeout_ms } => (Some(message), Some(timeout_ms)),
         GrpcKind::Stream => (None, None),
