@@ -9,6 +9,8 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use sandgate_http::HeaderMap;
+
 pub(crate) use environment::{HostTask, WorkerEnvironment};
 pub(crate) use guarded::{guarded, panic_message};
 pub(crate) use registry::ConnectionSlot;
@@ -59,6 +61,18 @@ impl Worker {
             draining: Cell::new(false),
             connections: Registry::default(),
         })
+    }
+
+    /// Names this proxy in `x-forwarded-for`, as Envoy does in requests of its own.
+    pub(crate) fn append_to_forwarded_for(&self, headers: &mut HeaderMap) {
+        let local = self.local_ip.to_string();
+        match headers.get(b"x-forwarded-for").filter(|before| !before.is_empty()) {
+            Some(before) => {
+                let all = [before, b",", local.as_bytes()].concat();
+                headers.set(b"x-forwarded-for", &all);
+            }
+            None => headers.set(b"x-forwarded-for", local.as_bytes()),
+        }
     }
 
     /// Whether connections are to end with their next response.

@@ -71,7 +71,7 @@ impl AsyncStream {
             headers.set(b"x-envoy-internal", b"true");
         }
         if options.send_xff {
-            append_xff(&mut headers, worker);
+            worker.append_to_forwarded_for(&mut headers);
         }
         let now = Instant::now();
         let stream = Stream::new(
@@ -258,16 +258,5 @@ impl Pump {
             self.shared.over.set(true);
             self.callbacks.on_complete();
         }
-    }
-}
-
-fn append_xff(headers: &mut HeaderMap, worker: &Worker) {
-    let local = worker.local_ip.to_string();
-    match headers.get(b"x-forwarded-for").filter(|before| !before.is_empty()) {
-        Some(before) => {
-            let all = [before, b",", local.as_bytes()].concat();
-            headers.set(b"x-forwarded-for", &all);
-        }
-        None => headers.set(b"x-forwarded-for", local.as_bytes()),
     }
 }

@@ -60,14 +60,7 @@ pub(super) fn headers(worker: &Worker, policy: &RequestMirrorPolicy, request: &H
     }
     // What Envoy's own requests have.
     headers.set(b"x-envoy-internal", b"true");
-    let local = worker.local_ip.to_string();
-    match headers.get(b"x-forwarded-for").filter(|before| !before.is_empty()) {
-        Some(before) => {
-            let all = [before, b",", local.as_bytes()].concat();
-            headers.set(b"x-forwarded-for", &all);
-        }
-        None => headers.set(b"x-forwarded-for", local.as_bytes()),
-    }
+    worker.append_to_forwarded_for(&mut headers);
     headers
 }
 
