@@ -61,6 +61,7 @@ pub(crate) enum Limit {
     Queue,
     Queues,
     Metrics,
+    MetricIds,
     MetricName,
     Properties,
     Body,
@@ -69,11 +70,12 @@ pub(crate) enum Limit {
 }
 
 impl Limit {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::SharedData,
         Self::Queue,
         Self::Queues,
         Self::Metrics,
+        Self::MetricIds,
         Self::MetricName,
         Self::Properties,
         Self::Body,
@@ -88,6 +90,7 @@ impl Limit {
             Self::Queue => limits.queue_bytes,
             Self::Queues => limits.queues,
             Self::Metrics => limits.metrics,
+            Self::MetricIds => limits.metric_ids,
             Self::MetricName => limits.metric_name_bytes,
             Self::Properties => limits.property_bytes,
             Self::Body => limits.body_bytes,
@@ -103,6 +106,7 @@ impl Limit {
             Self::Queue => "queue_bytes",
             Self::Queues => "queues",
             Self::Metrics => "metrics",
+            Self::MetricIds => "metric_ids",
             Self::MetricName => "metric_name_bytes",
             Self::Properties => "property_bytes",
             Self::Body => "body_bytes",

@@ -23,7 +23,7 @@ pub(super) fn define(state: &VmState, kind: MetricType, name: &[u8]) -> Result<u
     let mut by_kind = state.metrics.borrow_mut();
     let metrics = by_kind.get_mut(kind as usize).ok_or(Status::BadArgument)?;
     if metrics.len() >= limits.metric_ids {
-        return Err(state.breach(Limit::Metrics));
+        return Err(state.breach(Limit::MetricIds));
     }
     metrics.push(metric);
     let number = u32::try_from(metrics.len()).map_err(|_| Status::InternalFailure)?;

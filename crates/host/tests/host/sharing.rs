@@ -97,9 +97,17 @@ fn metrics_are_bounded(runtime: &Runtime) {
     let world = World::with_limits(runtime, limits);
     let handle = world.script("on request_headers:\n  times 4: define_metric(0, \"m\") as status\n  define_metric(1, \"n\")\n  define_metric(1, \"o\")");
     begin(&handle).context.on_request_headers(true);
-    let said = world.said();
-    let ends: Vec<_> = said.iter().map(|line| line.rsplit_once(" = ").unwrap().1).collect();
+    let lines = world.log.take();
+    let said = lines.iter().map(|(_, line)| line.as_str()).filter(|line| line.starts_with("wasm log"));
+    let ends: Vec<_> = said.map(|line| line.rsplit_once(" = ").unwrap().1).collect();
     assert_eq!(ends, ["0", "0", "0", "10", "0 5", "10"]);
+    // Each limit is told by its own name.
+    for limit in ["metric_ids", "metrics"] {
+        let told = lines
+            .iter()
+            .filter(|(_, line)| line.split(|c: char| !(c == '_' || c.is_alphabetic())).any(|word| word == limit));
+        assert_eq!(told.count(), 1, "{limit}: {lines:?}");
+    }
 }
 
 fn callouts_answer_as_without_clusters(runtime: &Runtime) {
