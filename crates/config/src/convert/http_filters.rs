@@ -1,21 +1,22 @@
 //! The chain of HTTP filters.
 
 use super::{
-    Context, health_check_filter::health_check_filter, type_name, upstream_filters::upstream_filters, wasm::wasm_plugin,
+    Context,
+    health_check_filter::health_check_filter,
+    type_name,
+    upstream_filters::upstream_filters,
+    wasm::{WASM_FILTER, wasm_filter},
 };
 use crate::{
     model::{HttpFilter, HttpFilterKind, Router},
     proto::envoy::extensions::filters::{
-        http::{
-            health_check::v3::HealthCheck as HealthCheckMessage, router::v3::Router as RouterMessage, wasm::v3::Wasm,
-        },
+        http::{health_check::v3::HealthCheck as HealthCheckMessage, router::v3::Router as RouterMessage},
         network::http_connection_manager::v3::{HttpFilter as Message, http_filter::ConfigType},
     },
 };
 
 const ROUTER: &str = "envoy.extensions.filters.http.router.v3.Router";
 const HEALTH_CHECK: &str = "envoy.extensions.filters.http.health_check.v3.HealthCheck";
-const WASM: &str = "envoy.extensions.filters.http.wasm.v3.Wasm";
 
 /// Converts the filters in `field` and checks that the router is the last one, and only the last.
 pub(super) fn http_filters(context: &mut Context<'_>, field: &str, messages: Vec<Message>) -> Vec<HttpFilter> {
@@ -55,11 +56,8 @@ fn http_filter(context: &mut Context<'_>, message: Message, last: bool) -> Optio
                 }),
             })
         }
-        Some((WASM, config)) => {
-            let plugin = context.field("typed_config", |context| {
-                let wasm: Wasm = context.unpack(config)?;
-                context.field("config", |context| wasm_plugin(context, wasm.config.unwrap_or_default()))
-            });
+        Some((WASM_FILTER, config)) => {
+            let plugin = wasm_filter(context, config);
             if last {
                 let name = &message.name;
                 context.error(format!("non-terminal filter named {name} is the last filter in a http filter chain"));

@@ -1,16 +1,17 @@
 //! The chain of HTTP filters in front of upstream hosts.
 
-use super::{Context, type_name, wasm::wasm_plugin};
+use super::{
+    Context, type_name,
+    wasm::{WASM_FILTER, wasm_filter},
+};
 use crate::{
     model::{HttpFilter, HttpFilterKind},
-    proto::envoy::extensions::filters::{
-        http::wasm::v3::Wasm,
-        network::http_connection_manager::v3::{HttpFilter as Message, http_filter::ConfigType},
+    proto::envoy::extensions::filters::network::http_connection_manager::v3::{
+        HttpFilter as Message, http_filter::ConfigType,
     },
 };
 
 const CODEC: &str = "envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec";
-const WASM: &str = "envoy.extensions.filters.http.wasm.v3.Wasm";
 
 /// Converts the filters in `field`, and checks that the codec is the last one, and only the last; it is not among the results.
 pub(super) fn upstream_filters(context: &mut Context<'_>, field: &str, messages: Vec<Message>) -> Vec<HttpFilter> {
@@ -41,13 +42,7 @@ fn upstream_filter(context: &mut Context<'_>, message: Message, last: bool) -> O
             context.error(format!("the codec filter is the only valid terminal upstream HTTP filter, use '{CODEC}'"));
             return None;
         }
-        Some((WASM, config)) => {
-            let plugin = context.field("typed_config", |context| {
-                let wasm: Wasm = context.unpack(config)?;
-                context.field("config", |context| wasm_plugin(context, wasm.config.unwrap_or_default()))
-            });
-            HttpFilterKind::Wasm(Box::new(plugin?))
-        }
+        Some((WASM_FILTER, config)) => HttpFilterKind::Wasm(Box::new(wasm_filter(context, config)?)),
         Some((name, _)) if message.is_optional => {
             let text = format!("optional upstream HTTP filter \"{}\" ({name}) is not implemented", message.name);
             context.lost_at("typed_config", &text, "it is left out");

@@ -18,6 +18,7 @@ use crate::{
         config::core::v3::{
             AsyncDataSource, RemoteDataSource, async_data_source::Specifier, http_uri::HttpUpstreamType,
         },
+        extensions::filters::http::wasm::v3::Wasm,
         extensions::wasm::v3::{
             self as proto, CapabilityRestrictionConfig, EnvironmentVariables, FailurePolicy as Policy, ReloadConfig,
             plugin_config::Vm,
@@ -29,10 +30,20 @@ use crate::{
 
 /// Envoy's first wait between two tries to fetch code.
 const REMOTE_BASE: Duration = Duration::from_secs(1);
+/// The type of a plugin as an HTTP filter.
+pub(super) const WASM_FILTER: &str = "envoy.extensions.filters.http.wasm.v3.Wasm";
 const NULL_RUNTIME: &str = "envoy.wasm.runtime.null";
 
+/// Converts what is in the `typed_config` of an HTTP filter of that type, which stands before the router or in front of hosts.
+pub(super) fn wasm_filter(context: &mut Context<'_>, config: &Any) -> Option<WasmPlugin> {
+    context.field("typed_config", |context| {
+        let wasm: Wasm = context.unpack(config)?;
+        context.field("config", |context| wasm_plugin(context, wasm.config.unwrap_or_default()))
+    })
+}
+
 /// Converts a plugin.
-pub(super) fn wasm_plugin(context: &mut Context<'_>, message: proto::PluginConfig) -> Option<WasmPlugin> {
+fn wasm_plugin(context: &mut Context<'_>, message: proto::PluginConfig) -> Option<WasmPlugin> {
     let (identity, vm_identity) = identities(&message);
     let configuration = any_bytes(context, "configuration", message.configuration.as_ref());
     let failure_policy = failure_policy(context, message.failure_policy, message.fail_open);
