@@ -8,8 +8,11 @@ from . import pieces, tls
 from .case import MAIN, guest_path, merge
 
 _TYPE = "type.googleapis.com/"
-_HCM = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
+_NETWORK = "envoy.extensions.filters.network."
+_HCM = _NETWORK + "http_connection_manager.v3.HttpConnectionManager"
+_TCP_PROXY = _NETWORK + "tcp_proxy.v3.TcpProxy"
 _WASM = "envoy.extensions.filters.http.wasm.v3.Wasm"
+_NETWORK_WASM = _NETWORK + "wasm.v3.Wasm"
 _HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 _TLS = "envoy.extensions.transport_sockets.tls.v3."
 _ROUTER = "envoy.extensions.filters.http.router.v3.Router"
@@ -25,10 +28,11 @@ _HTTP2_CLUSTER = {
 
 
 class Ports:
-    """The ports of one case, `upstreams` by name, and its files."""
+    """The ports of one case, `upstreams` and more `listeners` by name, and its files."""
 
-    def __init__(self, listener, upstreams, files=None):
+    def __init__(self, listener, upstreams, files=None, listeners=None):
         self.listener = listener
+        self.listeners = listeners or {}
         self.upstreams = upstreams
         self.files = files
 
@@ -64,6 +68,58 @@ def of_group(cases, ports, admin_port, folder):
 
 def _listener(case, ports, folder):
     config = case.get("config") or {}
+    listener = {"name": case.slug, "address": _address(ports.listener)}
+    listener["filter_chains"] = [_chain(case, chain, folder) for chain in config.get("chains", [{}])]
+    if "default_chain" in config:
+        listener["default_filter_chain"] = _chain(case, config["default_chain"], folder)
+    return merge(listener, config.get("listener", {}))
+
+
+def _chain(case, over, folder):
+    """A filter chain: `over` laid on one of the filters that the case names."""
+    config = case.get("config") or {}
+    over = dict(over)
+    tls_context = over.pop("downstream_tls", config.get("downstream_tls"))
+    chain = {"filters": _network_filters(case, over.pop("filters", config.get("network")), folder)}
+    if tls_context is not None:
+        chain["transport_socket"] = _transport_socket("DownstreamTlsContext", tls_context)
+    return merge(chain, over)
+
+
+def _network_filters(case, named, folder):
+    """The filters of a chain. Without `named`: the plugins `at` network, then tcp_proxy in a case of bytes, else the
+    HTTP connection manager."""
+    plugins = {plugin["name"]: plugin for plugin in case.plugins if plugin["at"] == "network"}
+    if named is None:
+        named = [{"plugin": name} for name in plugins] + [{"tcp_proxy" if case.get("tcp") else "hcm": {}}]
+    made = []
+    for item in named:
+        if set(item) == {"plugin"}:
+            made.append(_wasm_filter(case, plugins[item["plugin"]], folder))
+        elif set(item) == {"tcp_proxy"}:
+            proxy = {"@type": _TYPE + _TCP_PROXY, "stat_prefix": case.slug, "cluster": _MAIN_CLUSTER}
+            made.append(_filter("tcp_proxy", merge(proxy, item["tcp_proxy"])))
+        elif set(item) == {"hcm"}:
+            made.append(_filter("http_connection_manager", merge(_manager(case, folder), item["hcm"])))
+        else:
+            made.append(_typed(item))
+    return made
+
+
+def _filter(name, config):
+    return {"name": f"envoy.filters.network.{name}", "typed_config": config}
+
+
+def _typed(item):
+    """A network filter, whose name and @type may be left out after `envoy.extensions.filters.network.`: {rbac.v3.RBAC: {…}}."""
+    if "name" in item or len(item) != 1:
+        return item
+    message, config = next(iter(item.items()))
+    return _filter(message.split(".")[0], {"@type": _TYPE + _NETWORK + message, **config})
+
+
+def _manager(case, folder):
+    config = case.get("config") or {}
     filters = [_wasm_filter(case, plugin, folder) for plugin in case.plugins if plugin["at"] == "downstream"]
     router = {"@type": _TYPE + _ROUTER}
     upstream_filters = _upstream_filters(case, "router", folder)
@@ -77,12 +133,7 @@ def _listener(case, ports, folder):
         "route_config": {"name": "local", "virtual_hosts": _virtual_hosts(config)},
         "http_filters": filters,
     }
-    manager = merge(manager, config.get("hcm", {}))
-    chain = {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]}
-    if "downstream_tls" in config:
-        chain["transport_socket"] = _transport_socket("DownstreamTlsContext", config["downstream_tls"])
-    listener = {"name": case.slug, "address": _address(ports.listener), "filter_chains": [chain]}
-    return merge(listener, config.get("listener", {}))
+    return merge(manager, config.get("hcm", {}))
 
 
 def _transport_socket(message, spec):
@@ -191,9 +242,10 @@ def _wasm_filter(case, plugin, folder):
     if script is not None:
         config["configuration"] = _string(script)
     config = merge(config, plugin.get("config", {}))
+    network = plugin["at"] == "network"
     return {
-        "name": plugin.get("filter_name", "envoy.filters.http.wasm"),
-        "typed_config": {"@type": _TYPE + _WASM, "config": config},
+        "name": plugin.get("filter_name", "envoy.filters.network.wasm" if network else "envoy.filters.http.wasm"),
+        "typed_config": {"@type": _TYPE + (_NETWORK_WASM if network else _WASM), "config": config},
     }
 
 
@@ -252,6 +304,7 @@ def placeholders(case, ports, admin_port):
         "{stat}": case.slug,
         "{id}": case.id,
         "{listener_port}": str(ports.listener),
+        **{f"{{listener_port.{name}}}": str(port) for name, port in ports.listeners.items()},
         "{upstream_port}": str(ports.upstream),
         **{f"{{port.{name}}}": str(port) for name, port in ports.upstreams.items()},
         "{admin_port}": str(admin_port),

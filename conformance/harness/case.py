@@ -46,6 +46,8 @@ _KEYS = {
     "stop",
     "http2",
     "tls",
+    "tcp",
+    "ports",
 }
 PROCESS_STEPS = {
     "admin",
@@ -55,6 +57,7 @@ PROCESS_STEPS = {
     "wait_stat",
     "wait_file",
     "wait_received",
+    "wait_ended",
     "rename",
     "signal",
     "wait_exit",
@@ -76,8 +79,11 @@ _CLIENT_STEPS = PROCESS_STEPS | {
     "close",
     "reset",
     "connection",
+    "connect",
 }
-_UPSTREAM_KEYS = {"mode", "when", "responses", "addresses", "checks", "only", "http2", "tls"}
+_UPSTREAM_KEYS = {"mode", "when", "responses", "addresses", "checks", "only", "http2", "tls", "ends"}
+# An upstream of a case whose connections are bytes, unless it says otherwise.
+_BYTES = {"mode": "tcp", "ends": True, "responses": [[]]}
 _HTTP2_SIDES = {"downstream", "upstream"}
 _CHECK_KEYS = {"path", "responses", "record"}
 _UPSTREAM_STEPS = {"send", "pause", "wait_log", "wait_request", "wait_close", "close", "reset", "respond", "finish"}
@@ -128,7 +134,8 @@ class Case:
     @property
     def upstreams(self):
         """What each upstream does, by name; there is always one named main."""
-        return {MAIN: self.get("upstream") or {}, **(self.get("upstreams") or {})}
+        specs = {MAIN: self.get("upstream") or {}, **(self.get("upstreams") or {})}
+        return {name: {**_BYTES, **spec} for name, spec in specs.items()} if self.get("tcp") else specs
 
     def http2(self, side):
         """Whether a side, `downstream` or `upstream`, speaks HTTP/2."""

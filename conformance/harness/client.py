@@ -3,7 +3,7 @@
 import asyncio
 import re
 
-from . import pieces, tls, wire
+from . import pieces, tcp, tls, wire
 from .case import PROCESS_STEPS
 from .http2_client import Http2Connection
 
@@ -14,15 +14,15 @@ _OPEN_WAIT = 0.12
 
 
 class Client:
-    """Runs the steps of a case against one port."""
+    """Runs the steps of a case against its ports."""
 
-    def __init__(self, case, port, upstream, wait_log, steps):
+    def __init__(self, case, ports, upstream, wait_log, steps):
         self._case = case
-        self._port = port
+        self._ports = ports
         self._upstream = upstream
         self._wait_log = wait_log
         self._steps = steps
-        self._may_be_refused = any(PROCESS_STEPS & set(step) for step in case.steps)
+        self._may_be_refused = case.get("tcp") or any(PROCESS_STEPS & set(step) for step in case.steps)
         self._timeout = case.get("timeout", 6.0)
         self._connections = {}
         self._refused = []
@@ -103,18 +103,29 @@ class Client:
     async def _open(self):
         if self._current not in self._connections:
             options = self._options.get(self._current, {})
-            reader, writer = await asyncio.open_connection("127.0.0.1", self._port, limit=1 << 20)
+            reader, writer = await self._connect(options)
             self.local_ports.append(writer.get_extra_info("sockname")[1])
             secure = options.get("tls", self._case.get("tls"))
             peer = wire.Peer(reader, writer) if secure is None else self._secure(reader, writer, secure)
-            if options.get("http2", self._case.http2("downstream")):
+            if options.get("tcp", self._case.get("tcp", False)):
+                connection = tcp.Connection(peer)
+            elif options.get("http2", self._case.http2("downstream")):
                 connection = Http2Connection(peer, options, "http" if secure is None else "https")
             else:
                 connection = _Connection(peer)
             self._connections[self._current] = connection
+            if "before" in options:
+                await wire.Peer.send(peer, pieces.to_bytes(options["before"]))
             if secure is None or await self._handshake(connection, secure):
                 await connection.start()
         return self._connections[self._current]
+
+    async def _connect(self, options):
+        """`from` and `to` are addresses of loopback, `port` names one of the case's `ports`."""
+        port = self._ports.listeners[options["port"]] if "port" in options else self._ports.listener
+        source = (options["from"], 0) if "from" in options else None
+        host = options.get("to", "127.0.0.1")
+        return await asyncio.open_connection(host, port, limit=1 << 20, local_addr=source)
 
     def _secure(self, reader, writer, spec):
         # A session is of the context it was made in.

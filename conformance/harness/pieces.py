@@ -1,9 +1,11 @@
-"""Bytes as cases write them: text (one character, one byte), or {repeat, count}, {hex}, {grpc}, {websocket}, or a list."""
+"""Bytes as cases write them: text (one character, one byte), or {repeat, count}, {hex}, {grpc}, {websocket}, {client_hello}, or a list."""
 
 import struct
 
+from . import hello
+
 # Any of these makes a mapping bytes, and not a message.
-KEYS = {"repeat", "hex", "grpc", "websocket"}
+KEYS = {"repeat", "hex", "grpc", "websocket", "client_hello"}
 _MASK = b"mask"
 
 
@@ -31,6 +33,8 @@ def to_bytes(value):
     if isinstance(value, dict) and set(value) <= {"grpc", "flag"} and "grpc" in value:
         message = to_bytes(value["grpc"])
         return struct.pack(">BI", value.get("flag", 0), len(message)) + message
+    if isinstance(value, dict) and set(value) == {"client_hello"}:
+        return hello.client_hello(value["client_hello"])
     if isinstance(value, dict) and set(value) <= {"websocket", "opcode", "mask", "fin"} and "websocket" in value:
         return _websocket(value)
     raise ValueError(f"not bytes: {value!r}")

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import random
+import re
 import signal
 import socket
 import subprocess
@@ -11,6 +12,7 @@ from . import logs
 
 _START_WAIT = 120.0
 _STOP_WAIT = 3.0
+_LISTENER_ACTIVE = re.compile(r"^listener\.(?!admin\.)\S+\.downstream_cx_active$")
 
 
 class StartFailed(Exception):
@@ -129,8 +131,8 @@ class Proxy:
         if self.alive():
             self._process.send_signal(number)
 
-    async def settle(self):
-        """Waits until no downstream connection is open and the log is quiet."""
+    async def settle(self, tcp=False):
+        """Waits until no downstream connection is open, of listeners, with `tcp`, and of HTTP, and the log is quiet."""
         end = asyncio.get_running_loop().time() + 5
         quiet = 0
         while quiet < 3 and asyncio.get_running_loop().time() < end:
@@ -139,6 +141,8 @@ class Proxy:
                 stats = await self.stats()
                 active = sum(v for n, v in stats.items() if n.startswith("http.") and n.endswith(".downstream_cx_active"))
                 active -= stats.get("http.admin.downstream_cx_active", 0)
+                if tcp:
+                    active += sum(v for n, v in stats.items() if _LISTENER_ACTIVE.search(n))
             except (OSError, ValueError, IndexError, asyncio.TimeoutError):
                 pass
             quiet = 0 if self.log.poll() or active > 0 else quiet + 1

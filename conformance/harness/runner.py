@@ -100,7 +100,8 @@ class _Group:
             for upstream in made.values():
                 await upstream.start()
             ports = {name: upstream.port for name, upstream in made.items()}
-            self._ports[case.id] = bootstrap.Ports(free_port(), ports, Files(folder, case))
+            listeners = {name: free_port() for name in case.get("ports", [])}
+            self._ports[case.id] = bootstrap.Ports(free_port(), ports, Files(folder, case), listeners)
 
     def _not_started(self, error, proxy, folder):
         if len(self._cases) > 1:
@@ -123,7 +124,7 @@ class _Group:
 
         await asyncio.gather(*(one(case) for case in self._cases))
         if proxy.alive():
-            await proxy.settle()
+            await proxy.settle(any(case.get("tcp") for case in self._cases))
         if not proxy.alive() and len(self._cases) > 1:
             raise _Halve
         for case in self._cases:
@@ -168,10 +169,11 @@ class _Group:
         ports = self._ports[case.id]
         values = bootstrap.placeholders(case, ports, self._admin)
         steps = Steps(case, proxy, made, values, ports.files)
-        client = Client(case, ports.listener, made[MAIN], wait_log, steps)
+        client = Client(case, ports, made[MAIN], wait_log, steps)
         try:
             async with asyncio.timeout(_CASE_WAIT):
                 record = await client.run()
+                await asyncio.gather(*(upstream.settle() for upstream in made.values()))
         except TimeoutError:
             record = {"error": ["the case did not end"]}
         except OSError as error:
@@ -198,6 +200,7 @@ class _Group:
         ports = self._ports[case.id]
         known = {str(ports.listener): "<listener port>", str(ports.upstream): "<upstream port>"}
         known |= {str(port): f"<{name} port>" for name, port in ports.upstreams.items() if name != MAIN}
+        known |= {str(port): f"<listener port {name}>" for name, port in ports.listeners.items()}
         known |= {str(self._admin): "<admin port>"}
         for upstream in self._upstreams[case.id].values():
             known |= {str(port): "<proxy port>" for port in upstream.proxy_ports()}

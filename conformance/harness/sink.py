@@ -54,6 +54,9 @@ class Sink:
         lines = self._received.decode("latin-1").splitlines()
         return sorted({line for line in lines if line and self._only.search(line)})
 
+    async def settle(self):
+        """Nothing is told of its connections."""
+
     def proxy_ports(self):
         """None are told apart."""
         return []

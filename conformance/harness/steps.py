@@ -64,6 +64,9 @@ class Steps:
             for name, pattern in step["wait_received"].items():
                 if not await self._until(lambda: self._received(name, pattern), f"{name} did not receive {pattern}"):
                     return False
+        for name, count in (step.get("wait_ended") or {}).items():
+            if not await self._until(lambda: self._upstreams[name].ended() >= count, f"{name}: fewer than {count} ended"):
+                return False
         return True
 
     def _filled(self, text):

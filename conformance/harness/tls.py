@@ -179,6 +179,7 @@ class TlsPeer(wire.Peer):
             data = await self._reader.read(1 << 18)
         except OSError:
             data = b""
+            self.was_reset = True
         if not data:
             self.ended = True
             raise wire.Gone

@@ -4,10 +4,13 @@ import asyncio
 import re
 import socket
 
-from . import pieces, tls, wire
+from . import pieces, tcp, tls, wire
 from .case import MAIN, is_steps
 from .frames import PREFACE
 from .http2_upstream import Http2Server
+
+# After the client has left: how long a connection may take to be ended by the proxy.
+_END_WAIT = 1.0
 
 
 class Upstream:
@@ -31,6 +34,7 @@ class Upstream:
         self._open = set()
         self._numbers = {}
         self._late_numbers = "checks" in spec
+        self._ends = spec.get("ends", False)
         self.requests = []
         self.port = 0
 
@@ -99,10 +103,22 @@ class Upstream:
         found = []
         for number, message in self.requests:
             found.append({"connection": number, **message.record()})
+        if self._ends:
+            return found + [{"connection": n, **tcp.told(p)} for n, p in enumerate(self._peers)]
         for number, peer in enumerate(self._peers):
             if peer.buffer and not any(n == number and not m.complete for n, m in self.requests):
                 found.append({"connection": number, "rest": bytes(peer.buffer)})
         return found
+
+    def ended(self):
+        """How many connections the proxy has ended, or this side."""
+        return sum(peer.ended or peer.left is not None for peer in self._peers)
+
+    async def settle(self):
+        """Where it is told how connections ended: waits a little for those that are open."""
+        end = asyncio.get_running_loop().time() + _END_WAIT
+        while self._ends and self.ended() < len(self._peers) and asyncio.get_running_loop().time() < end:
+            await asyncio.sleep(0.01)
 
     def proxy_ports(self):
         """The ports from which the proxy has connected."""
@@ -137,6 +153,9 @@ class Upstream:
             return
         if self._tls and not await self._handshake(peer):
             return
+        if self._mode == "echo":
+            await tcp.echo(peer)
+            return
         if self._mode == "tcp":
             await self._tcp_connection(peer)
             return
@@ -166,6 +185,8 @@ class Upstream:
         try:
             await self._answer(peer, complete, self._answers.next())
             await complete
+            if self._ends:
+                peer.close()
         finally:
             complete.cancel()
             await asyncio.gather(complete, return_exceptions=True)

@@ -24,6 +24,8 @@ class Peer:
         self.keep = True
         self.ended = False
         self.alert = None
+        self.was_reset = False
+        self.left = None
         self.port = (writer.get_extra_info("peername") or (None, 0))[1] if writer else 0
 
     async def fill(self):
@@ -34,6 +36,7 @@ class Peer:
             data = await self._reader.read(1 << 18)
         except OSError:
             data = b""
+            self.was_reset = True
         if not data:
             self.ended = True
             raise Gone
@@ -58,7 +61,13 @@ class Peer:
 
     def close(self):
         """Closes both directions."""
+        self._leave("closed by this side")
         self._writer.close()
+
+    def _leave(self, how):
+        """What this side did, if it was the first to end the connection."""
+        if not self.ended:
+            self.left = self.left or how
 
     def how_ended(self):
         """`closed`, and the alert that said why."""
@@ -66,6 +75,7 @@ class Peer:
 
     def reset(self):
         """Closes with RST."""
+        self._leave("reset by this side")
         sock = self._writer.get_extra_info("socket")
         if sock is not None:
             try:
