@@ -2,6 +2,7 @@
 
 mod buffers;
 mod callouts;
+mod foreign;
 mod grpc;
 mod lifecycle;
 mod logging;
@@ -188,8 +189,8 @@ impl HostCalls for VmHost {
         lifecycle::done(&self.0)
     }
 
-    fn call_foreign_function(&self, name: &[u8], _arguments: &[u8], _out: &mut Output) -> Result<(), Status> {
-        callouts::foreign_function(&self.0, name)
+    fn call_foreign_function(&self, name: &[u8], arguments: &[u8], out: &mut Output) -> Result<(), Status> {
+        foreign::call(&self.0, name, arguments, out)
     }
 
     fn resolve_dns(&self, _address: &[u8]) -> Result<u32, Status> {

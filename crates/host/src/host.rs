@@ -6,11 +6,12 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, Weak};
 
-use sandgate_abi::LogLevel;
+use sandgate_abi::{LogLevel, Status};
 use sandgate_vm::{Engine, Limits, LoadError, Module, NativeEngine, WasmtimeEngine};
 
 use crate::code_cache::CodeCache;
 use crate::explain::Explain;
+use crate::foreign::{ForeignFunction, ForeignFunctions};
 use crate::keys::{CodeHash, PluginKey, VmKey};
 use crate::limits::Breaches;
 use crate::meter::Meter;
@@ -24,7 +25,8 @@ use crate::vm::state::VmState;
 use crate::vm::timers::Timers;
 use crate::worker_host::start_root;
 use crate::{
-    Environment, GuestLog, HostLimits, Plugin, PluginConfig, PluginError, PluginErrorCause, Stat, VmConfig, VmHost,
+    Environment, ForeignCall, GuestLog, HostLimits, Plugin, PluginConfig, PluginError, PluginErrorCause, Stat,
+    VmConfig, VmHost,
 };
 
 /// Envoy's name of the runtime that official Envoy has; here it means Wasmtime.
@@ -42,6 +44,7 @@ pub struct HostBuilder {
     vm_limits: Limits,
     strict_runtime: bool,
     explain: Explain,
+    foreign_functions: ForeignFunctions,
 }
 
 /// All that is shared by the workers of a process.
@@ -52,6 +55,7 @@ pub struct Host {
     vm_limits: Limits,
     strict_runtime: bool,
     explain: Explain,
+    foreign_functions: ForeignFunctions,
     breaches: Breaches,
     told_of_v8: AtomicBool,
     /// Compiled once however many VM keys use them.
@@ -124,6 +128,17 @@ impl HostBuilder {
         self
     }
 
+    /// Adds a function that guests can call by `name`; it stands before one of ours of the same name.
+    #[must_use]
+    pub fn foreign_function(
+        mut self,
+        name: &str,
+        function: impl Fn(&ForeignCall<'_>, &mut Vec<u8>) -> Result<(), Status> + Send + Sync + 'static,
+    ) -> Self {
+        self.foreign_functions.add(name, Box::new(function));
+        self
+    }
+
     /// The host.
     #[must_use]
     pub fn build(self) -> Arc<Host> {
@@ -134,6 +149,7 @@ impl HostBuilder {
             vm_limits: self.vm_limits,
             strict_runtime: self.strict_runtime,
             explain: self.explain,
+            foreign_functions: self.foreign_functions,
             breaches: Breaches::default(),
             told_of_v8: AtomicBool::new(false),
             modules: Mutex::default(),
@@ -169,6 +185,7 @@ impl Host {
             vm_limits: Limits::default(),
             strict_runtime: false,
             explain: Explain::default(),
+            foreign_functions: ForeignFunctions::default(),
         }
     }
 
@@ -362,6 +379,11 @@ impl Host {
     }
 
     /// What plugins were held back from, and how often.
+    /// The embedder's function of that name.
+    pub(crate) fn foreign_function(&self, name: &[u8]) -> Option<&ForeignFunction> {
+        self.foreign_functions.get(name)
+    }
+
     pub(crate) fn breaches(&self) -> &Breaches {
         &self.breaches
     }

@@ -33,6 +33,9 @@ pub struct HostLimits {
     /// Bytes of messages that wait on one gRPC stream for its service to take them. A message beyond it answers
     /// `InternalFailure`. Default 64 MiB.
     pub grpc_queue_bytes: usize,
+    /// What the foreign function `uncompress` may make of a zlib stream, in bytes; beyond it answers `InternalFailure`.
+    /// Default 64 MiB.
+    pub uncompressed_bytes: usize,
 }
 
 impl Default for HostLimits {
@@ -50,6 +53,7 @@ impl Default for HostLimits {
             body_bytes: 256 << 20,
             callouts: 1 << 16,
             grpc_queue_bytes: 64 << 20,
+            uncompressed_bytes: 64 << 20,
         }
     }
 }
@@ -67,10 +71,11 @@ pub(crate) enum Limit {
     Body,
     Callouts,
     GrpcQueue,
+    Uncompressed,
 }
 
 impl Limit {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::SharedData,
         Self::Queue,
         Self::Queues,
@@ -81,6 +86,7 @@ impl Limit {
         Self::Body,
         Self::Callouts,
         Self::GrpcQueue,
+        Self::Uncompressed,
     ];
 
     /// What it is.
@@ -96,6 +102,7 @@ impl Limit {
             Self::Body => limits.body_bytes,
             Self::Callouts => limits.callouts,
             Self::GrpcQueue => limits.grpc_queue_bytes,
+            Self::Uncompressed => limits.uncompressed_bytes,
         }
     }
 
@@ -112,6 +119,7 @@ impl Limit {
             Self::Body => "body_bytes",
             Self::Callouts => "callouts",
             Self::GrpcQueue => "grpc_queue_bytes",
+            Self::Uncompressed => "uncompressed_bytes",
         }
     }
 }

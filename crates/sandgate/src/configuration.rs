@@ -70,6 +70,7 @@ fn host_limits(configured: &WasmLimits) -> HostLimits {
         body_bytes: or(configured.body_bytes, defaults.body_bytes),
         callouts: or(configured.callouts, defaults.callouts),
         grpc_queue_bytes: or(configured.grpc_queue_bytes, defaults.grpc_queue_bytes),
+        uncompressed_bytes: or(configured.uncompressed_bytes, defaults.uncompressed_bytes),
     }
 }
 

@@ -56,5 +56,6 @@ fn limits(context: &mut Context<'_>, message: proto::WasmLimits) -> WasmLimits {
         body_bytes: message.body_bytes,
         callouts: message.callouts,
         grpc_queue_bytes: message.grpc_queue_bytes,
+        uncompressed_bytes: message.uncompressed_bytes,
     }
 }

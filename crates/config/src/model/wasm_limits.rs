@@ -35,4 +35,6 @@ pub struct WasmLimits {
     pub callouts: Option<u64>,
     /// Messages that wait on one gRPC stream, in bytes.
     pub grpc_queue_bytes: Option<u64>,
+    /// What `uncompress` may make of a zlib stream, in bytes.
+    pub uncompressed_bytes: Option<u64>,
 }

@@ -4,7 +4,7 @@ use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorProto, OneofDescriptorProto};
 
 /// Fields of `sandgate.v1.WasmLimits`: numbers that can be left out, then times.
-const NUMBERS: [&str; 13] = [
+const NUMBERS: [&str; 14] = [
     "memory_bytes",
     "shared_data_bytes",
     "queue_bytes",
@@ -18,6 +18,7 @@ const NUMBERS: [&str; 13] = [
     "body_bytes",
     "callouts",
     "grpc_queue_bytes",
+    "uncompressed_bytes",
 ];
 const TIMES: [&str; 2] = ["callback_cpu", "start_cpu"];
 

@@ -92,25 +92,3 @@ pub(super) fn status(state: &VmState, out: &mut Output) -> u32 {
     out.extend(&status.message);
     status.code
 }
-
-pub(super) fn foreign_function(state: &VmState, name: &[u8]) -> Result<(), Status> {
-    if name == b"clear_route_cache" {
-        super::streams::clear_route_cache(state);
-        return Ok(());
-    }
-    let known = [
-        "compress",
-        "uncompress",
-        "sign",
-        "verify_signature",
-        "set_envoy_filter_state",
-        "declare_property",
-        "expr_create",
-        "expr_evaluate",
-        "expr_delete",
-    ];
-    if let Some(known) = known.into_iter().find(|known| known.as_bytes() == name) {
-        not_supported(state, known);
-    }
-    Err(Status::NotFound)
-}

@@ -10,6 +10,7 @@ mod callouts;
 mod contexts;
 mod explains;
 mod failures;
+mod foreign;
 mod grpc;
 mod invariants;
 mod lifetimes;

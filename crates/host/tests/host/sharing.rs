@@ -115,7 +115,7 @@ fn callouts_answer_as_without_clusters(runtime: &Runtime) {
     let handle = world.script(
         "on request_headers:\n  times 2: http_call(\"c\", {\":path\": \"/\"}, \"\", {}, 100)\n  grpc_call(\"c\", \"s\", \"m\", {}, \"\", 0)\n  grpc_stream(\"c\", \"s\", \"m\", {})\n  grpc_cancel(7)\n  \
          grpc_send(6, \"\", 0)\n  grpc_send(5, \"\", 0)\n  grpc_cancel(4)\n  grpc_close(5)\n  get_status()\n  \
-         call_foreign_function(\"clear_route_cache\", \"\")\n  call_foreign_function(\"compress\", \"\")\n  call_foreign_function(\"no\", \"\")",
+         call_foreign_function(\"clear_route_cache\", \"\")\n  call_foreign_function(\"declare_property\", \"\")\n  call_foreign_function(\"no\", \"\")",
     );
     let exchange = begin(&handle);
     exchange.context.on_request_headers(true);

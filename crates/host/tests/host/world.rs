@@ -9,8 +9,8 @@ use std::task::Waker;
 use bytes::Bytes;
 use sandgate_abi::{CallbackKind, CallbackSet, LogLevel};
 use sandgate_host::{
-    Callouts, ContextOutcome, Engine, Environment, GuestLog, Host, HostLimits, HttpContext, HttpStream, LoadError,
-    NativeEngine, Plugin, PluginConfig, PluginError, PluginHandle, Stat, VmHost, WasmtimeEngine, WorkerHost,
+    Callouts, ContextOutcome, Engine, Environment, GuestLog, Host, HostBuilder, HostLimits, HttpContext, HttpStream,
+    LoadError, NativeEngine, Plugin, PluginConfig, PluginError, PluginHandle, Stat, VmHost, WasmtimeEngine, WorkerHost,
 };
 
 use sandgate_vm::Module;
@@ -102,12 +102,16 @@ impl World {
     }
 
     pub(crate) fn with_limits(runtime: &Runtime, limits: HostLimits) -> Self {
+        Self::of(runtime, |builder| builder.limits(limits))
+    }
+
+    /// A world whose host is made as `build` says.
+    pub(crate) fn of(runtime: &Runtime, build: impl FnOnce(HostBuilder) -> HostBuilder) -> Self {
         let mut callbacks = CallbackSet::default();
         CallbackKind::ALL.iter().for_each(|kind| callbacks.insert(*kind));
         let native = NativeEngine::new().with_plugin("probe", callbacks, NativeProbe::default);
         let log = Arc::new(Log::default());
-        let host =
-            Host::builder(Arc::clone(&log) as _).engine(engine()).engine(Arc::new(native)).limits(limits).build();
+        let host = build(Host::builder(Arc::clone(&log) as _)).engine(engine()).engine(Arc::new(native)).build();
         let clock = Rc::new(Clock::default());
         let worker = WorkerHost::new(Arc::clone(&host), Rc::clone(&clock) as _);
         Self { runtime: *runtime, log, clock, host, worker }

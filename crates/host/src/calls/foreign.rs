@@ -1,0 +1,58 @@
+//! `proxy_call_foreign_function`: which function a name is.
+
+use sandgate_abi::Status;
+use sandgate_vm::Output;
+
+use crate::foreign::{self, ForeignCall, Uncompressed};
+use crate::limits::Limit;
+use crate::vm::state::VmState;
+
+/// Envoy's functions that are not there yet.
+const MISSING: [&str; 5] =
+    ["set_envoy_filter_state", "declare_property", "expr_create", "expr_evaluate", "expr_delete"];
+
+/// Calls the function `name`. What is left in `out` when it fails is not shown to the guest.
+pub(super) fn call(state: &VmState, name: &[u8], arguments: &[u8], out: &mut Output) -> Result<(), Status> {
+    if let Some(function) = state.host.foreign_function(name) {
+        let context = state.acting();
+        let stream = context.as_ref().and_then(|context| context.as_stream()?.stream());
+        let config = context.as_ref().map(|context| context.plugin.config());
+        let call = ForeignCall {
+            arguments,
+            plugin_name: config.map_or("", |config| &config.name),
+            root_id: config.map_or("", |config| &config.root_id),
+            stream: stream.as_deref(),
+        };
+        return function(&call, out.bytes_mut());
+    }
+    match name {
+        b"clear_route_cache" => {
+            super::streams::clear_route_cache(state);
+            Ok(())
+        }
+        b"verify_signature" => foreign::verify_signature(arguments, out.bytes_mut()),
+        b"sign" => foreign::sign(arguments, out.bytes_mut()),
+        b"compress" => {
+            if foreign::compress(arguments, out.bytes_mut()) {
+                Ok(())
+            } else {
+                Err(Status::SerializationFailure)
+            }
+        }
+        b"uncompress" => uncompress(state, arguments, out),
+        _ => {
+            if let Some(missing) = MISSING.into_iter().find(|missing| missing.as_bytes() == name) {
+                super::callouts::not_supported(state, missing);
+            }
+            Err(Status::NotFound)
+        }
+    }
+}
+
+fn uncompress(state: &VmState, data: &[u8], out: &mut Output) -> Result<(), Status> {
+    match foreign::uncompress(data, state.host.limits().uncompressed_bytes, out.bytes_mut()) {
+        Uncompressed::Whole => Ok(()),
+        Uncompressed::Malformed => Err(Status::SerializationFailure),
+        Uncompressed::TooLarge => Err(state.breach(Limit::Uncompressed)),
+    }
+}
