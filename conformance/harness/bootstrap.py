@@ -13,6 +13,7 @@ _HCM = _NETWORK + "http_connection_manager.v3.HttpConnectionManager"
 _TCP_PROXY = _NETWORK + "tcp_proxy.v3.TcpProxy"
 _WASM = "envoy.extensions.filters.http.wasm.v3.Wasm"
 _NETWORK_WASM = _NETWORK + "wasm.v3.Wasm"
+_SERVICE = "envoy.extensions.wasm.v3.WasmService"
 _HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 _TLS = "envoy.extensions.transport_sockets.tls.v3."
 _ROUTER = "envoy.extensions.filters.http.router.v3.Router"
@@ -57,6 +58,8 @@ def of_group(cases, ports, admin_port, folder):
         resources["listeners"].append(_named(case, _listener(case, at, folder), at, admin_port))
         for cluster in _clusters(case, at, folder):
             resources["clusters"].append(_named(case, cluster, at, admin_port))
+        for service in _services(case, folder):
+            bootstrap.setdefault("bootstrap_extensions", []).append(_named(case, service, at, admin_port))
     if any(case.get("histograms") for case in cases):
         bootstrap["stats_flush_interval"] = "0.5s"
     if len(cases) == 1:
@@ -230,7 +233,29 @@ def _endpoint(item, ports):
     return merge({"endpoint": {"address": address}}, over)
 
 
+def _services(case, folder):
+    """The plugins that run beside the listeners, on every thread or on the main thread alone."""
+    for plugin in case.plugins:
+        if plugin["at"] in ("service", "singleton"):
+            config = {"@type": _TYPE + _SERVICE, "config": _plugin(case, plugin, folder)}
+            if plugin["at"] == "singleton":
+                config["singleton"] = True
+            yield {"name": plugin.get("filter_name", "envoy.bootstrap.wasm"), "typed_config": config}
+
+
 def _wasm_filter(case, plugin, folder):
+    network = plugin["at"] == "network"
+    return {
+        "name": plugin.get("filter_name", "envoy.filters.network.wasm" if network else "envoy.filters.http.wasm"),
+        "typed_config": {
+            "@type": _TYPE + (_NETWORK_WASM if network else _WASM),
+            "config": _plugin(case, plugin, folder),
+        },
+    }
+
+
+def _plugin(case, plugin, folder):
+    """A PluginConfig."""
     vm = {
         "vm_id": plugin.get("vm_id", case.id),
         "code": {"local": _code(case, plugin, folder)},
@@ -241,12 +266,7 @@ def _wasm_filter(case, plugin, folder):
     script = plugin.get("script")
     if script is not None:
         config["configuration"] = _string(script)
-    config = merge(config, plugin.get("config", {}))
-    network = plugin["at"] == "network"
-    return {
-        "name": plugin.get("filter_name", "envoy.filters.network.wasm" if network else "envoy.filters.http.wasm"),
-        "typed_config": {"@type": _TYPE + (_NETWORK_WASM if network else _WASM), "config": config},
-    }
+    return merge(config, plugin.get("config", {}))
 
 
 def _code(case, plugin, folder):

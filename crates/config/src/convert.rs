@@ -15,6 +15,7 @@ use crate::{
 mod access_log;
 mod address;
 mod bootstrap;
+mod bootstrap_extensions;
 mod circuit_breakers;
 mod cluster;
 mod grpc_service;

@@ -69,7 +69,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     context.on_log();
     context.on_destroy();
 
-    worker.shutdown();
+    worker.shutdown(&[]);
     Ok(())
 }
 

@@ -67,6 +67,10 @@ impl PluginHandle {
         self.instance.borrow().as_ref().is_some_and(|instance| !instance.vm.has_failed())
     }
 
+    pub(crate) fn holds(&self, instance: &Rc<PluginInstance>) -> bool {
+        self.instance.borrow().as_ref().is_some_and(|own| Rc::ptr_eq(own, instance))
+    }
+
     fn is_open(&self) -> bool {
         let config = self.plugin.config();
         config.failure_policy == FailurePolicy::FailOpen || config.legacy_fail_open

@@ -167,11 +167,12 @@ impl WorkerHost {
         }
     }
 
-    /// `proxy_on_done` and `proxy_on_delete` for every root context, the last made first (as Envoy's threads end). Streams
-    /// should be over by now, and the handles still be there.
-    pub fn shutdown(&self) {
+    /// `proxy_on_done` and `proxy_on_delete` for every root context, the last made first (as Envoy's threads end); those of
+    /// the handles `last` when all others have ended. Streams should be over by now, and the handles still be there.
+    pub fn shutdown(&self, last: &[Rc<PluginHandle>]) {
         let mut instances: Vec<_> = self.plugins.borrow().values().filter_map(Weak::upgrade).collect();
-        instances.sort_unstable_by_key(|instance| std::cmp::Reverse(instance.number));
+        let waits = |instance: &Rc<PluginInstance>| last.iter().any(|handle| handle.holds(instance));
+        instances.sort_unstable_by_key(|instance| (waits(instance), std::cmp::Reverse(instance.number)));
         for instance in instances {
             instance.vm.shut_down_root(&instance.root);
         }

@@ -8,6 +8,7 @@ mod hcm;
 mod main_loop;
 mod plugins;
 mod remote_code;
+mod services;
 mod signals;
 mod stats;
 mod thread;

@@ -8,8 +8,8 @@ use std::{
 use prost::Message;
 
 use super::{
-    Context, access_log, address, cluster::cluster, listener::listener, runtime::layered_runtime, stats::stats_sink,
-    tls,
+    Context, access_log, address, bootstrap_extensions::bootstrap_extensions, cluster::cluster, listener::listener,
+    runtime::layered_runtime, stats::stats_sink, tls,
 };
 use crate::{
     diagnostics::Severity,
@@ -30,7 +30,7 @@ pub(crate) fn bootstrap(context: &mut Context<'_>, bootstrap: proto::Bootstrap) 
         stats_sinks,
         stats_server_version_override,
         cluster_manager,
-        bootstrap_extensions,
+        bootstrap_extensions: extensions,
     } = bootstrap;
     let resources = static_resources.unwrap_or_default();
     let (clusters, listeners) = context.field("static_resources", |context| {
@@ -51,6 +51,7 @@ pub(crate) fn bootstrap(context: &mut Context<'_>, bootstrap: proto::Bootstrap) 
     let stats_flush_interval = context.duration("stats_flush_interval", stats_flush_interval);
     let node = make_node(context, node.unwrap_or_default());
     let names: HashSet<String> = clusters.iter().map(|cluster| cluster.name.clone()).collect();
+    let extensions = bootstrap_extensions(context, extensions);
     let stats_sinks =
         context.list("stats_sinks", stats_sinks, |context, message| stats_sink(context, message, &names, &node));
     Bootstrap {
@@ -73,7 +74,8 @@ pub(crate) fn bootstrap(context: &mut Context<'_>, bootstrap: proto::Bootstrap) 
         }),
         stats_sinks,
         stats_server_version_override,
-        wasm_limits: super::wasm_limits::wasm_limits(context, bootstrap_extensions),
+        services: extensions.services,
+        wasm_limits: extensions.limits,
     }
 }
 

@@ -13,7 +13,7 @@ use super::{
     type_name,
 };
 use crate::{
-    model::{CodeSource, FailurePolicy, RemoteCode, VmConfig, WasmPlugin},
+    model::{CodeSource, FailurePolicy, RemoteCode, VmConfig, WasmPlugin, WasmService},
     proto::envoy::{
         config::core::v3::{
             AsyncDataSource, RemoteDataSource, async_data_source::Specifier, http_uri::HttpUpstreamType,
@@ -32,6 +32,8 @@ use crate::{
 const REMOTE_BASE: Duration = Duration::from_secs(1);
 /// The type of a plugin as an HTTP filter.
 pub(super) const WASM_FILTER: &str = "envoy.extensions.filters.http.wasm.v3.Wasm";
+/// The type of a plugin that stands beside the listeners.
+pub(super) const WASM_SERVICE: &str = "envoy.extensions.wasm.v3.WasmService";
 const NULL_RUNTIME: &str = "envoy.wasm.runtime.null";
 
 /// Converts what is in the `typed_config` of an HTTP filter of that type, which stands before the router or in front of hosts.
@@ -42,8 +44,17 @@ pub(super) fn wasm_filter(context: &mut Context<'_>, config: &Any) -> Option<Was
     })
 }
 
+/// Converts what is in the `typed_config` of a bootstrap extension of that type.
+pub(super) fn wasm_service(context: &mut Context<'_>, config: &Any) -> Option<WasmService> {
+    context.field("typed_config", |context| {
+        let proto::WasmService { config, singleton } = context.unpack(config)?;
+        let plugin = context.field("config", |context| wasm_plugin(context, config.unwrap_or_default()))?;
+        Some(WasmService { plugin, singleton })
+    })
+}
+
 /// Converts a plugin.
-fn wasm_plugin(context: &mut Context<'_>, message: proto::PluginConfig) -> Option<WasmPlugin> {
+pub(super) fn wasm_plugin(context: &mut Context<'_>, message: proto::PluginConfig) -> Option<WasmPlugin> {
     let (identity, vm_identity) = identities(&message);
     let configuration = any_bytes(context, "configuration", message.configuration.as_ref());
     let failure_policy = failure_policy(context, message.failure_policy, message.fail_open);

@@ -1,38 +1,15 @@
-//! `bootstrap_extensions`: of which there are the limits of plugins.
+//! What plugins may take.
 
-use crate::{
-    model::WasmLimits,
-    proto::{envoy::config::core::v3::TypedExtensionConfig, sandgate::v1 as proto},
-};
+use crate::{model::WasmLimits, proto::sandgate::v1 as proto};
 
-use super::{Context, type_name};
+use super::Context;
 
-const WASM_LIMITS: &str = "sandgate.v1.WasmLimits";
+/// The type of the limits as an extension of the bootstrap.
+pub(super) const WASM_LIMITS: &str = "sandgate.v1.WasmLimits";
 /// The least time that says anything: the clock that is compared with it ticks every few milliseconds.
 const LEAST_CPU_MS: u128 = 10;
 
-/// The limits that the extensions name. There may be one such extension.
-pub(super) fn wasm_limits(context: &mut Context<'_>, extensions: Vec<TypedExtensionConfig>) -> WasmLimits {
-    let mut found = context.list("bootstrap_extensions", extensions, |context, extension| {
-        let config = extension.typed_config.as_ref();
-        match config.map(|config| (type_name(config), config)) {
-            Some((WASM_LIMITS, config)) => context.field("typed_config", |context| {
-                let message = context.unpack(config)?;
-                Some(limits(context, message))
-            }),
-            _ => {
-                context.unknown_extension("bootstrap extension", &extension.name, config);
-                None
-            }
-        }
-    });
-    if found.len() > 1 {
-        context.error_at("bootstrap_extensions", "the limits of plugins are set twice");
-    }
-    found.pop().unwrap_or_default()
-}
-
-fn limits(context: &mut Context<'_>, message: proto::WasmLimits) -> WasmLimits {
+pub(super) fn wasm_limits(context: &mut Context<'_>, message: proto::WasmLimits) -> WasmLimits {
     let callback_cpu = context.duration("callback_cpu", message.callback_cpu);
     let start_cpu = context.duration("start_cpu", message.start_cpu);
     for (field, time) in [("callback_cpu", callback_cpu), ("start_cpu", start_cpu)] {

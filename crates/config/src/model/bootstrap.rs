@@ -4,7 +4,10 @@ use std::{net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
 
-use super::{AccessLog, Cluster, LayeredRuntime, Listener, Origin, StatsConfig, StatsSink, StringMatcher, WasmLimits};
+use super::{
+    AccessLog, Cluster, LayeredRuntime, Listener, Origin, StatsConfig, StatsSink, StringMatcher, WasmLimits,
+    WasmService,
+};
 
 /// Envoy's `envoy.config.bootstrap.v3.Bootstrap`.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -33,6 +36,8 @@ pub struct Bootstrap {
     pub stats_sinks: Vec<StatsSink>,
     /// The number that `server.version` shows.
     pub stats_server_version_override: Option<u64>,
+    /// Plugins that run beside the listeners (`bootstrap_extensions`), in order.
+    pub services: Vec<WasmService>,
     /// What plugins may take, where it is not the default (`bootstrap_extensions`).
     pub wasm_limits: WasmLimits,
 }

@@ -32,6 +32,15 @@ pub struct WasmPlugin {
     pub origin: Origin,
 }
 
+/// Envoy's `envoy.extensions.wasm.v3.WasmService`: a plugin without streams.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WasmService {
+    /// The plugin.
+    pub plugin: WasmPlugin,
+    /// It runs on the main thread alone; else also on every worker.
+    pub singleton: bool,
+}
+
 /// Envoy's `envoy.extensions.wasm.v3.VmConfig`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct VmConfig {

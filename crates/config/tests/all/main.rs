@@ -23,6 +23,7 @@ mod robustness;
 mod routes;
 mod runtime;
 mod sandbox;
+mod services;
 mod stats;
 mod unsupported;
 mod upgrades;

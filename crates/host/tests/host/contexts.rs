@@ -224,7 +224,7 @@ fn counts_return_to_zero(runtime: &Runtime) {
     assert_eq!(world.worker.context_count(), 51);
     drop(exchanges);
     assert_eq!(world.worker.context_count(), 1);
-    world.worker.shutdown();
+    world.worker.shutdown(&[]);
     assert_eq!(world.worker.context_count(), 0);
     drop(handle);
     assert_eq!(world.stat("wasm.wasm_vm_count"), Some(sandgate_host::Stat::Gauge(0)));

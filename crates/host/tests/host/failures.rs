@@ -234,7 +234,7 @@ fn traps_in_log_done_and_tick_kill_the_vm(runtime: &Runtime) {
         assert_eq!(world.worker.context_count(), 0, "{script}");
         world.log.take();
         drop(handle);
-        world.worker.shutdown();
+        world.worker.shutdown(&[]);
         assert_eq!(world.log.take(), [], "{script}");
     }
 }

@@ -248,7 +248,7 @@ fn calls_end_with_their_root(runtime: &Runtime) {
     let (_handle, exchange) = start(&world, &format!("{CALL}  quiet grpc_stream(\"cluster\", \"s\", \"m\", {{}})"));
     exchange.end();
     assert_eq!(world.clock.grpc.living(), 2);
-    world.worker.shutdown();
+    world.worker.shutdown(&[]);
     assert_eq!(world.clock.grpc.living(), 0);
 }
 

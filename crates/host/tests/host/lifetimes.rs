@@ -108,7 +108,7 @@ fn a_root_that_is_not_done_is_waited_for(runtime: &Runtime) {
 fn nobody_waits_at_the_end(runtime: &Runtime) {
     let world = World::new(runtime);
     let handle = world.script(NOT_DONE);
-    world.worker.shutdown();
+    world.worker.shutdown(&[]);
     assert_eq!(world.said(), ["done: not yet"]);
     drop(handle);
     assert_eq!(vms(&world), 0);

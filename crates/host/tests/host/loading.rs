@@ -1,5 +1,6 @@
 //! From a configuration to a plugin, and what is said when that fails.
 
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -21,6 +22,7 @@ on_both_engines! {
     unknown_runtimes
     what_makes_two_plugins_share
     shutdown_ends_every_root
+    some_roots_end_after_all_others
 }
 
 fn a_trial_comes_first(runtime: &Runtime) {
@@ -174,12 +176,27 @@ fn shutdown_ends_every_root(runtime: &Runtime) {
     let mut config = world.config("trace");
     config.name = "second".into();
     let second = world.plugin(config);
-    world.worker.shutdown();
+    world.worker.shutdown(&[]);
     let ended = ["> done(2)", "> delete(2)", "> done(1)", "> delete(1)"];
     assert_eq!(world.said(), ended);
     drop((first, second));
-    world.worker.shutdown();
+    world.worker.shutdown(&[]);
     assert_eq!(world.said(), [""; 0]);
+}
+
+fn some_roots_end_after_all_others(runtime: &Runtime) {
+    let world = World::new(runtime);
+    let named = |name: &str| {
+        let mut config = world.config("trace");
+        config.name = name.into();
+        world.plugin(config)
+    };
+    let handles = ["a", "b", "c", "d"].map(named);
+    let [_, second, third, _] = &handles;
+    world.worker.shutdown(&[Rc::clone(second), Rc::clone(third)]);
+    let ended = world.said();
+    let done: Vec<_> = ended.iter().filter(|line| line.contains("done")).collect();
+    assert_eq!(done, ["> done(4)", "> done(1)", "> done(3)", "> done(2)"]);
 }
 
 /// Counts what it compiles.

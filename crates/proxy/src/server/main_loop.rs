@@ -128,7 +128,7 @@ struct Main {
     /// Nothing if `/stats` alone asks for a flush.
     flush_interval: Option<Duration>,
     /// The main thread's root contexts live as long as it does.
-    _plugins: Running,
+    plugins: Running,
 }
 
 impl Main {
@@ -249,7 +249,7 @@ impl Main {
             signals,
             drains,
             flush_interval,
-            _plugins: handles,
+            plugins: handles,
         };
         Ok((main, Addresses { listeners, admin: admin_address }))
     }
@@ -329,7 +329,7 @@ impl Main {
         }
         self.lifecycle.set(ServerState::Draining);
         self.workers.stop();
-        self.local.shut_down_plugins();
+        self.local.shut_down_plugins(&self.plugins.singletons());
         log::info!(target: "main", "exiting");
         result
     }

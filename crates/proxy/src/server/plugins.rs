@@ -15,16 +15,20 @@ use super::thread::LocalWorker;
 use super::{StartError, remote_code};
 use crate::lifecycle::Lifecycle;
 
-/// Where a filter stands in the configuration.
+/// Where a plugin stands in the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
     /// A cluster, and the place among its filters.
     Cluster(usize, usize),
     /// A listener, a filter chain, and the place among all filters of the chain.
     Listener(usize, usize, usize),
+    /// The place among the services beside the listeners: one that runs on every thread.
+    Service(usize),
+    /// The same of one that runs on the main thread alone.
+    Singleton(usize),
 }
 
-/// Plugins by the place of their filter.
+/// Plugins by their place.
 #[derive(Debug, Default)]
 pub(super) struct Plugins {
     loaded: Vec<(Place, Loaded)>,
@@ -62,7 +66,7 @@ struct Pending {
 // === impl Plugins ===
 
 impl Plugins {
-    /// The plugin of one filter.
+    /// The plugin of that place.
     pub(super) fn get(&self, place: Place) -> Option<&Loaded> {
         self.loaded.iter().find(|(other, _)| *other == place).map(|(_, plugin)| plugin)
     }
@@ -71,9 +75,27 @@ impl Plugins {
 // === impl Running ===
 
 impl Running {
-    /// The plugin of one filter.
+    /// The plugin of that place.
     pub(super) fn get(&self, place: Place) -> Option<&Rc<PluginHandle>> {
         self.0.iter().find(|(other, _)| *other == place).map(|(_, handle)| handle)
+    }
+
+    /// Those that are on no other thread.
+    pub(super) fn singletons(&self) -> Vec<Rc<PluginHandle>> {
+        let singletons = self.0.iter().filter(|(place, _)| place.is_singleton());
+        singletons.map(|(_, handle)| Rc::clone(handle)).collect()
+    }
+}
+
+// === impl Place ===
+
+impl Place {
+    /// Whether what stands there runs on the main thread alone.
+    fn is_singleton(self) -> bool {
+        match self {
+            Self::Singleton(_) => true,
+            Self::Cluster(..) | Self::Listener(..) | Self::Service(_) => false,
+        }
     }
 }
 
@@ -221,7 +243,12 @@ pub(super) fn all(bootstrap: &Bootstrap) -> impl Iterator<Item = (Place, &model:
             filters.filter_map(move |(at, filter)| Some((Place::Listener(index, chain_index, at), filter.wasm()?)))
         })
     });
-    of_clusters.chain(of_listeners)
+    let of_services = bootstrap.services.iter().enumerate();
+    let of_services = of_services.map(|(index, service)| {
+        let place = if service.singleton { Place::Singleton(index) } else { Place::Service(index) };
+        (place, &service.plugin)
+    });
+    of_clusters.chain(of_listeners).chain(of_services)
 }
 
 /// Reads, compiles and tries one plugin.

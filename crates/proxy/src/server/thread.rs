@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::Instant;
 
+use sandgate_host::PluginHandle;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::task::{JoinHandle, LocalSet};
 
@@ -77,10 +78,10 @@ impl LocalWorker {
         Self { worker, host, environment: Rc::clone(environment) }
     }
 
-    /// Ends the plugins. What they ask to be sent meanwhile is not sent.
-    pub(super) fn shut_down_plugins(&self) {
+    /// Ends the plugins, those of `last` after the others. What they ask to be sent meanwhile is not sent.
+    pub(super) fn shut_down_plugins(&self, last: &[Rc<PluginHandle>]) {
         self.environment.end_callouts();
-        self.host.shutdown();
+        self.host.shutdown(last);
         self.worker.clusters.iter().for_each(|cluster| cluster.set_filters(Vec::new()));
     }
 }
@@ -158,9 +159,9 @@ fn run_inner(
     // Connections go before the plugins they use.
     drop(local);
     if let Some(kept) = kept.take() {
-        let Kept { worker, hcms } = kept;
-        worker.shut_down_plugins();
-        drop(hcms);
+        let Kept { worker, hcms, services } = kept;
+        worker.shut_down_plugins(&[]);
+        drop((hcms, services));
     }
 }
 
@@ -169,6 +170,7 @@ struct Kept {
     worker: Rc<LocalWorker>,
     /// They hold the plugins.
     hcms: Vec<Rc<Hcm>>,
+    services: Vec<Rc<PluginHandle>>,
 }
 
 async fn serve(
@@ -191,7 +193,8 @@ async fn serve(
             return;
         }
     };
-    *kept.borrow_mut() = Some(Kept { worker: Rc::clone(&local), hcms: hcms.clone() });
+    let services = super::services::start(&shared.bootstrap, plugins, &local.host);
+    *kept.borrow_mut() = Some(Kept { worker: Rc::clone(&local), hcms: hcms.clone(), services });
     let tls = shared.tls.iter().map(|tls| {
         let tls = Arc::clone(tls.as_ref()?);
         Some(Rc::new(WorkerTls::new(tls, &shared.stats)))
