@@ -129,5 +129,8 @@ pub(crate) fn scalar(value: Option<Value<'_>>, rest: Rest<'_, '_>, take: Take<'_
 
 fn state(source: &dyn AttributeSource, key: &[u8], rest: Rest<'_, '_>, take: Take<'_>) -> Found {
     let Some(value) = source.filter_state(key) else { return Err(LookupError::NotFound) };
-    scalar(Some(Value::Bytes(value[..].into())), rest, take)
+    match rest.next() {
+        None => take(value.value().ok_or(LookupError::NotFound)?),
+        Some(name) => scalar(value.part(name), rest, take),
+    }
 }

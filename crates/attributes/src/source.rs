@@ -7,6 +7,8 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use sandgate_http::HeaderMap;
 
+use crate::StateValue;
+
 /// Envoy's response flags as the bit mask that `response.flags` shows (`StreamInfo::ResponseFlag`, legacy bits).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ResponseFlags(pub u64);
@@ -148,8 +150,8 @@ pub trait AttributeSource {
     fn metadata(&self, of: MetadataOf) -> Option<Bytes> {
         None
     }
-    /// A filter state object as bytes (`wasm.<key>` for what plugins set).
-    fn filter_state(&self, key: &[u8]) -> Option<Bytes> {
+    /// A filter state object (`wasm.<key>` is what plugins set).
+    fn filter_state(&self, key: &[u8]) -> Option<StateValue> {
         None
     }
 }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use sandgate_attributes::{AttributeSource, MetadataOf, ResponseFlags, TlsAttribute};
+use sandgate_attributes::{AttributeSource, MetadataOf, ResponseFlags, StateValue, TlsAttribute};
 use sandgate_http::{Direction, HeaderMap};
 
 use crate::{Stream, TlsInfo};
@@ -156,8 +156,8 @@ impl AttributeSource for Stream {
         })
     }
 
-    fn filter_state(&self, key: &[u8]) -> Option<Bytes> {
-        self.info().filter_state(key).cloned()
+    fn filter_state(&self, key: &[u8]) -> Option<StateValue> {
+        self.info().filter_state.get(key)
     }
 }
 

@@ -14,11 +14,13 @@ mod attributes;
 mod callbacks;
 mod event;
 mod filter;
+mod filter_state;
 mod grpc;
 mod held;
 mod local_reply;
 mod manager;
 pub mod response_flag;
+mod state_factory;
 mod stream;
 mod stream_info;
 mod tls_info;
@@ -27,11 +29,13 @@ mod upstream_info;
 pub use callbacks::FilterCallbacks;
 pub use event::{DecodeEvent, EncodeEvent};
 pub use filter::{HttpFilter, Informational};
+pub use filter_state::{FilterState, SharedFilterState};
 pub use grpc::{grpc_status_from_http, is_grpc_request};
 pub use local_reply::{
     LocalReplyContent, LocalReplyHeaders, LocalReplyRewriter, PreparedLocalReply, RequestKind, prepare_local_reply,
 };
 pub use manager::FilterManager;
+pub use state_factory::state_object;
 pub use stream::{Stream, StreamOptions};
 pub use stream_info::{ConnectionInfo, ListenerInfo, StreamInfo};
 pub use tls_info::{CertificateInfo, TlsInfo};

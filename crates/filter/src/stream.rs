@@ -11,6 +11,7 @@ use std::time::{Instant, SystemTime};
 use sandgate_http::{Direction, HeaderMap};
 
 use crate::action::{Action, Actions};
+use crate::filter_state::FilterState;
 use crate::held::Held;
 use crate::local_reply::{LocalReplyHeaders, LocalReplyRewriter};
 use crate::stream_info::{ConnectionInfo, StreamInfo};
@@ -100,10 +101,12 @@ impl Stream {
     }
 
     fn build(origin: Option<Rc<Self>>, connection: Rc<ConnectionInfo>, options: &StreamOptions) -> Self {
+        let mut info = StreamInfo::new(options.protocol, options.start_time, options.start);
+        info.filter_state = FilterState::of_stream(&connection.filter_state);
         Self {
             origin,
             connection,
-            info: RefCell::new(StreamInfo::new(options.protocol, options.start_time, options.start)),
+            info: RefCell::new(info),
             request: Side::new(options.buffer_limit),
             response: Side::new(options.buffer_limit),
             actions: RefCell::default(),

@@ -10,6 +10,7 @@ use sandgate_attributes::ResponseFlags;
 
 use smallvec::SmallVec;
 
+use crate::filter_state::{FilterState, SharedFilterState};
 use crate::tls_info::TlsInfo;
 use crate::upstream_info::{AttemptedHost, ByteMeter, UpstreamInfo};
 
@@ -53,6 +54,8 @@ pub struct ConnectionInfo {
     pub requested_server_name: Arc<str>,
     /// Why TLS failed; empty if it did not.
     pub transport_failure_reason: Arc<str>,
+    /// What filters keep with the connection.
+    pub filter_state: SharedFilterState,
 }
 
 /// Envoy's `StreamInfo`, as plain fields: the connection manager, the router and the filters write what each knows.
@@ -112,8 +115,8 @@ pub struct StreamInfo {
     pub connection_ids_attempted: SmallVec<[u64; 2]>,
     /// The upstream side.
     pub upstream: UpstreamInfo,
-    /// Filter state objects in the order they were first set.
-    filter_state: Vec<(Box<[u8]>, Bytes)>,
+    /// What filters keep with the stream, and behind it what they keep with its connection.
+    pub filter_state: FilterState,
 }
 
 // === impl StreamInfo ===
@@ -150,7 +153,7 @@ impl StreamInfo {
             hosts_attempted: SmallVec::new(),
             connection_ids_attempted: SmallVec::new(),
             upstream: UpstreamInfo::default(),
-            filter_state: Vec::new(),
+            filter_state: FilterState::default(),
         }
     }
 
@@ -169,25 +172,6 @@ impl StreamInfo {
     #[must_use]
     pub fn duration(&self) -> Option<Duration> {
         self.end.map(|end| end.saturating_duration_since(self.start))
-    }
-
-    /// A filter state object.
-    #[must_use]
-    pub fn filter_state(&self, key: &[u8]) -> Option<&Bytes> {
-        self.filter_state.iter().find(|(k, _)| **k == *key).map(|(_, value)| value)
-    }
-
-    /// Sets a filter state object. Not bounded here: who lets a plugin call this bounds it.
-    pub fn set_filter_state(&mut self, key: &[u8], value: Bytes) {
-        match self.filter_state.iter_mut().find(|(k, _)| **k == *key) {
-            Some((_, old)) => *old = value,
-            None => self.filter_state.push((key.into(), value)),
-        }
-    }
-
-    /// All filter state objects.
-    pub fn filter_states(&self) -> impl Iterator<Item = (&[u8], &Bytes)> {
-        self.filter_state.iter().map(|(key, value)| (&**key, value))
     }
 }
 

@@ -3,6 +3,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use sandgate_attributes::StateValue;
+
 use crate::format::Rendered;
 use crate::operator::text;
 use crate::{FormatContext, FormatError};
@@ -46,7 +48,8 @@ impl FilterState {
     }
 
     pub(crate) fn render(&self, context: &FormatContext<'_>, out: &mut Vec<u8>) -> Rendered {
-        match (context.info.filter_state(self.key.as_bytes()), self.style) {
+        let state = context.info.filter_state.get(self.key.as_bytes());
+        match (state.as_ref().and_then(StateValue::text), self.style) {
             (Some(value), Style::Plain) => text(out, value),
             (Some(value), Style::Typed) => {
                 out.extend_from_slice(b"{\"@type\":\"type.googleapis.com/google.protobuf.BytesValue\",\"value\":\"");

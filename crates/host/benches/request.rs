@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use sandgate_abi::{Callback, CallbackKind, CallbackSet, LogLevel, MapType};
-use sandgate_attributes::AttributeSource;
+use sandgate_attributes::{AttributeSource, Declaration};
 use sandgate_host::{
     ContextOutcome, Environment, GuestLog, Host, HostCalls, HttpStream, NativeEngine, PluginConfig, PluginHandle,
     StreamMap, WasmtimeEngine, WorkerHost,
@@ -154,7 +154,7 @@ impl HttpStream for Stream {
         panic!("{reply:?}");
     }
     fn clear_route_cache(&self) {}
-    fn set_filter_state(&self, _: &[u8], _: Bytes) -> bool {
+    fn set_property(&self, _: &[u8], _: Bytes, _: &Declaration) -> bool {
         false
     }
 }

@@ -14,7 +14,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use sandgate_abi::LogLevel;
-use sandgate_attributes::AttributeSource;
+use sandgate_attributes::{AttributeSource, Declaration};
 use sandgate_host::{
     ContextOutcome, Environment, GuestLog, Host, HttpStream, PluginConfig, StreamMap, VmConfig, WorkerHost,
 };
@@ -157,7 +157,7 @@ impl HttpStream for Stream {
 
     fn clear_route_cache(&self) {}
 
-    fn set_filter_state(&self, _: &[u8], _: Bytes) -> bool {
+    fn set_property(&self, _: &[u8], _: Bytes, _: &Declaration) -> bool {
         true
     }
 }

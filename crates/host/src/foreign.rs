@@ -2,7 +2,7 @@
 //! embedder's own.
 
 mod curve;
-mod messages;
+pub(crate) mod messages;
 mod private_key;
 mod public_key;
 mod rsa_pkcs1;

@@ -3,7 +3,7 @@
 use std::cell::{Ref, RefMut};
 
 use bytes::Bytes;
-use sandgate_attributes::AttributeSource;
+use sandgate_attributes::{AttributeSource, Declaration, LifeSpan, StateRefusal};
 use sandgate_http::{BodyBuffer, Direction, HeaderMap, LocalReply};
 
 /// The four header maps of a stream.
@@ -42,6 +42,18 @@ pub trait HttpStream: AttributeSource {
     fn send_local_reply(&self, reply: LocalReply);
     /// The request's headers changed in a way that may change its route.
     fn clear_route_cache(&self);
-    /// Sets a filter state object (`wasm.<key>`); `false` if it is read-only.
-    fn set_filter_state(&self, key: &[u8], value: Bytes) -> bool;
+    /// Sets the filter state object that a property is (`wasm.<path>`). What it was declared to be counts when it is
+    /// set for the first time. `false` if it cannot be changed.
+    fn set_property(&self, key: &[u8], value: Bytes, declared: &Declaration) -> bool;
+    /// Sets a filter state object of the proxy's own (`set_envoy_filter_state`).
+    ///
+    /// # Errors
+    /// Why it was not set. By default there are no such objects.
+    fn set_envoy_filter_state(&self, _key: &str, _value: &str, _life_span: LifeSpan) -> Result<(), StateRefusal> {
+        Err(StateRefusal::Unknown)
+    }
+    /// Bytes of names and values that are kept with the stream's connection.
+    fn connection_state_bytes(&self) -> usize {
+        0
+    }
 }

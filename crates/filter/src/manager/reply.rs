@@ -1,6 +1,7 @@
 //! Answering instead of the upstream.
 
 use bytes::Bytes;
+use sandgate_attributes::{LifeSpan, StateValue};
 use sandgate_http::{BodyBuffer, Direction, HeaderMap, LocalReply};
 
 use super::FilterManager;
@@ -71,9 +72,11 @@ impl FilterManager {
         const KEY: &[u8] = b"envoy.filters.network.http_connection_manager.local_reply_owner";
         let mut info = self.stream.info_mut();
         if let Some(slot) = self.slots.get(filter)
-            && info.filter_state(KEY).is_none()
+            && info.filter_state.get(KEY).is_none()
         {
-            info.set_filter_state(KEY, Bytes::copy_from_slice(slot.filter.name().as_bytes()));
+            let owner = StateValue::Text(Bytes::copy_from_slice(slot.filter.name().as_bytes()));
+            // Nobody else uses the name; if a plugin does, that one stays.
+            let _ = info.filter_state.set(KEY, owner, true, LifeSpan::FilterChain);
         }
     }
 

@@ -1,6 +1,7 @@
 //! Metadata and filter state.
 
 use bytes::Bytes;
+use sandgate_attributes::Declaration;
 
 use super::support::Sample;
 
@@ -28,7 +29,8 @@ fn metadata_that_is_malformed_is_absent() {
 #[test]
 fn filter_state_is_bytes_or_a_message() {
     let mut sample = Sample::new();
-    sample.info.set_filter_state(b"wasm.x", Bytes::from_static(b"\x00\xffA"));
+    let value = Bytes::from_static(b"\x00\xffA");
+    sample.info.filter_state.set_property(b"wasm.x", value, &Declaration::default()).unwrap();
     let text = sample.render("%FILTER_STATE(wasm.x)% %FILTER_STATE(wasm.x:FIELD:f)% %FILTER_STATE(none:PLAIN)%");
     let typed = "{\"@type\":\"type.googleapis.com/google.protobuf.BytesValue\",\"value\":\"AP9B\"}";
     assert_eq!(text, format!("{typed} - -"));

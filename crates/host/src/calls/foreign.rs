@@ -3,13 +3,13 @@
 use sandgate_abi::Status;
 use sandgate_vm::Output;
 
+use super::properties;
 use crate::foreign::{self, ForeignCall, Uncompressed};
 use crate::limits::Limit;
 use crate::vm::state::VmState;
 
 /// Envoy's functions that are not there yet.
-const MISSING: [&str; 5] =
-    ["set_envoy_filter_state", "declare_property", "expr_create", "expr_evaluate", "expr_delete"];
+const MISSING: [&str; 3] = ["expr_create", "expr_evaluate", "expr_delete"];
 
 /// Calls the function `name`. What is left in `out` when it fails is not shown to the guest.
 pub(super) fn call(state: &VmState, name: &[u8], arguments: &[u8], out: &mut Output) -> Result<(), Status> {
@@ -30,6 +30,8 @@ pub(super) fn call(state: &VmState, name: &[u8], arguments: &[u8], out: &mut Out
             super::streams::clear_route_cache(state);
             Ok(())
         }
+        b"declare_property" => properties::declare(state, arguments),
+        b"set_envoy_filter_state" => properties::set_envoy_filter_state(state, arguments),
         b"verify_signature" => foreign::verify_signature(arguments, out.bytes_mut()),
         b"sign" => foreign::sign(arguments, out.bytes_mut()),
         b"compress" => {

@@ -1,13 +1,20 @@
 //! Properties: the attributes of a stream, and what plugins keep with it.
 
 use bytes::Bytes;
+use prost::Message;
 use sandgate_abi::Status;
-use sandgate_attributes::{self as attributes, LookupError, Value, View, WASM_STATE_PREFIX};
+use sandgate_attributes::{
+    self as attributes, Declaration, LifeSpan, LookupError, StateRefusal, StateValue, Value, View, WASM_STATE_PREFIX,
+};
 use sandgate_vm::Output;
 
+use crate::foreign::messages::{DeclarePropertyArguments, SetEnvoyFilterStateArguments, WasmType};
 use crate::limits::Limit;
 use crate::vm::context::{Access, Context, Phase};
 use crate::vm::state::VmState;
+
+/// What a declaration counts for besides its name and type.
+const DECLARATION_BYTES: usize = 64;
 
 pub(super) fn get(state: &VmState, path: &[u8], out: &mut Output) -> Result<(), Status> {
     let context = state.acting();
@@ -62,21 +69,76 @@ fn of_plugin<'a>(state: &'a VmState, context: &'a Context, path: &[u8]) -> Optio
     Some(segments.next().is_none().then_some(value))
 }
 
-/// Keeps `value` with the stream as the filter state `wasm.<path>`; the names of attributes can be used and hide
-/// nothing (as in Envoy).
+/// Keeps `value` with the stream, or longer if it was declared so, as the filter state `wasm.<path>`; the names of
+/// attributes can be used and hide nothing (as in Envoy).
 pub(super) fn set(state: &VmState, path: &[u8], value: &[u8]) -> Result<(), Status> {
     let context = state.acting().ok_or(Status::NotFound)?;
     let stream_state = context.as_stream().ok_or(Status::NotFound)?;
     let stream = stream_state.stream().ok_or(Status::NotFound)?;
     let key = [WASM_STATE_PREFIX, path].concat();
-    let old = stream.filter_state(&key).map_or(0, |value| path.len() + value.len());
-    let used = stream_state.property_bytes.get().saturating_sub(old).saturating_add(path.len() + value.len());
+    let declared = stream_state.root.declared.borrow().get(path).cloned().unwrap_or_default();
+    let old = stream.filter_state(&key).map_or(0, |value| path.len() + value.size());
+    let kept = match declared.life_span {
+        LifeSpan::FilterChain | LifeSpan::Request => stream_state.property_bytes.get(),
+        // Requests come and go: what they leave with their connection counts as a whole.
+        LifeSpan::Connection => stream.connection_state_bytes(),
+    };
+    let used = kept.saturating_sub(old).saturating_add(path.len() + value.len());
     if used > state.host.limits().property_bytes {
         return Err(state.breach(Limit::Properties));
     }
-    if !stream.set_filter_state(&key, Bytes::copy_from_slice(value)) {
+    if !stream.set_property(&key, Bytes::copy_from_slice(value), &declared) {
         return Err(Status::BadArgument);
     }
-    stream_state.property_bytes.set(used);
+    if declared.life_span != LifeSpan::Connection {
+        stream_state.property_bytes.set(used);
+    }
     Ok(())
+}
+
+/// `declare_property`: what a property is when it is set. Only what is declared in a callback of the root counts.
+pub(super) fn declare(state: &VmState, arguments: &[u8]) -> Result<(), Status> {
+    let arguments = DeclarePropertyArguments::decode(arguments).map_err(|_| Status::BadArgument)?;
+    // Not the effective one (as in Envoy).
+    let context = state.current.borrow().clone().ok_or(Status::BadArgument)?;
+    let kind = match arguments.r#type() {
+        WasmType::Bytes => StateValue::Bytes(Bytes::new()),
+        WasmType::String => StateValue::String(Bytes::new()),
+        WasmType::Protobuf => {
+            let type_url = String::from_utf8_lossy(&arguments.schema).into();
+            StateValue::Protobuf { type_url, value: Bytes::new() }
+        }
+        WasmType::FlatBuffers => {
+            super::callouts::not_supported(state, "declare_property with FlatBuffers");
+            return Err(Status::BadArgument);
+        }
+    };
+    let size = |name: &[u8], kind: &StateValue| match kind {
+        StateValue::Protobuf { type_url, .. } => name.len() + type_url.len(),
+        _ => name.len(),
+    };
+    let mut declared = context.declared.borrow_mut();
+    let used: usize = declared.iter().map(|(name, one)| size(name, &one.kind) + DECLARATION_BYTES).sum();
+    let name = arguments.name.as_bytes();
+    if declared.contains_key(name) {
+        return Err(Status::BadArgument);
+    }
+    if used + size(name, &kind) + DECLARATION_BYTES > state.host.limits().property_bytes {
+        return Err(state.breach(Limit::Properties));
+    }
+    let life_span = arguments.span().into();
+    declared.insert(name.into(), Declaration { kind, read_only: arguments.readonly, life_span });
+    Ok(())
+}
+
+/// `set_envoy_filter_state`: an object of the proxy's own.
+pub(super) fn set_envoy_filter_state(state: &VmState, arguments: &[u8]) -> Result<(), Status> {
+    let arguments = SetEnvoyFilterStateArguments::decode(arguments).map_err(|_| Status::BadArgument)?;
+    let context = state.acting().ok_or(Status::NotFound)?;
+    let stream = context.as_stream().and_then(|stream| stream.stream()).ok_or(Status::NotFound)?;
+    let set = stream.set_envoy_filter_state(&arguments.path, &arguments.value, arguments.span().into());
+    set.map_err(|refusal| match refusal {
+        StateRefusal::Unknown => Status::NotFound,
+        StateRefusal::Malformed | StateRefusal::Conflict => Status::BadArgument,
+    })
 }

@@ -1,9 +1,11 @@
 //! Root and stream contexts: what a guest knows by an id.
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
+use sandgate_attributes::Declaration;
 use sandgate_http::{BodyBuffer, Direction};
 
 use super::callouts::CalloutStatus;
@@ -16,6 +18,8 @@ pub(crate) struct Context {
     pub(crate) id: u32,
     pub(crate) plugin: Arc<Plugin>,
     pub(crate) kind: ContextKind,
+    /// What properties were declared to be; for streams, those of their root count.
+    pub(crate) declared: RefCell<HashMap<Box<[u8]>, Declaration>>,
 }
 
 pub(crate) enum ContextKind {
@@ -136,7 +140,7 @@ impl RootState {
 
 impl Context {
     pub(crate) fn root(id: u32, plugin: Arc<Plugin>, meter: Arc<Meter>) -> Rc<Self> {
-        Rc::new(Self { id, plugin, kind: ContextKind::Root(RootState::new(meter)) })
+        Rc::new(Self { id, plugin, kind: ContextKind::Root(RootState::new(meter)), declared: RefCell::default() })
     }
 
     /// Counts what it does.
@@ -148,7 +152,12 @@ impl Context {
     }
 
     pub(crate) fn stream(id: u32, plugin: Arc<Plugin>, root: Rc<Self>, stream: Weak<dyn HttpStream>) -> Rc<Self> {
-        Rc::new(Self { id, plugin, kind: ContextKind::Stream(StreamState::new(root, stream)) })
+        Rc::new(Self {
+            id,
+            plugin,
+            kind: ContextKind::Stream(StreamState::new(root, stream)),
+            declared: RefCell::default(),
+        })
     }
 
     pub(crate) fn as_root(&self) -> Option<&RootState> {

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use sandgate_attributes::{AttributeSource, MetadataOf, ResponseFlags};
+use sandgate_attributes::{AttributeSource, Declaration, MetadataOf, ResponseFlags, StateValue};
 use sandgate_host::{HttpStream, StreamMap};
 use sandgate_http::{BodyBuffer, Direction, HeaderMap, LocalReply};
 
@@ -153,7 +153,7 @@ impl HttpStream for MockStream {
         self.ask(Asked::ClearRouteCache);
     }
 
-    fn set_filter_state(&self, key: &[u8], value: Bytes) -> bool {
+    fn set_property(&self, key: &[u8], value: Bytes, _: &Declaration) -> bool {
         if key == b"wasm.locked" {
             return false;
         }
@@ -221,7 +221,7 @@ impl AttributeSource for MockStream {
         (of == MetadataOf::Route).then(|| Bytes::from_static(metadata))
     }
 
-    fn filter_state(&self, key: &[u8]) -> Option<Bytes> {
-        self.state.borrow().get(key).cloned()
+    fn filter_state(&self, key: &[u8]) -> Option<StateValue> {
+        self.state.borrow().get(key).cloned().map(StateValue::Bytes)
     }
 }

@@ -5,8 +5,10 @@ use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use sandgate_attributes::{AttributeSource, MetadataOf, ResponseFlags, TlsAttribute};
-use sandgate_filter::FilterCallbacks;
+use sandgate_attributes::{
+    AttributeSource, Declaration, LifeSpan, MetadataOf, ResponseFlags, StateRefusal, StateValue, TlsAttribute,
+};
+use sandgate_filter::{FilterCallbacks, state_object};
 use sandgate_host::{HttpStream, StreamMap};
 use sandgate_http::{BodyBuffer, Direction, HeaderMap, LocalReply};
 
@@ -72,9 +74,17 @@ impl HttpStream for FilterStream {
         self.callbacks.clear_route_cache();
     }
 
-    fn set_filter_state(&self, key: &[u8], value: Bytes) -> bool {
-        self.callbacks.stream().info_mut().set_filter_state(key, value);
-        true
+    fn set_property(&self, key: &[u8], value: Bytes, declared: &Declaration) -> bool {
+        self.callbacks.stream().info_mut().filter_state.set_property(key, value, declared).is_ok()
+    }
+
+    fn set_envoy_filter_state(&self, key: &str, value: &str, life_span: LifeSpan) -> Result<(), StateRefusal> {
+        let object = state_object(key, value)?;
+        self.callbacks.stream().info_mut().filter_state.set(key.as_bytes(), object, true, life_span)
+    }
+
+    fn connection_state_bytes(&self) -> usize {
+        self.callbacks.stream().info().filter_state.connection_bytes()
     }
 }
 
@@ -135,7 +145,7 @@ impl AttributeSource for FilterStream {
         self.callbacks.stream().metadata(of)
     }
 
-    fn filter_state(&self, key: &[u8]) -> Option<Bytes> {
+    fn filter_state(&self, key: &[u8]) -> Option<StateValue> {
         self.callbacks.stream().filter_state(key)
     }
 }
