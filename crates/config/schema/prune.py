@@ -19,11 +19,13 @@ access_loggers/file/v3/file access_loggers/filters/cel/v3/cel access_loggers/grp
 access_loggers/wasm/v3/wasm
 clusters/dns/v3/dns_cluster
 filters/common/matcher/action/v3/skip_action
-filters/http/health_check/v3/health_check filters/http/router/v3/router filters/http/upstream_codec/v3/upstream_codec filters/http/wasm/v3/wasm
+filters/http/health_check/v3/health_check filters/http/rbac/v3/rbac filters/http/router/v3/router
+filters/http/upstream_codec/v3/upstream_codec filters/http/wasm/v3/wasm
 filters/listener/http_inspector/v3/http_inspector filters/listener/original_dst/v3/original_dst
 filters/listener/proxy_protocol/v3/proxy_protocol filters/listener/tls_inspector/v3/tls_inspector
-filters/network/http_connection_manager/v3/http_connection_manager filters/network/tcp_proxy/v3/tcp_proxy
-filters/network/wasm/v3/wasm
+filters/network/connection_limit/v3/connection_limit filters/network/direct_response/v3/config filters/network/echo/v3/echo
+filters/network/http_connection_manager/v3/http_connection_manager filters/network/rbac/v3/rbac
+filters/network/sni_cluster/v3/sni_cluster filters/network/tcp_proxy/v3/tcp_proxy filters/network/wasm/v3/wasm
 health_check/event_sinks/file/v3/file
 http/header_formatters/preserve_case/v3/preserve_case http/early_header_mutation/header_mutation/v3/header_mutation
 http/original_ip_detection/custom_header/v3/custom_header http/original_ip_detection/xff/v3/xff
@@ -32,9 +34,12 @@ load_balancing_policies/random/v3/random load_balancing_policies/ring_hash/v3/ri
 load_balancing_policies/round_robin/v3/round_robin load_balancing_policies/wrr_locality/v3/wrr_locality
 network/dns_resolver/cares/v3/cares_dns_resolver network/dns_resolver/getaddrinfo/v3/getaddrinfo_dns_resolver
 path/match/uri_template/v3/uri_template_match path/rewrite/uri_template/v3/uri_template_rewrite
+matching/common_inputs/network/v3/network_inputs matching/common_inputs/ssl/v3/ssl_inputs
+matching/input_matchers/ip/v3/ip matching/input_matchers/metadata/v3/metadata
 internal_redirect/allow_listed_routes/v3/allow_listed_routes_config
 internal_redirect/previous_routes/v3/previous_routes_config
 internal_redirect/safe_cross_scheme/v3/safe_cross_scheme_config
+rbac/matchers/upstream_ip_port/v3/upstream_ip_port_matcher rbac/principals/mtls_authenticated/v3/mtls_authenticated
 regex_engines/v3/google_re2 request_id/uuid/v3/uuid
 retry/host/omit_canary_hosts/v3/omit_canary_hosts retry/host/omit_host_metadata/v3/omit_host_metadata_config
 retry/host/previous_hosts/v3/previous_hosts retry/priority/previous_priorities/v3/previous_priorities_config
@@ -62,6 +67,8 @@ source/extensions/common/wasm/ext/declare_property source/extensions/common/wasm
 source/extensions/common/wasm/ext/sign source/extensions/common/wasm/ext/verify_signature
 cel/expr/syntax cel/expr/checked xds/type/v3/cel
 google/api/expr/v1alpha1/syntax google/api/expr/v1alpha1/checked
+xds/type/matcher/v3/cel xds/type/matcher/v3/domain xds/type/matcher/v3/http_inputs xds/type/matcher/v3/ip
+xds/type/matcher/v3/range
 google/protobuf/any google/protobuf/duration google/protobuf/empty google/protobuf/struct google/protobuf/timestamp
 google/protobuf/wrappers google/rpc/status
 udpa/type/v1/typed_struct xds/type/v3/typed_struct

@@ -39,7 +39,7 @@ fn what_protects_is_refused_all_the_same() {
         (Slot::VirtualHost, "cors: {}"),
         (
             Slot::Filters,
-            "- name: x\n  typed_config: {\"@type\": type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC}",
+            "- name: x\n  typed_config: {\"@type\": type.googleapis.com/envoy.extensions.filters.http.cors.v3.Cors}",
         ),
         (Slot::Cluster, "transport_socket_matches: [{name: a, transport_socket: {name: b}}]"),
         (Slot::Cluster, "upstream_bind_config: {freebind: true}"),
@@ -55,9 +55,9 @@ fn what_protects_is_refused_all_the_same() {
 fn an_optional_filter_is_left_out_only_with_the_users_consent() {
     let text = config(
         Slot::Filters,
-        "- name: x\n  is_optional: true\n  typed_config: {\"@type\": type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC}",
+        "- name: x\n  is_optional: true\n  typed_config: {\"@type\": type.googleapis.com/envoy.extensions.filters.http.cors.v3.Cors}",
     );
-    refused(&text, "optional HTTP filter \"x\" (envoy.extensions.filters.http.rbac.v3.RBAC) is not implemented");
+    refused(&text, "optional HTTP filter \"x\" (envoy.extensions.filters.http.cors.v3.Cors) is not implemented");
     assert!(warn(&text).unwrap().contains("it is left out"));
 }
 
