@@ -20,6 +20,7 @@ enum {
   CALL_memory_size,
   CALL_peek,
   CALL_poke,
+  CALL_evaluate,
   CALL_COUNT
 };
 
@@ -32,6 +33,7 @@ static const Call calls[CALL_COUNT] = {
     {{(const u8 *)"memory_size", 11}, ""},
     {{(const u8 *)"peek", 4}, "ii"},
     {{(const u8 *)"poke", 4}, "ib"},
+    {{(const u8 *)"evaluate", 8}, "b"},
 };
 
 #define ARGS_0
@@ -244,6 +246,35 @@ static Bytes read_format(Reader *r) {
   return format;
 }
 
+static u32 foreign(Bytes name, Bytes arguments, Bytes *result) {
+  u32 pointer = 0, length = 0;
+  u32 status = proxy_call_foreign_function((u32)name.p, name.n, (u32)arguments.p, arguments.n, (u32)&pointer, (u32)&length);
+  u8 *p = arena_new(length + 1);
+  memcpy(p, (const u8 *)pointer, length);
+  *result = (Bytes){p, length};
+  if (pointer) heap_free((void *)pointer);
+  return status;
+}
+
+// A CEL expression: made, evaluated, forgotten.
+static Value evaluate(Bytes text, Text *line, Bytes format) {
+  Bytes token, result, nothing;
+  u32 status = foreign(LIT("expr_create"), text, &token);
+  if (status) {
+    put(line, LIT("not created "));
+    put_u64(line, status);
+    return number(0);
+  }
+  status = foreign(LIT("expr_evaluate"), token, &result);
+  put_u64(line, status);
+  if (!status) {
+    put_c(line, ' ');
+    put_bytes(line, result, format);
+  }
+  foreign(LIT("expr_delete"), token, &nothing);
+  return bytes(result);
+}
+
 static Value pseudo_call(Invocation *in, Text *line, Bytes format) {
   const u64 *a = in->slot;
   put(line, LIT(" = "));
@@ -254,6 +285,7 @@ static Value pseudo_call(Invocation *in, Text *line, Bytes format) {
     memcpy(p, b.p, b.n);
     return bytes((Bytes){p, b.n});
   }
+  if (in->id == CALL_evaluate) return evaluate((Bytes){(const u8 *)(u32)a[0], (u32)a[1]}, line, format);
   if (in->id == CALL_poke) memcpy((u8 *)(u32)a[0], (const u8 *)(u32)a[1], a[2]);
   i32 answer = invoke(in->id, a);
   put_i64(line, answer);
