@@ -82,8 +82,8 @@ _CLIENT_STEPS = PROCESS_STEPS | {
     "connect",
 }
 _UPSTREAM_KEYS = {"mode", "when", "responses", "addresses", "checks", "only", "http2", "tls", "ends"}
-# An upstream of a case whose connections are bytes, unless it says otherwise.
-_BYTES = {"mode": "tcp", "ends": True, "responses": [[]]}
+# What an upstream is besides in a case whose connections are bytes, by its mode.
+_BYTES = {"tcp": {"mode": "tcp", "ends": True, "responses": [[]]}, "echo": {"ends": True}}
 _HTTP2_SIDES = {"downstream", "upstream"}
 _CHECK_KEYS = {"path", "responses", "record"}
 _UPSTREAM_STEPS = {"send", "pause", "wait_log", "wait_request", "wait_close", "close", "reset", "respond", "finish"}
@@ -135,7 +135,9 @@ class Case:
     def upstreams(self):
         """What each upstream does, by name; there is always one named main."""
         specs = {MAIN: self.get("upstream") or {}, **(self.get("upstreams") or {})}
-        return {name: {**_BYTES, **spec} for name, spec in specs.items()} if self.get("tcp") else specs
+        if not self.get("tcp"):
+            return specs
+        return {name: {**_BYTES.get(spec.get("mode", "tcp"), {}), **spec} for name, spec in specs.items()}
 
     def http2(self, side):
         """Whether a side, `downstream` or `upstream`, speaks HTTP/2."""
