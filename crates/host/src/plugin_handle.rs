@@ -9,7 +9,10 @@ use std::sync::atomic::Ordering::Relaxed;
 use crate::meter::Reload;
 use crate::vm::context::Context;
 use crate::vm::instance::Vm;
-use crate::{ContextOutcome, FailurePolicy, HttpContext, HttpStream, Plugin, WorkerHost};
+use crate::{
+    ContextOutcome, FailurePolicy, HttpContext, HttpStream, NetworkContext, NetworkOutcome, NetworkStream, Plugin,
+    WorkerHost,
+};
 
 /// Envoy's default of `reload_config.backoff.base_interval`.
 const DEFAULT_RELOAD_BACKOFF_NS: u64 = 1_000_000_000;
@@ -58,6 +61,23 @@ impl PluginHandle {
             }
             None if self.is_open() => ContextOutcome::Bypass,
             None => ContextOutcome::FailClosed,
+        }
+    }
+
+    /// A context for a new connection; call when its filter chain is made. As [`PluginHandle::create_context`].
+    #[must_use]
+    pub fn create_network_context(&self, stream: &Rc<dyn NetworkStream>) -> NetworkOutcome {
+        match self.living() {
+            Some(instance) => {
+                let state = &instance.vm.state;
+                let root = Rc::clone(&instance.root);
+                let context =
+                    Context::connection(state.next_id(), Arc::clone(&self.plugin), root, Rc::downgrade(stream));
+                state.add(&context);
+                NetworkOutcome::Context(NetworkContext::new(instance, context))
+            }
+            None if self.is_open() => NetworkOutcome::Bypass,
+            None => NetworkOutcome::FailClosed,
         }
     }
 

@@ -3,6 +3,7 @@
 pub(crate) mod action;
 pub(crate) mod base;
 pub(crate) mod callouts;
+pub(crate) mod connection;
 pub(crate) mod context;
 pub(crate) mod grpc;
 pub(crate) mod instance;

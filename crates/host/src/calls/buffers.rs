@@ -1,10 +1,11 @@
 //! Byte buffers: bodies and configurations.
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes, BytesMut};
 use sandgate_abi::{BufferType, Status};
 use sandgate_http::{BodyBuffer, Direction};
 use sandgate_vm::Output;
 
+use crate::NetworkSide;
 use crate::limits::Limit;
 use crate::vm::context::{Access, StreamState};
 use crate::vm::grpc::Received;
@@ -14,6 +15,8 @@ use crate::vm::state::VmState;
 enum Buffer<'a, T> {
     Body(T),
     Configuration(&'a Bytes),
+    /// Of a connection.
+    Data(&'a [u8]),
     /// Reads as empty.
     Empty,
     Missing,
@@ -39,6 +42,10 @@ pub(super) fn get(state: &VmState, buffer: BufferType, start: u32, max: u32, out
                 out.push_segment(bytes.slice(start..end));
             }
         }
+        Buffer::Data(bytes) => {
+            let end = start.saturating_add(max).min(bytes.len());
+            out.extend(bytes.get(start..end).unwrap_or_default());
+        }
         Buffer::Empty | Buffer::Missing => {}
     })
 }
@@ -50,6 +57,7 @@ pub(super) fn status(state: &VmState, buffer: BufferType) -> Result<(u32, u32), 
         len = match buffer {
             Buffer::Body(body) => body.len(),
             Buffer::Configuration(bytes) => bytes.len(),
+            Buffer::Data(bytes) => bytes.len(),
             Buffer::Empty | Buffer::Missing => 0,
         };
     })?;
@@ -61,6 +69,10 @@ pub(super) fn set(state: &VmState, buffer: BufferType, start: u32, size: u32, va
     let direction = match buffer {
         BufferType::HttpRequestBody => Direction::Request,
         BufferType::HttpResponseBody => Direction::Response,
+        BufferType::DownstreamData | BufferType::UpstreamData => {
+            return with_data(state, buffer, |data| write_data(state, data, start, size, value))
+                .unwrap_or(Err(Status::BadArgument));
+        }
         BufferType::GrpcReceiveBuffer => {
             return with_message(state, |message| write(state, message, start, size, value))
                 .unwrap_or(Err(Status::BadArgument));
@@ -93,6 +105,47 @@ fn write(state: &VmState, body: &mut BodyBuffer, start: u32, size: u32, value: &
     }
 }
 
+/// The same of a connection's data.
+fn write_data(state: &VmState, data: &mut BytesMut, start: u32, size: u32, value: &[u8]) -> Result<(), Status> {
+    let (start, size) = (start as usize, size as usize);
+    let dropped = if start == 0 { size.min(data.len()) } else { 0 };
+    if value.len() > dropped && data.len() - dropped + value.len() > state.host.limits().body_bytes {
+        return Err(state.breach(Limit::Body));
+    }
+    if start == 0 {
+        replace_start(data, dropped, value);
+    } else if start >= data.len() {
+        data.extend_from_slice(value);
+    } else {
+        return Err(Status::BadArgument);
+    }
+    Ok(())
+}
+
+/// Puts `value` in place of the first `size` bytes.
+fn replace_start(data: &mut BytesMut, size: usize, value: &[u8]) {
+    if let Some(skipped) = size.checked_sub(value.len()) {
+        data.advance(skipped);
+        data[..value.len()].copy_from_slice(value);
+    } else {
+        let mut new = BytesMut::with_capacity(value.len() + data.len() - size);
+        new.extend_from_slice(value);
+        new.extend_from_slice(&data[size..]);
+        *data = new;
+    }
+}
+
+/// The data of one side of the acting context's connection, if the guest may see it now.
+fn with_data<T>(state: &VmState, buffer: BufferType, change: impl FnOnce(&mut BytesMut) -> T) -> Option<T> {
+    let context = state.acting()?;
+    let side = match buffer {
+        BufferType::DownstreamData => NetworkSide::Downstream,
+        BufferType::UpstreamData => NetworkSide::Upstream,
+        _ => return None,
+    };
+    context.as_connection()?.with_data(side, change)
+}
+
 /// The message of a gRPC call whose callback runs.
 fn with_message<T>(state: &VmState, f: impl FnOnce(&mut BodyBuffer) -> T) -> Option<T> {
     let root = state.acting()?.root_of().id;
@@ -107,7 +160,18 @@ fn read(state: &VmState, buffer: BufferType, read: impl FnOnce(Buffer<'_, &BodyB
     let direction = match buffer {
         BufferType::HttpRequestBody => Direction::Request,
         BufferType::HttpResponseBody => Direction::Response,
-        BufferType::DownstreamData | BufferType::UpstreamData | BufferType::CallData => {
+        BufferType::DownstreamData | BufferType::UpstreamData => {
+            let mut read = Some(read);
+            let mut once = |buffer: Buffer<'_, &BodyBuffer>| {
+                if let Some(read) = read.take() {
+                    read(buffer);
+                }
+            };
+            let _ = with_data(state, buffer, |data| once(Buffer::Data(data)));
+            once(Buffer::Empty);
+            return Ok(());
+        }
+        BufferType::CallData => {
             read(Buffer::Empty);
             return Ok(());
         }

@@ -21,7 +21,7 @@ pub(super) fn log(state: &VmState, level: LogLevel, message: &[u8]) {
     line.extend_from_slice(b"wasm log");
     if let Some(context) = state.acting() {
         let config = context.plugin.config();
-        let name = if context.as_stream().is_some() { config.name.as_str() } else { "" };
+        let name = if context.as_root().is_none() { config.name.as_str() } else { "" };
         for part in [name, &config.root_id, &state.base.config.vm_id] {
             if !part.is_empty() {
                 line.push(b' ');

@@ -10,7 +10,7 @@ use sandgate_vm::Output;
 
 use crate::foreign::messages::{DeclarePropertyArguments, SetEnvoyFilterStateArguments, WasmType};
 use crate::limits::Limit;
-use crate::vm::context::{Access, Context, Phase};
+use crate::vm::context::{Access, Context, ContextKind, Phase};
 use crate::vm::state::VmState;
 
 /// What a declaration counts for besides its name and type.
@@ -24,16 +24,15 @@ pub(super) fn get(state: &VmState, path: &[u8], out: &mut Output) -> Result<(), 
     let bytes = out.bytes_mut();
     let mut take = |value: Value<'_>| value.serialize(bytes);
     let stream_state = context.as_ref().and_then(|context| context.as_stream());
-    let stream = stream_state.and_then(|s| s.stream());
-    let found = match (stream_state, stream) {
+    let found = match context.as_ref().and_then(|context| context.attributes()) {
         // The node is the process's, whoever asks.
-        (Some(stream_state), Some(stream)) if !is_node(path) => {
-            let all = stream_state.phase.get() == Phase::Log;
+        Some(source) if !is_node(path) => {
+            let sees = |access| stream_state.is_some_and(|s| s.phase.get() == Phase::Log || s.allows(access));
             let view = View {
-                source: &*stream,
-                request_headers: all || stream_state.allows(Access::REQUEST_HEADERS),
-                response_headers: all || stream_state.allows(Access::RESPONSE_HEADERS),
-                response_trailers: all || stream_state.allows(Access::RESPONSE_TRAILERS),
+                source: &*source,
+                request_headers: sees(Access::REQUEST_HEADERS),
+                response_headers: sees(Access::RESPONSE_HEADERS),
+                response_trailers: sees(Access::RESPONSE_TRAILERS),
             };
             attributes::lookup(&view, path, &mut take)
         }
@@ -73,25 +72,38 @@ fn of_plugin<'a>(state: &'a VmState, context: &'a Context, path: &[u8]) -> Optio
 /// attributes can be used and hide nothing (as in Envoy).
 pub(super) fn set(state: &VmState, path: &[u8], value: &[u8]) -> Result<(), Status> {
     let context = state.acting().ok_or(Status::NotFound)?;
-    let stream_state = context.as_stream().ok_or(Status::NotFound)?;
-    let stream = stream_state.stream().ok_or(Status::NotFound)?;
+    let property_bytes = match &context.kind {
+        ContextKind::Root(_) => return Err(Status::NotFound),
+        ContextKind::Stream(stream) => &stream.property_bytes,
+        ContextKind::Connection(connection) => &connection.property_bytes,
+    };
     let key = [WASM_STATE_PREFIX, path].concat();
-    let declared = stream_state.root.declared.borrow().get(path).cloned().unwrap_or_default();
-    let old = stream.filter_state(&key).map_or(0, |value| path.len() + value.size());
-    let kept = match declared.life_span {
-        LifeSpan::FilterChain | LifeSpan::Request => stream_state.property_bytes.get(),
-        // Requests come and go: what they leave with their connection counts as a whole.
-        LifeSpan::Connection => stream.connection_state_bytes(),
+    let source = context.attributes().ok_or(Status::NotFound)?;
+    let declared = context.root_of().declared.borrow().get(path).cloned().unwrap_or_default();
+    let old = source.filter_state(&key).map_or(0, |value| path.len() + value.size());
+    // Requests come and go: what they leave with their connection counts as a whole.
+    let with_connection = context.as_stream().filter(|_| declared.life_span == LifeSpan::Connection);
+    let kept = match with_connection {
+        Some(stream) => stream.stream().map_or(0, |stream| stream.connection_state_bytes()),
+        None => property_bytes.get(),
     };
     let used = kept.saturating_sub(old).saturating_add(path.len() + value.len());
     if used > state.host.limits().property_bytes {
         return Err(state.breach(Limit::Properties));
     }
-    if !stream.set_property(&key, Bytes::copy_from_slice(value), &declared) {
+    let value = Bytes::copy_from_slice(value);
+    let set = match &context.kind {
+        ContextKind::Root(_) => None,
+        ContextKind::Stream(stream) => stream.stream().map(|stream| stream.set_property(&key, value, &declared)),
+        ContextKind::Connection(connection) => {
+            connection.stream().map(|stream| stream.set_property(&key, value, &declared))
+        }
+    };
+    if set != Some(true) {
         return Err(Status::BadArgument);
     }
-    if declared.life_span != LifeSpan::Connection {
-        stream_state.property_bytes.set(used);
+    if with_connection.is_none() {
+        property_bytes.set(used);
     }
     Ok(())
 }
@@ -135,8 +147,15 @@ pub(super) fn declare(state: &VmState, arguments: &[u8]) -> Result<(), Status> {
 pub(super) fn set_envoy_filter_state(state: &VmState, arguments: &[u8]) -> Result<(), Status> {
     let arguments = SetEnvoyFilterStateArguments::decode(arguments).map_err(|_| Status::BadArgument)?;
     let context = state.acting().ok_or(Status::NotFound)?;
-    let stream = context.as_stream().and_then(|stream| stream.stream()).ok_or(Status::NotFound)?;
-    let set = stream.set_envoy_filter_state(&arguments.path, &arguments.value, arguments.span().into());
+    let (path, value, span) = (&arguments.path, &arguments.value, arguments.span().into());
+    let set = match &context.kind {
+        ContextKind::Root(_) => None,
+        ContextKind::Stream(stream) => stream.stream().map(|stream| stream.set_envoy_filter_state(path, value, span)),
+        ContextKind::Connection(connection) => {
+            connection.stream().map(|stream| stream.set_envoy_filter_state(path, value, span))
+        }
+    };
+    let set = set.ok_or(Status::NotFound)?;
     set.map_err(|refusal| match refusal {
         StateRefusal::Unknown => Status::NotFound,
         StateRefusal::Malformed | StateRefusal::Conflict => Status::BadArgument,

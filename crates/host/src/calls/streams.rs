@@ -1,19 +1,25 @@
 //! What moves a stream: continue, close, local response. All of it waits until no guest is running.
 
+use std::rc::Rc;
+
 use sandgate_abi::{Status, StreamType, pairs};
 use sandgate_http::{Direction, LocalReply};
 use sandgate_vm::LocalResponse;
 
 use crate::vm::action::Action;
-use crate::vm::context::Phase;
+use crate::vm::context::{Context, Phase};
 use crate::vm::state::VmState;
 
 pub(super) fn resume(state: &VmState, stream: StreamType) -> Result<(), Status> {
     let direction = match stream {
         StreamType::Request => Direction::Request,
         StreamType::Response => Direction::Response,
-        // There is no TCP connection to continue.
-        StreamType::Downstream => return Ok(()),
+        StreamType::Downstream => {
+            if let Some(context) = open_connection(state) {
+                state.later(Action::ContinueReading(context));
+            }
+            return Ok(());
+        }
         // As in Envoy.
         StreamType::Upstream => return Err(Status::Unimplemented),
     };
@@ -27,9 +33,23 @@ pub(super) fn resume(state: &VmState, stream: StreamType) -> Result<(), Status> 
 }
 
 pub(super) fn close(state: &VmState, stream: StreamType) {
-    if !matches!(stream, StreamType::Request | StreamType::Response) {
-        return;
+    let details = match stream {
+        StreamType::Request | StreamType::Response => return close_stream(state),
+        StreamType::Downstream => "wasm_downstream_close",
+        StreamType::Upstream => "wasm_upstream_close",
+    };
+    // Either side's is the same connection (as in Envoy).
+    if let Some(context) = open_connection(state) {
+        state.later(Action::CloseConnection(context, details));
     }
+}
+
+/// The acting context, if it is one of a connection that is not over.
+fn open_connection(state: &VmState) -> Option<Rc<Context>> {
+    state.acting().filter(|context| context.as_connection().is_some_and(|c| c.phase.get() == Phase::Open))
+}
+
+fn close_stream(state: &VmState) {
     // After the callbacks of a living stream there is nothing to close; Envoy crashes here.
     if let Some(context) = state.acting()
         && context.as_stream().is_some_and(|s| s.phase.get() == Phase::Open)

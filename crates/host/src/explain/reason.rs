@@ -99,15 +99,22 @@ fn of_wasi(errno: u32) -> &'static str {
     }
 }
 
-/// Why there is no stream to act on, if there is none.
+/// Why there is no HTTP stream to act on, if there is none.
 fn no_stream(state: &VmState) -> Option<String> {
+    no_properties(state).or_else(|| {
+        let context = state.acting().filter(|context| context.as_connection().is_some())?;
+        Some(format!("context {} is of a TCP connection, which has no headers and no HTTP bodies", context.id))
+    })
+}
+
+/// Why there is nothing to have properties, if there is nothing.
+fn no_properties(state: &VmState) -> Option<String> {
     let Some(context) = state.acting() else { return Some("no context is running".to_owned()) };
     let Context { id, .. } = &*context;
-    match context.as_stream() {
-        None => Some(format!(
+    if context.as_root().is_some() {
+        return Some(format!(
             "context {id} is a root context, which has no stream: choose a stream by proxy_set_effective_context"
-        )),
-        Some(stream) if stream.stream().is_none() => Some(format!("the stream of context {id} is over")),
-        Some(_) => None,
+        ));
     }
+    context.attributes().is_none().then(|| format!("the stream of context {id} is over"))
 }

@@ -11,6 +11,10 @@ use crate::grpc::GrpcEvent;
 pub(crate) enum Action {
     /// Lets a stopped stream go on.
     Resume(Rc<Context>, Direction),
+    /// Lets a stopped connection go on.
+    ContinueReading(Rc<Context>),
+    /// Closes a connection, which is told why.
+    CloseConnection(Rc<Context>, &'static str),
     /// Resets a stream.
     Close(Rc<Context>),
     /// Answers a stream.

@@ -1,17 +1,18 @@
-//! Root and stream contexts: what a guest knows by an id.
+//! Root contexts and those of streams and connections: what a guest knows by an id.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
-use sandgate_attributes::Declaration;
+use sandgate_attributes::{AttributeSource, Declaration};
 use sandgate_http::{BodyBuffer, Direction};
 
 use super::callouts::CalloutStatus;
+use super::connection::ConnectionState;
 use super::timers::TimerKey;
 use crate::meter::Meter;
-use crate::{HttpStream, Plugin};
+use crate::{HttpStream, NetworkStream, Plugin};
 
 /// A context of one VM. Owned by its user and by the VM's table; knows nothing of the VM.
 pub(crate) struct Context {
@@ -25,6 +26,7 @@ pub(crate) struct Context {
 pub(crate) enum ContextKind {
     Root(RootState),
     Stream(StreamState),
+    Connection(ConnectionState),
 }
 
 /// What only a root context has.
@@ -148,6 +150,7 @@ impl Context {
         match &self.kind {
             ContextKind::Root(root) => Some(&root.meter),
             ContextKind::Stream(stream) => stream.root.as_root().map(|root| &*root.meter),
+            ContextKind::Connection(connection) => connection.root.as_root().map(|root| &*root.meter),
         }
     }
 
@@ -160,25 +163,52 @@ impl Context {
         })
     }
 
+    pub(crate) fn connection(
+        id: u32,
+        plugin: Arc<Plugin>,
+        root: Rc<Self>,
+        stream: Weak<dyn NetworkStream>,
+    ) -> Rc<Self> {
+        let kind = ContextKind::Connection(ConnectionState::new(root, stream));
+        Rc::new(Self { id, plugin, declared: RefCell::default(), kind })
+    }
+
     pub(crate) fn as_root(&self) -> Option<&RootState> {
         match &self.kind {
             ContextKind::Root(root) => Some(root),
-            ContextKind::Stream(_) => None,
+            ContextKind::Stream(_) | ContextKind::Connection(_) => None,
         }
     }
 
     pub(crate) fn as_stream(&self) -> Option<&StreamState> {
         match &self.kind {
-            ContextKind::Root(_) => None,
             ContextKind::Stream(stream) => Some(stream),
+            ContextKind::Root(_) | ContextKind::Connection(_) => None,
         }
     }
 
-    /// The context itself, or the root that a stream context belongs to.
+    pub(crate) fn as_connection(&self) -> Option<&ConnectionState> {
+        match &self.kind {
+            ContextKind::Connection(connection) => Some(connection),
+            ContextKind::Root(_) | ContextKind::Stream(_) => None,
+        }
+    }
+
+    /// What it is a context of, and is not over, as properties see it.
+    pub(crate) fn attributes(&self) -> Option<Rc<dyn AttributeSource>> {
+        match &self.kind {
+            ContextKind::Root(_) => None,
+            ContextKind::Stream(stream) => stream.stream().map(|stream| stream as _),
+            ContextKind::Connection(connection) => connection.stream().map(|stream| stream as _),
+        }
+    }
+
+    /// The context itself, or the root that it belongs to.
     pub(crate) fn root_of(self: &Rc<Self>) -> Rc<Self> {
         match &self.kind {
             ContextKind::Root(_) => Rc::clone(self),
             ContextKind::Stream(stream) => Rc::clone(&stream.root),
+            ContextKind::Connection(connection) => Rc::clone(&connection.root),
         }
     }
 }

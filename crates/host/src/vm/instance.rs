@@ -12,7 +12,8 @@ use sandgate_vm::{Fault, PluginVm};
 use super::action::{Action, MAX_REENTRIES};
 use super::base::VmCount;
 use super::callouts::CalloutStatus;
-use super::context::Context;
+use super::connection::ConnectionState;
+use super::context::{Context, ContextKind};
 use super::state::{VmHost, VmState};
 use crate::plugin_error::PluginErrorCause;
 use crate::{HttpCallResponse, Plugin, fail_stream_reply};
@@ -163,7 +164,12 @@ impl Vm {
                 root.meter.died();
                 self.state.callouts.grpc.cancel_all(&context);
             }
-            if context.as_stream().is_some_and(super::context::StreamState::waits) {
+            let waits = match &context.kind {
+                ContextKind::Root(_) => false,
+                ContextKind::Stream(stream) => stream.waits(),
+                ContextKind::Connection(connection) => connection.waits.get(),
+            };
+            if waits {
                 fail_stream(&context);
             }
         }
@@ -206,6 +212,22 @@ impl Vm {
                 {
                     state.stopped(direction).set(false);
                     stream.resume(direction);
+                }
+            }
+            Action::ContinueReading(context) => {
+                if let Some(state) = context.as_connection()
+                    && let Some(stream) = state.stream()
+                {
+                    state.waits.set(false);
+                    stream.continue_reading();
+                }
+            }
+            Action::CloseConnection(context, details) => {
+                if let Some(state) = context.as_connection()
+                    && let Some(stream) = state.stream()
+                {
+                    state.waits.set(false);
+                    stream.close(details);
                 }
             }
             Action::Close(context) => {
@@ -318,9 +340,13 @@ impl Drop for Vm {
     }
 }
 
-/// Tells a stream that its plugin has failed: the old `fail_open` lets it go on, else it ends with 503.
+/// Tells a stream or a connection that its plugin has failed: the old `fail_open` lets it go on, else it ends, a stream with 503.
 pub(crate) fn fail_stream(context: &Context) {
-    let Some(state) = context.as_stream() else { return };
+    let state = match &context.kind {
+        ContextKind::Root(_) => return,
+        ContextKind::Connection(connection) => return fail_connection(context, connection),
+        ContextKind::Stream(stream) => stream,
+    };
     if state.failed.replace(true) {
         return;
     }
@@ -333,6 +359,19 @@ pub(crate) fn fail_stream(context: &Context) {
         }
     } else {
         stream.send_local_reply(fail_stream_reply());
+    }
+}
+
+fn fail_connection(context: &Context, state: &ConnectionState) {
+    if state.failed.replace(true) {
+        return;
+    }
+    let Some(stream) = state.stream() else { return };
+    if !context.plugin.config().legacy_fail_open {
+        // Without a reason (observed in Envoy 1.40).
+        stream.close("");
+    } else if state.waits.take() {
+        stream.continue_reading();
     }
 }
 

@@ -18,6 +18,7 @@ mod loading;
 mod local_replies;
 mod maps;
 mod native_probe;
+mod network;
 mod properties;
 mod sdk;
 mod sharing;

@@ -173,11 +173,17 @@ fn arguments(callback: &Callback) -> Vec<(&'static str, i64)> {
             vec![("context", context.into()), ("count", count.into()), ("eos", flag(end_of_stream))]
         }
         Callback::RequestBody { context, size, end_of_stream }
+        | Callback::DownstreamData { context, size, end_of_stream }
+        | Callback::UpstreamData { context, size, end_of_stream }
         | Callback::ResponseBody { context, size, end_of_stream } => {
             vec![("context", context.into()), ("size", size.into()), ("eos", flag(end_of_stream))]
         }
         Callback::RequestTrailers { context, count } | Callback::ResponseTrailers { context, count } => {
             vec![("context", context.into()), ("count", count.into())]
+        }
+        Callback::NewConnection { context } => vec![("context", context.into())],
+        Callback::DownstreamConnectionClose { context, peer } | Callback::UpstreamConnectionClose { context, peer } => {
+            vec![("context", context.into()), ("peer", peer.into())]
         }
         Callback::QueueReady { root, queue } => vec![("context", root.into()), ("token", queue.into())],
         Callback::GrpcReceiveInitialMetadata { root, token, count }

@@ -29,6 +29,10 @@ pub(super) fn buffer(state: &VmState, call: &FailedCall<'_>, name: &str, status:
                 "bytes can be replaced from the start (0) or added behind the end, or the body is not there now",
             )
         }
+        (Status::BadArgument, BufferType::DownstreamData | BufferType::UpstreamData) if sets => argument(
+            "buffer",
+            "a connection's data is there in its own callback, and later while that callback's stop holds it; it can be replaced from the start (0) or added behind the end",
+        ),
         (Status::BadArgument, _) if sets => argument("buffer", "this buffer cannot be changed, or not now"),
         (Status::BadArgument, _) => argument("max_size", "start and max_size add up to more than 32 bits"),
         (Status::InternalFailure, _) => {

@@ -3,7 +3,7 @@
 use sandgate_abi::Status;
 use sandgate_vm::FailedCall;
 
-use super::{Reason, no_stream};
+use super::{Reason, no_properties};
 use crate::vm::state::VmState;
 
 /// Names that Envoy had until 1.33, and where the values are now.
@@ -40,7 +40,7 @@ pub(super) fn property(state: &VmState, call: &FailedCall<'_>, name: &str, statu
     let first = path.split(|byte| *byte == 0).next().unwrap_or_default();
     let first = first.escape_ascii().to_string();
     let reason = match (name, status) {
-        ("set_property", Status::NotFound) => no_stream(state)?,
+        ("set_property", Status::NotFound) => no_properties(state)?,
         ("set_property", Status::BadArgument) => "it was declared read-only and has a value".to_owned(),
         ("set_property", Status::InternalFailure) => {
             let most = state.host.limits().property_bytes;
@@ -59,7 +59,7 @@ pub(super) fn property(state: &VmState, call: &FailedCall<'_>, name: &str, statu
         (_, Status::NotFound) if !ROOTS.contains(&first.as_str()) => {
             format!("there is no attribute \"{first}\", nor has a plugin set a property of that name on this stream")
         }
-        (_, Status::NotFound) => no_stream(state).unwrap_or_else(|| {
+        (_, Status::NotFound) => no_properties(state).unwrap_or_else(|| {
             "there is no such attribute, or not now: those of headers come and go with the headers".to_owned()
         }),
         _ => return None,
