@@ -19,6 +19,7 @@ mod load_balancing;
 mod local_reply;
 mod matcher;
 mod mirror;
+mod network_filter;
 mod origin;
 mod outlier_detection;
 mod per_filter;
@@ -30,6 +31,7 @@ mod rewrite;
 mod route;
 mod runtime;
 mod stats;
+mod tcp_proxy;
 mod tls;
 mod upgrade;
 mod upstream_socket;
@@ -68,6 +70,7 @@ pub use self::{
         QueryParameterMatchSpecifier, QueryParameterMatcher, StringMatcher, StringPattern, ValueMatcher,
     },
     mirror::{MaxStreamDuration, MirrorCluster, RequestMirrorPolicy},
+    network_filter::{NetworkFilter, NetworkFilterKind, TerminalFilter},
     origin::Origin,
     outlier_detection::OutlierDetection,
     per_filter::PerFilterConfig,
@@ -91,6 +94,7 @@ pub use self::{
         RuntimeLayerKind, RuntimeUInt32, RuntimeValue,
     },
     stats::{HistogramBucketSettings, StatsConfig, StatsMatcher, StatsSink, StatsSinkKind},
+    tcp_proxy::{TcpClusterWeight, TcpClusters, TcpHashPolicy, TcpProxy},
     tls::{
         CertificateValidationContext, CommonTlsContext, DataSource, DownstreamTlsContext, SanType, SdsSource, Secret,
         SecretKind, SecretSource, SessionTicketKeys, SubjectAltNameMatcher, TlsCertificate, TlsParameters, TlsVersion,

@@ -4,55 +4,73 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker, ready};
-use std::time::Instant;
+use std::task::{Context, Poll, ready};
 
 use bytes::BytesMut;
 use sandgate_config::model::CodecType;
-use sandgate_filter::ConnectionInfo;
 use tokio::net::TcpStream;
 
+use crate::accepted::AcceptedConnection;
 use crate::connection::{Connection, Served};
-use crate::connection_id::next_connection_id;
 use crate::hcm::Hcm;
 use crate::http2::Http2Connection;
-use crate::listener_tls::{Secured, WorkerTls, secure};
+use crate::listener_tls::{Secured, secure};
+use crate::network::{ActiveListener, ConnectionEvent, FilterChain, FilterDriver, FilterManager, Filtered, Terminal};
 use crate::pool::CloseSide;
 use crate::socket::Socket;
 use crate::stats::milliseconds;
+use crate::tcp_proxy::{TcpProxyConnection, TcpProxyStart};
 use crate::transport::{Tcp, Transport};
-use crate::worker::{ConnectionSlot, Worker};
+use crate::worker::Worker;
 
 /// A connection from its accept to its end: the task that serves it.
 pub(crate) struct Downstream {
-    codec: Codec,
+    state: State,
 }
 
-enum Codec {
+enum State {
+    /// Nothing has been done yet.
+    Accepted(Box<Starting>),
     /// The handshake of TLS is going on.
     Handshake(Box<Handshake>),
     /// HTTP/1, or nothing has come yet.
     Http1(Box<Connection>),
     Http2(Box<Http2Connection>),
+    /// Passed on as it is.
+    Tcp(Box<TcpProxyConnection>),
+    /// Served by one of its network filters.
+    InChain(FilterDriver, AcceptedConnection),
     Over,
 }
 
+/// A connection that was accepted.
+struct Starting {
+    base: Base,
+    tcp: Tcp,
+    manager: Option<FilterManager>,
+}
+
 struct Handshake {
-    base: DownstreamConnection,
+    base: Base,
+    manager: Option<FilterManager>,
     securing: Pin<Box<dyn Future<Output = Result<Secured, CloseSide>>>>,
 }
 
-/// What a connection is to any codec. It counts: made when the connection was accepted, dropped when it is closed.
+/// What a connection is to what its chain ends in.
+enum Base {
+    Http(DownstreamConnection),
+    Tcp(TcpProxyStart),
+    InChain(AcceptedConnection),
+}
+
+/// What a connection is to an HTTP codec. It counts: made when the connection was accepted, dropped when it is closed.
 pub(crate) struct DownstreamConnection {
-    pub(crate) worker: Rc<Worker>,
+    accepted: AcceptedConnection,
     pub(crate) hcm: Rc<Hcm>,
-    pub(crate) info: Rc<ConnectionInfo>,
-    pub(crate) opened: Instant,
     closed_by: CloseSide,
     had_request: bool,
     /// It has TLS.
     secured: bool,
-    slot: ConnectionSlot,
 }
 
 // === impl Downstream ===
@@ -61,38 +79,51 @@ impl Downstream {
     /// A connection that was accepted; `local` is its address here, if it need not be asked for.
     pub(crate) fn new(
         worker: &Rc<Worker>,
-        hcm: &Rc<Hcm>,
-        stream: TcpStream,
-        local: Option<SocketAddr>,
-        peer: SocketAddr,
-    ) -> Self {
-        let transport = Transport::accepted(stream);
-        let base = DownstreamConnection::new(worker, hcm, local.or_else(|| transport.local_addr()), peer);
-        Self { codec: Codec::new(base, transport) }
-    }
-
-    /// The same with TLS.
-    pub(crate) fn with_tls(
-        worker: &Rc<Worker>,
-        hcm: &Rc<Hcm>,
-        tls: &Rc<WorkerTls>,
+        listener: &Rc<ActiveListener>,
+        chain: &Rc<FilterChain>,
         stream: TcpStream,
         local: Option<SocketAddr>,
         peer: SocketAddr,
     ) -> Self {
         let tcp = Tcp::accepted(stream);
-        let mut base = DownstreamConnection::new(worker, hcm, local.or_else(|| tcp.local_addr()), peer);
-        base.set_secured();
-        let securing = Box::pin(secure(Rc::clone(hcm), Rc::clone(tls), tcp, base.info.id));
-        Self { codec: Codec::Handshake(Box::new(Handshake { base, securing })) }
+        let local = local.or_else(|| tcp.local_addr());
+        let accepted = AcceptedConnection::new(worker, listener, chain, local, peer);
+        let manager = accepted.handle.as_ref().filter(|_| !chain.filters.is_empty());
+        let manager = manager.map(|handle| FilterManager::new(handle, &chain.filters));
+        let base = match &chain.terminal {
+            Terminal::Http(hcm) => Base::Http(DownstreamConnection::new(accepted, hcm)),
+            Terminal::TcpProxy(proxy) => Base::Tcp(TcpProxyStart::new(accepted, proxy)),
+            Terminal::InChain => Base::InChain(accepted),
+        };
+        if manager.is_none() && chain.tls.is_none() {
+            return Self { state: State::new(base, Transport::Tcp(tcp)) };
+        }
+        Self { state: State::Accepted(Box::new(Starting { base, tcp, manager })) }
     }
 }
 
-// === impl Codec ===
+// === impl Base ===
 
-impl Codec {
+impl Base {
+    fn accepted(&mut self) -> &mut AcceptedConnection {
+        match self {
+            Self::Http(base) => &mut base.accepted,
+            Self::Tcp(base) => base.accepted(),
+            Self::InChain(accepted) => accepted,
+        }
+    }
+}
+
+// === impl State ===
+
+impl State {
     /// What is spoken, by the configuration, by ALPN, or else by the first bytes.
-    fn new(base: DownstreamConnection, transport: Transport) -> Self {
+    fn new(base: Base, transport: Transport) -> Self {
+        let base = match base {
+            Base::Http(base) => base,
+            Base::Tcp(start) => return Self::Tcp(Box::new(start.open(transport))),
+            Base::InChain(accepted) => return Self::InChain(FilterDriver::new(transport), accepted),
+        };
         let http2 = match base.hcm.config.codec_type {
             CodecType::Http2 => true,
             CodecType::Auto => transport.alpn_protocol() == Some(b"h2"),
@@ -104,6 +135,35 @@ impl Codec {
         }
         Self::Http1(Box::new(Connection::new(base, socket)))
     }
+
+    /// The same behind filters, if there are any.
+    fn filtered(mut base: Base, transport: Transport, manager: Option<FilterManager>) -> Self {
+        let Some(manager) = manager else { return Self::new(base, transport) };
+        let limit = base.accepted().chain.buffer_limit;
+        Self::new(base, Transport::Filtered(Box::new(Filtered::new(transport, manager, limit))))
+    }
+}
+
+// === impl Starting ===
+
+impl Starting {
+    fn start(self) -> State {
+        let Self { mut base, tcp, mut manager } = self;
+        let accepted = base.accepted();
+        let Some(tls) = accepted.chain.tls.clone() else {
+            return State::filtered(base, Transport::Tcp(tcp), manager);
+        };
+        let (id, listener) = (accepted.info.id, Rc::clone(&accepted.listener));
+        if let Base::Http(base) = &mut base {
+            base.set_secured();
+        }
+        let hcm = if let Base::Http(base) = &base { Some(Rc::clone(&base.hcm)) } else { None };
+        if let Some(manager) = &mut manager {
+            manager.initialize();
+        }
+        let securing = Box::pin(secure(hcm, listener, tls, tcp, id));
+        State::Handshake(Box::new(Handshake { base, manager, securing }))
+    }
 }
 
 // === impl Handshake ===
@@ -111,21 +171,36 @@ impl Codec {
 impl Handshake {
     /// Goes on with it; ready when it has succeeded, or failed.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Transport>> {
-        self.base.register(cx.waker());
-        if self.base.worker.is_draining() {
+        let accepted = self.base.accepted();
+        accepted.register(cx.waker());
+        if accepted.worker.is_draining() {
             return Poll::Ready(None);
+        }
+        if let Some(manager) = &mut self.manager {
+            manager.register(cx);
+            if !manager.handle().is_open() {
+                manager.raise(ConnectionEvent::LocalClose);
+                return Poll::Ready(None);
+            }
         }
         Poll::Ready(match ready!(self.securing.as_mut().poll(cx)) {
             Ok(secured) => {
-                if let Some(info) = Rc::get_mut(&mut self.base.info) {
-                    info.tls = Some(secured.info);
-                    info.handshake_start = Some(secured.start);
-                    info.handshake_complete = Some(secured.complete);
+                self.base.accepted().set_tls(&secured);
+                if let Some(manager) = &mut self.manager {
+                    manager.raise(ConnectionEvent::Connected);
                 }
                 Some(secured.transport)
             }
             Err(side) => {
-                self.base.ended(side, false);
+                if let Base::Http(base) = &mut self.base {
+                    base.ended(side, false);
+                }
+                if let Some(manager) = &mut self.manager {
+                    manager.raise(match side {
+                        CloseSide::Local => ConnectionEvent::LocalClose,
+                        CloseSide::Remote => ConnectionEvent::RemoteClose,
+                    });
+                }
                 None
             }
         })
@@ -138,24 +213,38 @@ impl Future for Downstream {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
         loop {
-            match &mut this.codec {
-                Codec::Handshake(handshake) => {
-                    let transport = ready!(handshake.poll(cx));
-                    let codec = std::mem::replace(&mut this.codec, Codec::Over);
-                    if let (Some(transport), Codec::Handshake(handshake)) = (transport, codec) {
-                        this.codec = Codec::new(handshake.base, transport);
+            match &mut this.state {
+                State::Accepted(_) => {
+                    if let State::Accepted(starting) = std::mem::replace(&mut this.state, State::Over) {
+                        this.state = starting.start();
                     }
                 }
-                Codec::Http1(connection) => match ready!(connection.poll(cx)) {
+                State::Handshake(handshake) => {
+                    let transport = ready!(handshake.poll(cx));
+                    let state = std::mem::replace(&mut this.state, State::Over);
+                    if let (Some(transport), State::Handshake(handshake)) = (transport, state) {
+                        let Handshake { base, manager, .. } = *handshake;
+                        this.state = State::filtered(base, transport, manager);
+                    }
+                }
+                State::Http1(connection) => match ready!(connection.poll(cx)) {
                     Served::Over => return Poll::Ready(()),
                     Served::Http2 => {
-                        if let Codec::Http1(connection) = std::mem::replace(&mut this.codec, Codec::Over) {
-                            this.codec = Codec::Http2(Box::new(connection.into_http2()));
+                        if let State::Http1(connection) = std::mem::replace(&mut this.state, State::Over) {
+                            this.state = State::Http2(Box::new(connection.into_http2()));
                         }
                     }
                 },
-                Codec::Http2(connection) => return connection.poll(cx),
-                Codec::Over => return Poll::Ready(()),
+                State::Http2(connection) => return connection.poll(cx),
+                State::Tcp(connection) => return connection.poll(cx),
+                State::InChain(driver, accepted) => {
+                    accepted.register(cx.waker());
+                    if accepted.worker.is_draining() {
+                        return Poll::Ready(());
+                    }
+                    return Pin::new(driver).poll(cx);
+                }
+                State::Over => return Poll::Ready(()),
             }
         }
     }
@@ -163,10 +252,10 @@ impl Future for Downstream {
 
 impl Drop for Downstream {
     fn drop(&mut self) {
-        match &mut self.codec {
-            Codec::Http1(connection) => connection.end(),
-            Codec::Http2(connection) => connection.end(),
-            Codec::Handshake(_) | Codec::Over => {}
+        match &mut self.state {
+            State::Http1(connection) => connection.end(),
+            State::Http2(connection) => connection.end(),
+            State::Tcp(_) | State::Accepted(_) | State::Handshake(_) | State::InChain(..) | State::Over => {}
         }
     }
 }
@@ -174,46 +263,16 @@ impl Drop for Downstream {
 // === impl DownstreamConnection ===
 
 impl DownstreamConnection {
-    fn new(worker: &Rc<Worker>, hcm: &Rc<Hcm>, local: Option<SocketAddr>, peer: SocketAddr) -> Self {
-        let now = Instant::now();
-        let info = ConnectionInfo {
-            id: next_connection_id(),
-            remote_address: Some(peer),
-            direct_remote_address: Some(peer),
-            opened: Some(now),
-            local_address: local,
-            listener: std::sync::Arc::clone(&hcm.listener),
-            ..ConnectionInfo::default()
-        };
+    fn new(accepted: AcceptedConnection, hcm: &Rc<Hcm>) -> Self {
         hcm.stats.downstream_cx_total().inc();
         hcm.stats.downstream_cx_active().inc();
-        hcm.listener_stats.downstream_cx_total().inc();
-        hcm.listener_stats.downstream_cx_active().inc();
-        hcm.listener_stats.downstream_pre_cx_active().set(0);
-        hcm.thread_stats.downstream_cx_total().inc();
-        hcm.thread_stats.downstream_cx_active().inc();
-        log::debug!(target: "conn_handler", "[C{}] new connection from {:?}", info.id, info.remote_address);
-        Self {
-            worker: Rc::clone(worker),
-            hcm: Rc::clone(hcm),
-            info: Rc::new(info),
-            opened: now,
-            closed_by: CloseSide::Local,
-            had_request: false,
-            secured: false,
-            slot: ConnectionSlot::new(worker),
-        }
+        Self { accepted, hcm: Rc::clone(hcm), closed_by: CloseSide::Local, had_request: false, secured: false }
     }
 
     fn set_secured(&mut self) {
         self.secured = true;
         self.hcm.stats.downstream_cx_ssl_total().inc();
         self.hcm.stats.downstream_cx_ssl_active().inc();
-    }
-
-    /// Tells how to wake the connection when the worker ends its connections.
-    pub(crate) fn register(&self, waker: &Waker) {
-        self.slot.register(waker);
     }
 
     /// Who closed it, and whether there was a request in flight then. Until this is said: we did, and there was none.
@@ -223,20 +282,27 @@ impl DownstreamConnection {
     }
 }
 
+impl std::ops::Deref for DownstreamConnection {
+    type Target = AcceptedConnection;
+
+    fn deref(&self) -> &AcceptedConnection {
+        &self.accepted
+    }
+}
+
 impl Drop for DownstreamConnection {
     fn drop(&mut self) {
-        let (stats, listener_stats) = (&self.hcm.stats, &self.hcm.listener_stats);
+        let stats = &self.hcm.stats;
         stats.downstream_cx_active().dec();
         if self.secured {
             stats.downstream_cx_ssl_active().dec();
         }
-        listener_stats.downstream_cx_active().dec();
-        self.hcm.thread_stats.downstream_cx_active().dec();
-        let lived = milliseconds(Instant::now().saturating_duration_since(self.opened));
-        stats.downstream_cx_length_ms().record(lived);
-        listener_stats.downstream_cx_length_ms().record(lived);
+        if self.accepted.handle.as_ref().is_some_and(|handle| !handle.is_open()) {
+            // One of its filters.
+            self.closed_by = CloseSide::Local;
+        }
+        stats.downstream_cx_length_ms().record(milliseconds(self.accepted.opened.elapsed()));
         stats.downstream_cx_destroy().inc();
-        listener_stats.downstream_cx_destroy().inc();
         match self.closed_by {
             CloseSide::Local => stats.downstream_cx_destroy_local().inc(),
             CloseSide::Remote => stats.downstream_cx_destroy_remote().inc(),
@@ -248,6 +314,5 @@ impl Drop for DownstreamConnection {
                 CloseSide::Remote => stats.downstream_cx_destroy_remote_active_rq().inc(),
             }
         }
-        log::debug!(target: "connection", "[C{}] closed", self.info.id);
     }
 }

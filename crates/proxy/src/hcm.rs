@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use sandgate_config::model;
-use sandgate_filter::{HttpFilter, ListenerInfo};
+use sandgate_filter::HttpFilter;
 use sandgate_http::h1::RequestOptions;
 
 use crate::access_log::AccessLogs;
@@ -13,9 +13,7 @@ use crate::drain::ListenerDrain;
 use crate::local_reply::LocalReplies;
 use crate::route_table::{RouteEntry, RouteTable};
 use crate::router::RouterConfig;
-use crate::stats::{
-    Http1CodecStats, Http2CodecStats, HttpListenerStats, HttpStats, ListenerStats, ThreadListenerStats,
-};
+use crate::stats::{Http1CodecStats, Http2CodecStats, HttpListenerStats, HttpStats};
 use crate::upgrade::{Upgrade, UpgradeChain};
 use crate::worker::Worker;
 
@@ -63,13 +61,10 @@ pub(crate) struct Hcm {
     pub(crate) buffer_limit: usize,
     /// `None` is never drained: the admin interface.
     pub(crate) drain: Option<ListenerDrain>,
-    pub(crate) listener: Arc<ListenerInfo>,
     pub(crate) stats: HttpStats,
     pub(crate) codec_stats: Http1CodecStats,
     pub(crate) http2_stats: Http2CodecStats,
     pub(crate) listener_http_stats: HttpListenerStats,
-    pub(crate) listener_stats: Rc<ListenerStats>,
-    pub(crate) thread_stats: ThreadListenerStats,
 }
 
 /// Those of `filters` that run for a request with that route.

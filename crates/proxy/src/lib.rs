@@ -1,6 +1,7 @@
 //! The data plane: workers, listeners, HTTP connection handling, routing, clusters, stats and admin.
 #![forbid(unsafe_code)]
 
+mod accepted;
 mod access_log;
 mod active_stream;
 pub mod admin;
@@ -23,6 +24,7 @@ mod listener;
 mod listener_tls;
 mod local_reply;
 mod memory;
+mod network;
 mod outlier;
 mod pool;
 mod request_headers;
@@ -34,6 +36,7 @@ pub mod runtime;
 mod server;
 mod socket;
 mod stats_sinks;
+mod tcp_proxy;
 mod terminal;
 mod transport;
 mod upgrade;

@@ -11,8 +11,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::sync::Notify;
 
 use crate::downstream::Downstream;
-use crate::hcm::Hcm;
-use crate::listener_tls::WorkerTls;
+use crate::network::ActiveListener;
 use crate::worker::{Worker, guarded};
 
 /// How long an accept that fails for want of resources waits before it tries again.
@@ -121,8 +120,7 @@ impl Stop {
 pub(crate) async fn accept(
     listener: std::net::TcpListener,
     worker: Rc<Worker>,
-    hcm: Rc<Hcm>,
-    tls: Option<Rc<WorkerTls>>,
+    active: Rc<ActiveListener>,
     stop: Rc<Stop>,
 ) {
     let listener = match tokio::net::TcpListener::from_std(listener) {
@@ -142,11 +140,9 @@ pub(crate) async fn accept(
         };
         match accepted {
             Ok((stream, peer)) => {
-                hcm.listener_stats.connections_accepted_per_socket_event().record(1);
-                let connection = match &tls {
-                    None => Downstream::new(&worker, &hcm, stream, local, peer),
-                    Some(tls) => Downstream::with_tls(&worker, &hcm, tls, stream, local, peer),
-                };
+                active.stats.connections_accepted_per_socket_event().record(1);
+                let Some(chain) = active.chains.first() else { continue };
+                let connection = Downstream::new(&worker, &active, chain, stream, local, peer);
                 tokio::task::spawn_local(guarded("connection", connection));
             }
             Err(error) if is_the_clients(&error) => {}

@@ -6,6 +6,7 @@
 mod error;
 mod hcm;
 mod main_loop;
+mod network;
 mod plugins;
 mod remote_code;
 mod services;

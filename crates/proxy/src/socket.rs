@@ -68,6 +68,11 @@ impl Socket {
         &self.transport
     }
 
+    /// The bytes themselves, to be read and written otherwise.
+    pub(crate) fn transport_mut(&mut self) -> &mut Transport {
+        &mut self.transport
+    }
+
     /// The bytes themselves, for who reads them otherwise. What was read already is the caller's.
     #[allow(dead_code, reason = "connections that turn out to speak HTTP/2")]
     pub(crate) fn into_transport(self) -> Transport {
@@ -248,7 +253,7 @@ mod tests {
             Poll::Ready(())
         })
         .await;
-        assert!(socket.transport().socket().is_flag_cleared());
+        assert!(socket.transport().socket().unwrap().is_flag_cleared());
         let outcome = poll_fn(|cx| socket.poll_read(cx, &mut buffer)).await.unwrap();
         assert_eq!((outcome, &buffer[..]), (ReadOutcome::Drained(5), &b"first"[..]));
         peer.write_all(b" second").unwrap();

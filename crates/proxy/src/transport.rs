@@ -11,6 +11,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::{client, server};
 
 use crate::gathered::Gathered;
+use crate::network::Filtered;
 
 /// A connected TCP socket that can be watched for its end while bytes wait in it.
 #[derive(Debug)]
@@ -37,6 +38,8 @@ pub(crate) enum Transport {
     /// Encrypted; we are the client.
     #[allow(dead_code, reason = "made by the handshake")]
     TlsClient(Box<client::TlsStream<Tcp>>),
+    /// Behind network filters.
+    Filtered(Box<Filtered>),
 }
 
 // === impl Tcp ===
@@ -218,39 +221,39 @@ impl Transport {
         Self::Tcp(Tcp::new(stream))
     }
 
-    /// The same of one that was accepted.
-    pub(crate) fn accepted(stream: TcpStream) -> Self {
-        Self::Tcp(Tcp::accepted(stream))
-    }
-
     /// The socket underneath.
-    pub(crate) fn socket(&self) -> &Tcp {
+    pub(crate) fn socket(&self) -> Option<&Tcp> {
         match self {
-            Self::Tcp(tcp) => tcp,
-            Self::TlsServer(stream) => stream.get_ref().0,
-            Self::TlsClient(stream) => stream.get_ref().0,
-        }
-    }
-
-    fn socket_mut(&mut self) -> &mut Tcp {
-        match self {
-            Self::Tcp(tcp) => tcp,
-            Self::TlsServer(stream) => stream.get_mut().0,
-            Self::TlsClient(stream) => stream.get_mut().0,
+            Self::Tcp(tcp) => Some(tcp),
+            Self::TlsServer(stream) => Some(stream.get_ref().0),
+            Self::TlsClient(stream) => Some(stream.get_ref().0),
+            Self::Filtered(filtered) => filtered.inner()?.socket(),
         }
     }
 
     pub(crate) fn local_addr(&self) -> Option<SocketAddr> {
-        self.socket().local_addr()
+        self.socket()?.local_addr()
     }
 
     pub(crate) fn peer_addr(&self) -> Option<SocketAddr> {
-        self.socket().peer_addr()
+        self.socket()?.peer_addr()
+    }
+
+    /// What is not written yet is lost, and the peer gets a reset, once this is dropped.
+    pub(crate) fn reset_on_close(&self) {
+        if let Some(tcp) = self.socket() {
+            // The connection ends in any case.
+            let _ = socket2::SockRef::from(&tcp.stream).set_linger(Some(std::time::Duration::ZERO));
+        }
     }
 
     #[allow(dead_code, reason = "asked of encrypted connections")]
     pub(crate) fn is_tls(&self) -> bool {
-        !matches!(self, Self::Tcp(_))
+        match self {
+            Self::Tcp(_) => false,
+            Self::TlsServer(_) | Self::TlsClient(_) => true,
+            Self::Filtered(filtered) => filtered.inner().is_some_and(Self::is_tls),
+        }
     }
 
     /// The protocol that both sides have agreed on by ALPN.
@@ -260,13 +263,19 @@ impl Transport {
             Self::Tcp(_) => None,
             Self::TlsServer(stream) => stream.get_ref().1.alpn_protocol(),
             Self::TlsClient(stream) => stream.get_ref().1.alpn_protocol(),
+            Self::Filtered(filtered) => filtered.inner()?.alpn_protocol(),
         }
     }
 
     /// Ready once the peer has closed or reset the connection, without reading what it sent before. With TLS, too, it is the
     /// end of the TCP connection that counts: the alert before it would have to be read.
     pub(crate) fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.socket_mut().poll_closed(cx)
+        match self {
+            Self::Tcp(tcp) => tcp.poll_closed(cx),
+            Self::TlsServer(stream) => stream.get_mut().0.poll_closed(cx),
+            Self::TlsClient(stream) => stream.get_mut().0.poll_closed(cx),
+            Self::Filtered(filtered) => filtered.poll_closed(cx),
+        }
     }
 
     /// Whether a connection that should be silent has bytes or was closed; its bytes are lost then. `cx` is woken when that
@@ -299,7 +308,7 @@ impl Drop for Transport {
             }
         }
         match self {
-            Self::Tcp(_) => {}
+            Self::Tcp(_) | Self::Filtered(_) => {}
             Self::TlsServer(stream) => {
                 let (tcp, session) = stream.get_mut();
                 goodbye(tcp, session);
@@ -347,6 +356,10 @@ macro_rules! delegate {
                 let $stream = Pin::new(&mut **stream);
                 $call
             }
+            Transport::Filtered(stream) => {
+                let $stream = Pin::new(&mut **stream);
+                $call
+            }
         }
     };
 }
@@ -375,6 +388,7 @@ impl AsyncWrite for Transport {
             Self::Tcp(stream) => stream.is_write_vectored(),
             Self::TlsServer(stream) => stream.is_write_vectored(),
             Self::TlsClient(stream) => stream.is_write_vectored(),
+            Self::Filtered(stream) => stream.is_write_vectored(),
         }
     }
 

@@ -6,6 +6,7 @@ mod health;
 mod http;
 mod listener;
 mod ssl;
+mod tcp;
 mod vhost;
 
 use std::borrow::Cow;
@@ -16,6 +17,7 @@ pub use health::{HealthCheckStats, OutlierDetectionStats};
 pub use http::{Http1CodecStats, Http2CodecStats, HttpListenerStats, HttpStats, RouterStats, TracingStats};
 pub use listener::{ConfiguredListenerStats, ListenerStats, ThreadListenerStats};
 pub use ssl::{SslNames, SslSocketFactoryStats, SslStats};
+pub use tcp::TcpProxyStats;
 pub use vhost::VirtualClusterStats;
 
 /// Defines a scope: a type with one method for each stat, which is also the last part of the stat's name. `zeros` are stats

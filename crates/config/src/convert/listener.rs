@@ -2,17 +2,11 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use super::{Context, address, http_connection_manager::http_connection_manager, tls, type_name};
+use super::{Context, address, network_filters::network_filters, tls};
 use crate::{
     model::{DrainType, FilterChain, Listener, TrafficDirection},
-    proto::envoy::config::{
-        core::v3::TrafficDirection as Direction,
-        listener::v3::{self as proto, filter::ConfigType},
-    },
+    proto::envoy::config::{core::v3::TrafficDirection as Direction, listener::v3 as proto},
 };
-
-const HTTP_CONNECTION_MANAGER: &str =
-    "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
 
 /// Converts a listener.
 pub(super) fn listener(
@@ -77,34 +71,12 @@ fn filter_chain(
     let tls = tls::downstream_socket(context, message.transport_socket.as_ref());
     let connect_timeout =
         context.limit("transport_socket_connect_timeout", message.transport_socket_connect_timeout, None);
-    let count = message.filters.len();
-    let mut index = 0;
-    let mut filters = context.list("filters", message.filters, |context, filter| {
-        index += 1;
-        let config = filter.config_type.as_ref().map(|ConfigType::TypedConfig(config)| config);
-        let Some(config) = config.filter(|config| type_name(config) == HTTP_CONNECTION_MANAGER) else {
-            context.unknown_extension("network filter", &filter.name, config);
-            return None;
-        };
-        if index < count {
-            let message = "the HTTP connection manager must be the last filter in a network filter chain";
-            context.error(message);
-            return None;
-        }
-        let http_connection_manager = context.field("typed_config", |context| {
-            let message = context.unpack(config)?;
-            http_connection_manager(context, message, clusters)
-        })?;
-        Some(FilterChain {
-            name: message.name.clone(),
-            tls: tls.clone().map(Arc::new),
-            transport_socket_connect_timeout: connect_timeout,
-            filter_name: filter.name,
-            http_connection_manager,
-        })
-    });
-    if count == 0 && !context.report.is_broken(&context.path) {
-        context.error("a filter chain without filters would serve nothing");
-    }
-    filters.pop()
+    let (network_filters, terminal) = network_filters(context, message.filters, clusters)?;
+    Some(FilterChain {
+        name: message.name,
+        tls: tls.map(Arc::new),
+        transport_socket_connect_timeout: connect_timeout,
+        network_filters,
+        terminal,
+    })
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{DownstreamTlsContext, HttpConnectionManager, Origin};
+use super::{AccessLog, DownstreamTlsContext, HttpConnectionManager, NetworkFilter, Origin, TerminalFilter};
 
 /// Envoy's `envoy.config.listener.v3.Listener`, bound to a TCP address.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,7 +39,7 @@ pub struct Listener {
     pub origin: Origin,
 }
 
-/// Envoy's `envoy.config.listener.v3.FilterChain` that ends in an HTTP connection manager.
+/// Envoy's `envoy.config.listener.v3.FilterChain`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FilterChain {
     /// May be empty.
@@ -48,10 +48,33 @@ pub struct FilterChain {
     pub tls: Option<Arc<DownstreamTlsContext>>,
     /// How long a handshake may take; `None` is for ever.
     pub transport_socket_connect_timeout: Option<Duration>,
-    /// The name given to the connection manager's network filter.
-    pub filter_name: String,
-    /// Its only network filter.
-    pub http_connection_manager: HttpConnectionManager,
+    /// What connections pass, in the order of their first event.
+    pub network_filters: Vec<NetworkFilter>,
+    /// What the chain ends in.
+    pub terminal: TerminalFilter,
+}
+
+// === impl FilterChain ===
+
+impl FilterChain {
+    /// The connection manager that the chain ends in, if it does.
+    #[must_use]
+    pub fn http_connection_manager(&self) -> Option<&HttpConnectionManager> {
+        match &self.terminal {
+            TerminalFilter::Http { config, .. } => Some(config),
+            TerminalFilter::TcpProxy { .. } | TerminalFilter::InChain => None,
+        }
+    }
+
+    /// The access logs of what the chain ends in.
+    #[must_use]
+    pub fn access_logs(&self) -> &[AccessLog] {
+        match &self.terminal {
+            TerminalFilter::Http { config, .. } => &config.access_logs,
+            TerminalFilter::TcpProxy { config, .. } => &config.access_logs,
+            TerminalFilter::InChain => &[],
+        }
+    }
 }
 
 /// Envoy's `envoy.config.core.v3.TrafficDirection`.

@@ -10,7 +10,7 @@ use crate::support::{Slot, accepted, config, refused, table};
 const OK: Option<&str> = None;
 
 fn manager(text: &str) -> HttpConnectionManager {
-    accepted(&config(Slot::Manager, text)).listeners[0].filter_chains[0].http_connection_manager.clone()
+    accepted(&config(Slot::Manager, text)).listeners[0].filter_chains[0].http_connection_manager().unwrap().clone()
 }
 
 /// An access log to `/dev/null` with more in its logger.

@@ -56,7 +56,7 @@ fn typed_structs_stand_for_what_they_hold() {
                  value: {{suppress_envoy_headers: true}}"
             );
             let bootstrap = accepted(&changed(ROUTER, &router));
-            let manager = &bootstrap.listeners[0].filter_chains[0].http_connection_manager;
+            let manager = bootstrap.listeners[0].filter_chains[0].http_connection_manager().unwrap();
             let HttpFilterKind::Router(router) = &manager.http_filters[0].kind else { panic!("not a router") };
             assert!(router.suppress_envoy_headers);
         }
@@ -91,7 +91,7 @@ fn a_typed_struct_may_hold_a_plugin() {
           runtime: envoy.wasm.runtime.v8
           code: {local: {inline_string: module}}"#;
     let bootstrap = accepted(&config(Slot::Filters, text));
-    let filter = &bootstrap.listeners[0].filter_chains[0].http_connection_manager.http_filters[0];
+    let filter = &bootstrap.listeners[0].filter_chains[0].http_connection_manager().unwrap().http_filters[0];
     let HttpFilterKind::Wasm(plugin) = &filter.kind else { panic!("not a plugin") };
     assert_eq!((plugin.name.as_str(), &plugin.configuration[..]), ("plug", &b"{\"header\": \"x\"}"[..]));
     assert_eq!((plugin.origin.line, plugin.vm.code_origin.line), (26, 32));

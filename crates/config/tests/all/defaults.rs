@@ -20,7 +20,7 @@ fn of_everything() {
     assert_eq!((listener.per_connection_buffer_limit_bytes, listener.tcp_backlog_size), (1_048_576, None));
     assert!(listener.enable_reuse_port && listener.metadata.is_none() && !listener.ipv4_compat);
     assert_eq!(listener.traffic_direction, TrafficDirection::Unspecified);
-    let manager = listener.filter_chains[0].http_connection_manager.clone();
+    let manager = listener.filter_chains[0].http_connection_manager().unwrap().clone();
     assert_eq!(manager.codec_type, CodecType::Auto);
     assert_eq!(manager.server_name, "envoy");
     assert_eq!((manager.stream_idle_timeout, manager.request_timeout), (Some(Duration::from_secs(300)), None));
@@ -52,7 +52,7 @@ fn of_everything() {
 fn zero_means_none() {
     let text = "stream_idle_timeout: 0s\ndelayed_close_timeout: 0s\nrequest_timeout: 0s\ndrain_timeout: 0s\ncommon_http_protocol_options: {idle_timeout: 0s, max_stream_duration: 0s, max_requests_per_connection: 0}";
     let bootstrap = accepted(&config(Slot::Manager, text));
-    let manager = &bootstrap.listeners[0].filter_chains[0].http_connection_manager;
+    let manager = bootstrap.listeners[0].filter_chains[0].http_connection_manager().unwrap();
     assert_eq!(
         (manager.stream_idle_timeout, manager.delayed_close_timeout, manager.request_timeout),
         (None, None, None)

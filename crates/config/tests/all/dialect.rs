@@ -29,7 +29,7 @@ fn numbers() {
         ("&a 9", 9),
     ] {
         let bootstrap = accepted(&config(Slot::Manager, &format!("max_request_headers_kb: {text}")));
-        let manager = &bootstrap.listeners[0].filter_chains[0].http_connection_manager;
+        let manager = bootstrap.listeners[0].filter_chains[0].http_connection_manager().unwrap();
         assert_eq!(manager.max_request_headers_kb, wanted, "{text}");
     }
     table(
@@ -66,7 +66,8 @@ fn booleans() {
     ] {
         let bootstrap = accepted(&config(Slot::Manager, &format!("use_remote_address: {text}")));
         assert_eq!(
-            bootstrap.listeners[0].filter_chains[0].http_connection_manager.use_remote_address, wanted,
+            bootstrap.listeners[0].filter_chains[0].http_connection_manager().unwrap().use_remote_address,
+            wanted,
             "{text}"
         );
     }
@@ -113,7 +114,7 @@ fn durations() {
         ("9223372035s", 9_223_372_035_000),
     ] {
         let bootstrap = accepted(&config(Slot::Manager, &format!("stream_idle_timeout: {text}")));
-        let timeout = bootstrap.listeners[0].filter_chains[0].http_connection_manager.stream_idle_timeout;
+        let timeout = bootstrap.listeners[0].filter_chains[0].http_connection_manager().unwrap().stream_idle_timeout;
         assert_eq!(timeout, Some(Duration::from_millis(millis)), "{text}");
     }
     for text in
@@ -137,7 +138,11 @@ fn enums() {
         ("null", CodecType::Auto),
     ] {
         let bootstrap = accepted(&config(Slot::Manager, &format!("codec_type: {text}")));
-        assert_eq!(bootstrap.listeners[0].filter_chains[0].http_connection_manager.codec_type, wanted, "{text}");
+        assert_eq!(
+            bootstrap.listeners[0].filter_chains[0].http_connection_manager().unwrap().codec_type,
+            wanted,
+            "{text}"
+        );
     }
     table(
         Slot::Manager,
@@ -175,7 +180,7 @@ fn null_is_unset() {
 fn one_value_is_a_list_and_lists_are_flattened() {
     for domains in ["\"*\"", "[[\"*\"]]", "[[[]], \"*\"]"] {
         let bootstrap = accepted(&changed("domains: [\"*\"]", &format!("domains: {domains}")));
-        let route_config = &bootstrap.listeners[0].filter_chains[0].http_connection_manager.route_config;
+        let route_config = &bootstrap.listeners[0].filter_chains[0].http_connection_manager().unwrap().route_config;
         assert_eq!(route_config.virtual_hosts[0].domains, [sandgate_config::model::Domain::Any], "{domains}");
     }
     refused(&changed("domains: [\"*\"]", "domains: [5]"), "domains[0]");
@@ -212,7 +217,7 @@ fn the_last_of_equal_names_wins_with_a_warning() {
         ("server_name: a\nserverName: b", "\"serverName\" replaces \"server_name\", which is the same field"),
     ] {
         let loaded = load(&config(Slot::Manager, text)).unwrap();
-        assert_eq!(loaded.bootstrap.listeners[0].filter_chains[0].http_connection_manager.server_name, "b");
+        assert_eq!(loaded.bootstrap.listeners[0].filter_chains[0].http_connection_manager().unwrap().server_name, "b");
         let warning = &loaded.warnings.items()[0];
         assert_eq!((warning.severity, warning.origin.line), (Severity::Warning, 12), "{text}");
         assert!(warning.message.contains(wanted), "{}", warning.message);

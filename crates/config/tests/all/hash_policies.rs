@@ -40,7 +40,7 @@ fn values() {
     let policies = "{header: {header_name: X-A}, terminal: true}, {connection_properties: {}}, {cookie: {name: c, ttl: 7.9s, path: /p, attributes: [{name: Secure}]}}";
     let text = route(&format!("priority: HIGH, hash_policy: [{policies}]"));
     let bootstrap = accepted(&text);
-    let routes = &bootstrap.listeners[0].filter_chains[0].http_connection_manager.route_config;
+    let routes = &bootstrap.listeners[0].filter_chains[0].http_connection_manager().unwrap().route_config;
     let route = &routes.virtual_hosts[0].routes[0];
     let RouteKind::Route(action) = &route.kind else { panic!("no forwarding") };
     assert_eq!(action.priority, RoutingPriority::High);

@@ -2,7 +2,7 @@
 
 use sandgate_config::{
     Severity,
-    model::{HttpFilterKind, TrafficDirection},
+    model::{HttpFilterKind, TerminalFilter, TrafficDirection},
 };
 
 use crate::support::{Slot, accepted, changed, config, load, refused, table};
@@ -89,7 +89,9 @@ fn filter_chains() {
     assert_eq!(default.listeners[0].filter_chains.len(), 1);
     let named = accepted(&changed("    - filters:", "    - name: x\n      filter_chain_match: {}\n      filters:"));
     assert_eq!(named.listeners[0].filter_chains[0].name, "x");
-    assert_eq!(named.listeners[0].filter_chains[0].filter_name, "hcm");
+    assert!(
+        matches!(&named.listeners[0].filter_chains[0].terminal, TerminalFilter::Http { name, .. } if name == "hcm")
+    );
     refused(
         &changed("    - filters:", "    - filter_chain_match: {destination_port: 80}\n      filters:"),
         "destination_port is not implemented",
@@ -112,7 +114,9 @@ fn the_connection_manager_is_the_last_network_filter() {
     let filter = &text[text.find("      - name: hcm").unwrap()..text.find("  clusters:").unwrap()];
     refused(&text.replace(filter, &format!("{filter}{filter}")), "must be the last filter in a network filter chain");
     let tcp = "      - name: tcp\n        typed_config: {\"@type\": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: x, cluster: c}\n";
-    refused(&text.replace(filter, &format!("{tcp}{filter}")), "TcpProxy) is not implemented");
+    refused(&text.replace(filter, &format!("{tcp}{filter}")), "terminal filter named tcp must be the last filter");
+    let other = "      - name: ssh\n        typed_config: {\"@type\": type.googleapis.com/envoy.extensions.filters.network.mongo_proxy.v3.MongoProxy, stat_prefix: x}\n";
+    refused(&text.replace(filter, &format!("{other}{filter}")), "MongoProxy) is not implemented");
 }
 
 #[test]
@@ -130,7 +134,7 @@ fn the_router_is_the_last_http_filter_and_only_that() {
     let filters =
         format!("- name: a\n  disabled: true\n  typed_config: {{{wasm}}}\n- name: a\n  typed_config: {{{wasm}}}");
     let bootstrap = accepted(&config(Slot::Filters, &filters));
-    let filters = &bootstrap.listeners[0].filter_chains[0].http_connection_manager.http_filters;
+    let filters = &bootstrap.listeners[0].filter_chains[0].http_connection_manager().unwrap().http_filters;
     assert_eq!(filters.iter().map(|filter| filter.disabled).collect::<Vec<_>>(), [true, false, false]);
     assert!(matches!(filters[2].kind, HttpFilterKind::Router(_)));
 }

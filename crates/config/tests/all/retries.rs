@@ -12,7 +12,12 @@ use crate::support::{Slot, accepted, changed, config, load, table};
 const ROUTE: &str = "route: {cluster: c}";
 
 fn action(text: &str) -> RouteAction {
-    let hosts = accepted(text).listeners[0].filter_chains[0].http_connection_manager.route_config.virtual_hosts.clone();
+    let hosts = accepted(text).listeners[0].filter_chains[0]
+        .http_connection_manager()
+        .unwrap()
+        .route_config
+        .virtual_hosts
+        .clone();
     match &hosts[0].routes[0].kind {
         RouteKind::Route(action) => (**action).clone(),
         other => panic!("{other:?}"),

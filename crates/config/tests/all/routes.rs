@@ -14,7 +14,7 @@ const ROUTE: &str = "route: {cluster: c}";
 const DOMAINS: &str = "domains: [\"*\"]";
 
 fn routes(text: &str) -> RouteConfiguration {
-    accepted(text).listeners[0].filter_chains[0].http_connection_manager.route_config.clone()
+    accepted(text).listeners[0].filter_chains[0].http_connection_manager().unwrap().route_config.clone()
 }
 
 fn check(from: &str, lines: &[(&str, Option<&str>)]) {

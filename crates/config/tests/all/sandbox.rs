@@ -80,7 +80,7 @@ fn the_sandbox_runs_unchanged() {
     let bootstrap = accepted(&SANDBOX.replace("FILE", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")));
     let listener = &bootstrap.listeners[0];
     assert_eq!(listener.address, "0.0.0.0:8000".parse::<SocketAddr>().unwrap());
-    let manager = &listener.filter_chains[0].http_connection_manager;
+    let manager = &listener.filter_chains[0].http_connection_manager().unwrap();
     assert_eq!((manager.codec_type, manager.stat_prefix.as_str()), (CodecType::Auto, "ingress_http"));
     let HttpFilterKind::Wasm(plugin) = &manager.http_filters[0].kind else { panic!("not a plugin") };
     assert_eq!(

@@ -9,7 +9,7 @@ const ROUTE: &str = "route: {cluster: c}";
 const PREFIX: &str = "stat_prefix: p";
 
 fn hcm(text: &str) -> HttpConnectionManager {
-    accepted(text).listeners[0].filter_chains[0].http_connection_manager.clone()
+    accepted(text).listeners[0].filter_chains[0].http_connection_manager().unwrap().clone()
 }
 
 fn action(text: &str) -> RouteAction {

@@ -27,7 +27,7 @@ fn vm(fields: &str) -> String {
 
 fn plugin(text: &str) -> WasmPlugin {
     let bootstrap = accepted(text);
-    let filter = &bootstrap.listeners[0].filter_chains[0].http_connection_manager.http_filters[0];
+    let filter = &bootstrap.listeners[0].filter_chains[0].http_connection_manager().unwrap().http_filters[0];
     match &filter.kind {
         HttpFilterKind::Wasm(plugin) => (**plugin).clone(),
         other => panic!("{other:?}"),

@@ -4,14 +4,21 @@ use std::rc::Rc;
 
 use super::{HandshakeError, Secured, WorkerTls, handshake};
 use crate::hcm::Hcm;
+use crate::network::ActiveListener;
 use crate::pool::CloseSide;
 use crate::transport::Tcp;
 
 /// Secures the connection of that id. What goes wrong is counted; the error is who ended the connection.
-pub(crate) async fn secure(hcm: Rc<Hcm>, tls: Rc<WorkerTls>, tcp: Tcp, id: u64) -> Result<Secured, CloseSide> {
+pub(crate) async fn secure(
+    hcm: Option<Rc<Hcm>>,
+    listener: Rc<ActiveListener>,
+    tls: Rc<WorkerTls>,
+    tcp: Tcp,
+    id: u64,
+) -> Result<Secured, CloseSide> {
     let timeout = tls.shared.timeout;
     // A client that says nothing is an idle one.
-    let shortest = [timeout, hcm.config.idle_timeout].into_iter().flatten().min();
+    let shortest = [timeout, hcm.as_ref().and_then(|hcm| hcm.config.idle_timeout)].into_iter().flatten().min();
     let handshake = handshake(&tls, tcp);
     let secured = match shortest {
         None => Ok(handshake.await),
@@ -27,9 +34,13 @@ pub(crate) async fn secure(hcm: Rc<Hcm>, tls: Rc<WorkerTls>, tcp: Tcp, id: u64) 
             log::debug!(target: "connection", "[C{id}] TLS error: Secret is not supplied by SDS");
         }
         Err(_) if timeout == shortest => {
-            hcm.listener_stats.downstream_cx_transport_socket_connect_timeout().inc();
+            listener.stats.downstream_cx_transport_socket_connect_timeout().inc();
         }
-        Err(_) => hcm.stats.downstream_cx_idle_timeout().inc(),
+        Err(_) => {
+            if let Some(hcm) = hcm {
+                hcm.stats.downstream_cx_idle_timeout().inc();
+            }
+        }
     }
     Err(CloseSide::Local)
 }

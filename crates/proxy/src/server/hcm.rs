@@ -1,11 +1,9 @@
-//! From the configuration of a filter chain to a connection manager on this thread.
+//! From the configuration of a connection manager to one on this thread.
 
 use std::rc::Rc;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use sandgate_config::model::{self, Bootstrap, HttpFilterKind, RouteConfiguration};
-use sandgate_filter::ListenerInfo;
 use sandgate_host::{PluginHandle, WorkerHost};
 
 use super::StartError;
@@ -19,44 +17,23 @@ use crate::health_check_filter::HealthCheckFilters;
 use crate::local_reply::LocalReplies;
 use crate::route_table::RouteTable;
 use crate::router::RouterConfig;
-use crate::stats::{
-    ConfiguredListenerStats, Http1CodecStats, Http2CodecStats, HttpListenerStats, HttpStats, ListenerStats, StatsStore,
-    ThreadListenerStats, TracingStats,
-};
+use crate::stats::{Http1CodecStats, Http2CodecStats, HttpListenerStats, HttpStats, StatsStore, TracingStats};
 use crate::upgrade::UpgradeChain;
 use crate::wasm_filter::{FailedPlugin, WasmFilter};
 use crate::worker::Worker;
 
-/// The connection manager of every listener, in the order of the configuration.
+/// The connection manager that a filter chain ends in. `index` is the listener's.
 pub(super) fn build(
+    (index, chain_index): (usize, usize),
+    (listener, config): (&model::Listener, &model::HttpConnectionManager),
     bootstrap: &Bootstrap,
     (plugins, checks): (&Plugins, &HealthCheckFilters),
     local: &LocalWorker,
     store: &StatsStore,
-    thread: &str,
-) -> Result<Vec<Rc<Hcm>>, StartError> {
-    let listeners = bootstrap.listeners.iter().enumerate();
-    listeners
-        .map(|(index, listener)| build_one(index, listener, bootstrap, (plugins, checks), local, (store, thread)))
-        .collect()
-}
-
-fn build_one(
-    index: usize,
-    listener: &model::Listener,
-    bootstrap: &Bootstrap,
-    (plugins, checks): (&Plugins, &HealthCheckFilters),
-    local: &LocalWorker,
-    (store, thread): (&StatsStore, &str),
 ) -> Result<Rc<Hcm>, StartError> {
-    let Some(chain) = listener.filter_chains.first() else {
-        return Err(StartError::Unsupported {
-            origin: Box::new(listener.origin.clone()),
-            what: "a listener needs a filter chain",
-        });
-    };
-    let config = Arc::new(chain.http_connection_manager.clone());
-    let mut chains = Chains { index, plugins, checks, local, next: 0, router: model::Router::default() };
+    let config = Arc::new(config.clone());
+    let mut chains =
+        Chains { index, chain: chain_index, plugins, checks, local, next: 0, router: model::Router::default() };
     let filters = chains.build(&config.http_filters)?;
     let upstream_filters = std::mem::take(&mut chains.router.upstream_http_filters);
     let upstream_filters = chains.build(&upstream_filters)?;
@@ -71,13 +48,6 @@ fn build_one(
     let node = &bootstrap.node;
     let user_agent = (config.add_user_agent && !node.cluster.is_empty())
         .then(|| Box::new(UserAgent { cluster: node.cluster.clone(), node: node.id.clone() }));
-    let listener_info = ListenerInfo {
-        name: listener.name.as_str().into(),
-        filter_chain_name: chain.name.as_str().into(),
-        direction: listener.traffic_direction as i64,
-        metadata: listener.metadata.as_deref().map(Bytes::copy_from_slice).unwrap_or_default(),
-        node: Bytes::copy_from_slice(&bootstrap.node.serialized),
-    };
     let stat_name = listener_stat_name(listener);
     let hcm = assemble(Parts {
         config,
@@ -87,14 +57,12 @@ fn build_one(
         buffer_limit: listener.per_connection_buffer_limit_bytes as usize,
         user_agent,
         drain: Some(ListenerDrain::new(listener)),
-        listener_info,
         stat_name: &stat_name,
-        thread,
         store,
         worker: &local.worker,
     });
     // Every worker has these; they are zero.
-    let _ = (TracingStats::new(store, &hcm.config.stat_prefix), ConfiguredListenerStats::new(store, &stat_name));
+    let _ = TracingStats::new(store, &hcm.config.stat_prefix);
     Ok(hcm)
 }
 
@@ -102,6 +70,8 @@ fn build_one(
 struct Chains<'a> {
     /// Of the listener.
     index: usize,
+    /// Of the filter chain in it.
+    chain: usize,
     plugins: &'a Plugins,
     checks: &'a HealthCheckFilters,
     local: &'a LocalWorker,
@@ -122,7 +92,7 @@ impl Chains<'_> {
                 }
                 HttpFilterKind::HealthCheck(config) => self.checks.factory((self.index, place), &filter.name, config),
                 HttpFilterKind::Wasm(_) => {
-                    let place = Place::Listener(self.index, 0, place);
+                    let place = Place::Listener(self.index, self.chain, place);
                     let Some(plugin) = self.plugins.get(place) else { continue };
                     match plugin_factory(&filter.name, plugin, &self.local.host) {
                         Some(make) => make,
@@ -166,9 +136,7 @@ pub(super) fn build_admin(
         buffer_limit: 1024 * 1024,
         user_agent: None,
         drain: None,
-        listener_info: ListenerInfo::default(),
         stat_name: "admin",
-        thread: "main_thread",
         store,
         worker,
     })
@@ -182,28 +150,14 @@ struct Parts<'a> {
     buffer_limit: usize,
     user_agent: Option<Box<UserAgent>>,
     drain: Option<ListenerDrain>,
-    listener_info: ListenerInfo,
     stat_name: &'a str,
-    thread: &'a str,
     store: &'a StatsStore,
     worker: &'a Worker,
 }
 
 fn assemble(parts: Parts<'_>) -> Rc<Hcm> {
-    let Parts {
-        config,
-        filters,
-        upgrades,
-        terminal,
-        buffer_limit,
-        user_agent,
-        drain,
-        listener_info,
-        stat_name,
-        thread,
-        store,
-        worker,
-    } = parts;
+    let Parts { config, filters, upgrades, terminal, buffer_limit, user_agent, drain, stat_name, store, worker } =
+        parts;
     let http_name = format!("{stat_name}.http.{}", config.stat_prefix);
     Rc::new(Hcm {
         local_replies: config.local_reply.as_ref().and_then(|config| LocalReplies::new(config, &worker.runtime)),
@@ -216,13 +170,10 @@ fn assemble(parts: Parts<'_>) -> Rc<Hcm> {
         user_agent,
         buffer_limit,
         drain,
-        listener: Arc::new(listener_info),
         stats: HttpStats::new(store, &config.stat_prefix),
         codec_stats: Http1CodecStats::hidden(store, ""),
         http2_stats: Http2CodecStats::hidden(store, ""),
         listener_http_stats: HttpListenerStats::new(store, &http_name),
-        listener_stats: Rc::new(ListenerStats::new(store, stat_name)),
-        thread_stats: ThreadListenerStats::new(store, &format!("{stat_name}.{thread}")),
         config,
     })
 }

@@ -12,12 +12,13 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
-use sandgate_config::model::{AccessLog, Bootstrap};
+use sandgate_config::model::{AccessLog, Bootstrap, FilterChain};
 use sandgate_host::{Environment, Host, WorkerHost};
 use sandgate_matcher::StringMatcher;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::task::LocalSet;
 
+use super::network::admin_listener;
 use super::plugins::{PluginLoader, Running};
 use super::signals::{SignalEvent, Signals};
 use super::stats::{Numbers, add_host_stats, add_runtime_stats, add_server_stats, add_start_time, flush, settings};
@@ -234,7 +235,7 @@ impl Main {
             let logs = shared.bootstrap.admin.as_ref().map(|admin| admin.access_logs.clone()).unwrap_or_default();
             let hcm = super::hcm::build_admin(&Arc::new(context), logs, &local.worker, &options.stats);
             let sockets = listening(admin)?;
-            let _ = listen(&local.worker, &[hcm], &[], sockets);
+            let _ = listen(&local.worker, &[admin_listener(hcm, &options.stats)], sockets);
         }
         let flush_interval = (!shared.bootstrap.stats_flush_on_admin).then_some(shared.bootstrap.stats_flush_interval);
         let drains = Drains::new(&shared.bootstrap, &shared.drain, &lifecycle, to_main);
@@ -434,6 +435,6 @@ const FIRST_RESOLUTION: Duration = Duration::from_secs(5);
 /// All access logs of a configuration.
 fn access_logs(bootstrap: &Bootstrap) -> impl Iterator<Item = &AccessLog> {
     let chains = bootstrap.listeners.iter().flat_map(|listener| &listener.filter_chains);
-    let logs = chains.flat_map(|chain| &chain.http_connection_manager.access_logs);
+    let logs = chains.flat_map(FilterChain::access_logs);
     logs.chain(bootstrap.admin.iter().flat_map(|admin| &admin.access_logs))
 }

@@ -239,7 +239,7 @@ pub(super) fn all(bootstrap: &Bootstrap) -> impl Iterator<Item = (Place, &model:
     });
     let of_listeners = bootstrap.listeners.iter().enumerate().flat_map(|(index, listener)| {
         listener.filter_chains.iter().enumerate().flat_map(move |(chain_index, chain)| {
-            let filters = chain.http_connection_manager.all_filters().enumerate();
+            let filters = chain.http_connection_manager().into_iter().flat_map(|hcm| hcm.all_filters()).enumerate();
             filters.filter_map(move |(at, filter)| Some((Place::Listener(index, chain_index, at), filter.wasm()?)))
         })
     });

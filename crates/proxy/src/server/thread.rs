@@ -13,14 +13,14 @@ use tokio::task::{JoinHandle, LocalSet};
 
 use super::StartError;
 use super::main_loop::{MainCommand, Shared};
+use super::network::ListenerBuilder;
 use super::plugins::Plugins;
 use crate::access_log::LogBuffers;
 use crate::callouts::WorkerCallouts;
 use crate::cluster::{ClusterManager, Host, PrioritySet};
 use crate::drain::DrainDirection;
-use crate::hcm::Hcm;
 use crate::listener::{Stop, accept};
-use crate::listener_tls::WorkerTls;
+use crate::network::ActiveListener;
 use crate::pool::Sweeper;
 use crate::router::RouterConfig;
 use crate::worker::{HostTask, Worker, WorkerEnvironment, guarded, panic_message};
@@ -97,17 +97,16 @@ pub(super) struct Listening {
 /// Starts to take connections.
 pub(super) fn listen(
     worker: &Rc<Worker>,
-    hcms: &[Rc<Hcm>],
-    tls: &[Option<Rc<WorkerTls>>],
+    listeners: &[Rc<ActiveListener>],
     sockets: Vec<std::net::TcpListener>,
 ) -> Vec<Listening> {
-    let listeners = sockets.into_iter().zip(hcms).enumerate();
-    listeners
-        .map(|(index, (socket, hcm))| {
+    sockets
+        .into_iter()
+        .zip(listeners)
+        .map(|(socket, listener)| {
             let stop = Rc::<Stop>::default();
-            let tls = tls.get(index).cloned().flatten();
-            let accept = accept(socket, Rc::clone(worker), Rc::clone(hcm), tls, Rc::clone(&stop));
-            let inbound = hcm.drain.is_some_and(|listener| listener.inbound);
+            let accept = accept(socket, Rc::clone(worker), Rc::clone(listener), Rc::clone(&stop));
+            let inbound = listener.drain.is_some_and(|listener| listener.inbound);
             Listening { inbound, stop, task: tokio::task::spawn_local(guarded("listener", accept)) }
         })
         .collect()
@@ -159,9 +158,9 @@ fn run_inner(
     // Connections go before the plugins they use.
     drop(local);
     if let Some(kept) = kept.take() {
-        let Kept { worker, hcms, services } = kept;
+        let Kept { worker, listeners, services } = kept;
         worker.shut_down_plugins(&[]);
-        drop((hcms, services));
+        drop((listeners, services));
     }
 }
 
@@ -169,7 +168,7 @@ fn run_inner(
 struct Kept {
     worker: Rc<LocalWorker>,
     /// They hold the plugins.
-    hcms: Vec<Rc<Hcm>>,
+    listeners: Vec<Rc<ActiveListener>>,
     services: Vec<Rc<PluginHandle>>,
 }
 
@@ -186,25 +185,21 @@ async fn serve(
     let worker_host = sandgate_host::WorkerHost::new(Arc::clone(&shared.host), env);
     let local = Rc::new(LocalWorker::new(shared, &environment, worker_host));
     super::upstream_filters::equip(&shared.bootstrap, plugins, &local);
-    let hcms = match super::hcm::build(&shared.bootstrap, (plugins, &shared.checks), &local, &shared.stats, thread) {
-        Ok(hcms) => hcms,
+    let builder = ListenerBuilder { shared, plugins, local: &local, thread };
+    let listeners = match builder.build() {
+        Ok(listeners) => listeners,
         Err(error) => {
             let _ = ready.send(Err(error));
             return;
         }
     };
     let services = super::services::start(&shared.bootstrap, plugins, &local.host);
-    *kept.borrow_mut() = Some(Kept { worker: Rc::clone(&local), hcms: hcms.clone(), services });
-    let tls = shared.tls.iter().map(|tls| {
-        let tls = Arc::clone(tls.as_ref()?);
-        Some(Rc::new(WorkerTls::new(tls, &shared.stats)))
-    });
-    let tls: Vec<_> = tls.collect();
+    *kept.borrow_mut() = Some(Kept { worker: Rc::clone(&local), listeners: listeners.clone(), services });
     if ready.send(Ok(())).is_err() {
         return;
     }
     drop(ready);
-    let mut listeners = Vec::new();
+    let mut listening = Vec::new();
     let mut draining = false;
     loop {
         let command = tokio::select! {
@@ -212,13 +207,13 @@ async fn serve(
             () = local.worker.idle(), if draining => return,
         };
         match command {
-            Some(WorkerCommand::Listen(sockets)) => listeners = listen(&local.worker, &hcms, &tls, sockets),
+            Some(WorkerCommand::Listen(sockets)) => listening = listen(&local.worker, &listeners, sockets),
             Some(WorkerCommand::Hosts(index, hosts)) => {
                 if let Some(cluster) = local.worker.clusters.at(index) {
                     cluster.update(&hosts);
                 }
             }
-            Some(WorkerCommand::StopListeners(direction)) => stop(&mut listeners, direction).await,
+            Some(WorkerCommand::StopListeners(direction)) => stop(&mut listening, direction).await,
             Some(WorkerCommand::HostFailed(index, host)) => {
                 if let Some(cluster) = local.worker.clusters.at(index) {
                     cluster.drain_host(&host, Instant::now());
@@ -227,7 +222,7 @@ async fn serve(
             Some(WorkerCommand::Drain) => {
                 draining = true;
                 local.worker.end_connections();
-                stop(&mut listeners, DrainDirection::All).await;
+                stop(&mut listening, DrainDirection::All).await;
             }
             Some(WorkerCommand::Stop) | None => return,
         }

@@ -8,7 +8,7 @@ use sandgate_abi::LogLevel;
 use sandgate_config::model::{
     Admin, Bootstrap, Cluster, DirectResponse, Discovery, Domain, DrainType, Endpoint, EndpointAddress, FilterChain,
     HttpConnectionManager, HttpFilter, HttpFilterKind, Listener, LocalityEndpoints, Origin, PathMatcher, Route,
-    RouteAction, RouteConfiguration, RouteKind, RouteMatch, Router, TrafficDirection, VirtualHost,
+    RouteAction, RouteConfiguration, RouteKind, RouteMatch, Router, TerminalFilter, TrafficDirection, VirtualHost,
 };
 use sandgate_host::{GuestLog, Host};
 use sandgate_proxy::stats::{Sample, StatsStore};
@@ -88,8 +88,8 @@ pub(crate) fn bootstrap(hcm: HttpConnectionManager, clusters: Vec<Cluster>) -> B
         name: String::new(),
         tls: None,
         transport_socket_connect_timeout: None,
-        filter_name: "hcm".into(),
-        http_connection_manager: hcm,
+        network_filters: Vec::new(),
+        terminal: TerminalFilter::Http { name: "hcm".into(), config: Box::new(hcm) },
     };
     Bootstrap {
         admin: Some(Admin {

@@ -1,0 +1,101 @@
+//! The network filters of a filter chain.
+
+use std::collections::HashSet;
+
+use prost_types::Any;
+
+use super::{Context, http_connection_manager::http_connection_manager, tcp_proxy::tcp_proxy, type_name};
+use crate::{
+    model::{NetworkFilter, NetworkFilterKind, TerminalFilter},
+    proto::envoy::config::listener::v3::{Filter, filter::ConfigType},
+};
+
+const HTTP_CONNECTION_MANAGER: &str =
+    "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
+const TCP_PROXY: &str = "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy";
+
+/// A network filter as it is configured.
+enum Converted {
+    Filter(NetworkFilter),
+    Terminal(TerminalFilter),
+}
+
+/// Converts what connections pass, and what that ends in.
+pub(super) fn network_filters(
+    context: &mut Context<'_>,
+    messages: Vec<Filter>,
+    clusters: &HashSet<String>,
+) -> Option<(Vec<NetworkFilter>, TerminalFilter)> {
+    let count = messages.len();
+    let mut index = 0;
+    let converted = context.list("filters", messages, |context, message| {
+        index += 1;
+        network_filter(context, message, index == count, clusters)
+    });
+    if count == 0 && !context.report.is_broken(&context.path) {
+        context.error("a filter chain without filters would serve nothing");
+    }
+    let mut filters = Vec::new();
+    let mut terminal = TerminalFilter::InChain;
+    for filter in converted {
+        match filter {
+            Converted::Filter(filter) => filters.push(filter),
+            Converted::Terminal(last) => terminal = last,
+        }
+    }
+    // What is missing was refused.
+    (terminal != TerminalFilter::InChain || !filters.is_empty()).then_some((filters, terminal))
+}
+
+fn network_filter(
+    context: &mut Context<'_>,
+    message: Filter,
+    last: bool,
+    clusters: &HashSet<String>,
+) -> Option<Converted> {
+    let name = message.name;
+    let config = message.config_type.as_ref().map(|ConfigType::TypedConfig(config)| config);
+    let Some((type_name, config)) = config.map(|config| (type_name(config), config)) else {
+        context.unknown_extension("network filter", &name, None);
+        return None;
+    };
+    let misplaced =
+        |filter: &str| format!("terminal filter named {filter} must be the last filter in a network filter chain");
+    if matches!(type_name, HTTP_CONNECTION_MANAGER | TCP_PROXY) && !last {
+        context.error(misplaced(&name));
+        return None;
+    }
+    let converted = match type_name {
+        HTTP_CONNECTION_MANAGER => Converted::Terminal(TerminalFilter::Http {
+            config: Box::new(context.field("typed_config", |context| {
+                let message = context.unpack(config)?;
+                http_connection_manager(context, message, clusters)
+            })?),
+            name,
+        }),
+        TCP_PROXY => Converted::Terminal(TerminalFilter::TcpProxy {
+            config: Box::new(context.field("typed_config", |context| {
+                let message = context.unpack(config)?;
+                tcp_proxy(context, message)
+            })?),
+            name,
+        }),
+        _ => {
+            let kind = network_filter_kind(context, &name, config)?;
+            match kind.is_terminal() {
+                true if !last => context.error(misplaced(&name)),
+                false if last => context
+                    .error(format!("non-terminal filter named {name} is the last filter in a network filter chain")),
+                _ => {}
+            }
+            Converted::Filter(NetworkFilter { name, kind, origin: context.origin() })
+        }
+    };
+    Some(converted)
+}
+
+/// What a filter is, by the type of its configuration.
+fn network_filter_kind(context: &mut Context<'_>, name: &str, config: &Any) -> Option<NetworkFilterKind> {
+    context.unknown_extension("network filter", name, Some(config));
+    None
+}

@@ -1,0 +1,49 @@
+//! What the connections of a filter chain pass through.
+
+use super::{HttpConnectionManager, Origin, TcpProxy};
+
+/// One of the network filters in front of the end of a chain.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NetworkFilter {
+    /// May be empty.
+    pub name: String,
+    /// What it is.
+    pub kind: NetworkFilterKind,
+    /// Where it stands.
+    pub origin: Origin,
+}
+
+/// The network filters that there are, but for those that end a chain with code of their own.
+#[derive(Clone, Debug, PartialEq)]
+pub enum NetworkFilterKind {}
+
+/// What a filter chain ends in.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TerminalFilter {
+    /// `envoy.filters.network.http_connection_manager`.
+    Http {
+        /// The filter's name; may be empty.
+        name: String,
+        /// Its configuration.
+        config: Box<HttpConnectionManager>,
+    },
+    /// `envoy.filters.network.tcp_proxy`.
+    TcpProxy {
+        /// The filter's name; may be empty.
+        name: String,
+        /// Its configuration.
+        config: Box<TcpProxy>,
+    },
+    /// The last of the chain's network filters answers itself.
+    InChain,
+}
+
+// === impl NetworkFilterKind ===
+
+impl NetworkFilterKind {
+    /// Whether a chain has to end in it.
+    #[must_use]
+    pub fn is_terminal(&self) -> bool {
+        match *self {}
+    }
+}

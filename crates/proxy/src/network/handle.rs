@@ -1,0 +1,151 @@
+//! What filters know of their connection, and what they ask of it.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::task::Waker;
+
+use bytes::BytesMut;
+use sandgate_filter::{ConnectionInfo, StreamInfo};
+
+use super::CloseType;
+
+/// A connection as its filters see it. What they ask for is done once the filter that asks has returned.
+pub(crate) struct ConnectionHandle {
+    info: RefCell<Rc<ConnectionInfo>>,
+    stream_info: Rc<RefCell<StreamInfo>>,
+    asked: RefCell<VecDeque<Asked>>,
+    closing: Cell<Option<CloseType>>,
+    half_close: Cell<bool>,
+    waker: RefCell<Option<Waker>>,
+}
+
+/// What a filter has asked for; a number is the filter's place.
+pub(super) enum Asked {
+    Continue(usize),
+    Read(usize, BytesMut, bool),
+    /// To the client, past the filters that have the place or one behind it.
+    Write(usize, BytesMut, bool),
+    Close(CloseType),
+}
+
+/// What one filter may ask for.
+#[derive(Clone)]
+pub(crate) struct NetworkCallbacks {
+    connection: Rc<ConnectionHandle>,
+    place: usize,
+}
+
+// === impl ConnectionHandle ===
+
+impl ConnectionHandle {
+    pub(crate) fn new(info: Rc<ConnectionInfo>, stream_info: StreamInfo) -> Rc<Self> {
+        Rc::new(Self {
+            info: RefCell::new(info),
+            stream_info: Rc::new(RefCell::new(stream_info)),
+            asked: RefCell::default(),
+            closing: Cell::new(None),
+            half_close: Cell::new(false),
+            waker: RefCell::default(),
+        })
+    }
+
+    /// What it is known by; more after the handshake of TLS.
+    pub(crate) fn info(&self) -> Rc<ConnectionInfo> {
+        Rc::clone(&self.info.borrow())
+    }
+
+    /// More is known.
+    pub(crate) fn set_info(&self, info: &Rc<ConnectionInfo>) {
+        *self.info.borrow_mut() = Rc::clone(info);
+    }
+
+    /// What is told of the connection as a stream of bytes: filter state, metadata, flags.
+    pub(crate) fn stream_info(&self) -> &Rc<RefCell<StreamInfo>> {
+        &self.stream_info
+    }
+
+    /// Writes to the client, through all filters.
+    pub(crate) fn write(&self, data: BytesMut, end_stream: bool) {
+        self.ask(Asked::Write(usize::MAX, data, end_stream));
+    }
+
+    /// Closes the connection; `details` say why in logs, if they are not empty.
+    pub(crate) fn close(&self, kind: CloseType, details: &str) {
+        if self.closing.get().is_some() {
+            return;
+        }
+        if !details.is_empty() {
+            self.stream_info.borrow_mut().connection_termination_details = Some(details.to_owned());
+        }
+        self.closing.set(Some(kind));
+        self.ask(Asked::Close(kind));
+    }
+
+    /// How it is to be closed, if somebody has asked for that.
+    pub(crate) fn close_kind(&self) -> Option<CloseType> {
+        self.closing.get()
+    }
+
+    /// Whether nobody has closed it.
+    pub(crate) fn is_open(&self) -> bool {
+        self.closing.get().is_none()
+    }
+
+    /// A client that will send no more may still receive.
+    pub(crate) fn enable_half_close(&self) {
+        self.half_close.set(true);
+    }
+
+    pub(super) fn takes_half_close(&self) -> bool {
+        self.half_close.get()
+    }
+
+    /// Tells how to wake the connection.
+    pub(super) fn register(&self, waker: &Waker) {
+        let mut kept = self.waker.borrow_mut();
+        match &mut *kept {
+            Some(kept) => kept.clone_from(waker),
+            None => *kept = Some(waker.clone()),
+        }
+    }
+
+    pub(super) fn next_asked(&self) -> Option<Asked> {
+        self.asked.borrow_mut().pop_front()
+    }
+
+    fn ask(&self, what: Asked) {
+        self.asked.borrow_mut().push_back(what);
+        if let Some(waker) = &*self.waker.borrow() {
+            waker.wake_by_ref();
+        }
+    }
+}
+
+// === impl NetworkCallbacks ===
+
+impl NetworkCallbacks {
+    /// Of the filter at that place.
+    pub(crate) fn new(connection: &Rc<ConnectionHandle>, place: usize) -> Self {
+        Self { connection: Rc::clone(connection), place }
+    }
+
+    pub(crate) fn connection(&self) -> &Rc<ConnectionHandle> {
+        &self.connection
+    }
+
+    /// The filters behind this one go on: with the new connection if they do not know it, and with the bytes that wait.
+    pub(crate) fn continue_reading(&self) {
+        self.connection.ask(Asked::Continue(self.place));
+    }
+
+    /// Bytes for the filters behind this one; those that wait in the connection are not seen with them.
+    pub(crate) fn inject_read_data(&self, data: BytesMut, end_stream: bool) {
+        self.connection.ask(Asked::Read(self.place, data, end_stream));
+    }
+
+    /// Bytes for the client, past this filter.
+    pub(crate) fn inject_write_data(&self, data: BytesMut, end_stream: bool) {
+        self.connection.ask(Asked::Write(self.place, data, end_stream));
+    }
+}

@@ -1,0 +1,213 @@
+//! The filters of one connection as a synchronous state machine: Envoy's `FilterManagerImpl`.
+
+use std::rc::Rc;
+use std::task::Context;
+
+use bytes::BytesMut;
+
+use super::handle::{Asked, ConnectionHandle, NetworkCallbacks};
+use super::{ConnectionEvent, NetworkFilter, NetworkFilterFactory, NetworkStatus};
+
+/// The filters of a connection with what is between them and either side.
+pub(crate) struct FilterManager {
+    handle: Rc<ConnectionHandle>,
+    filters: Vec<ActiveFilter>,
+    /// The connection's read buffer.
+    input: BytesMut,
+    /// The client will send no more.
+    end_stream: bool,
+    /// What has passed all filters.
+    passed: BytesMut,
+    passed_end: bool,
+    /// Every filter has let the new connection pass.
+    initialized: bool,
+    /// Written, and stopped by a filter.
+    stopped: BytesMut,
+    /// Bytes for the client's socket.
+    output: BytesMut,
+    output_end: bool,
+    /// The filters know of the end.
+    told: bool,
+}
+
+struct ActiveFilter {
+    filter: Box<dyn NetworkFilter>,
+    writes: bool,
+    initialized: bool,
+}
+
+// === impl FilterManager ===
+
+impl FilterManager {
+    pub(crate) fn new(handle: &Rc<ConnectionHandle>, factories: &[NetworkFilterFactory]) -> Self {
+        let filters = factories.iter().enumerate().map(|(place, make)| {
+            let filter = make(NetworkCallbacks::new(handle, place));
+            ActiveFilter { writes: filter.writes(), filter, initialized: false }
+        });
+        Self {
+            filters: filters.collect(),
+            handle: Rc::clone(handle),
+            input: BytesMut::new(),
+            end_stream: false,
+            passed: BytesMut::new(),
+            passed_end: false,
+            initialized: false,
+            stopped: BytesMut::new(),
+            output: BytesMut::new(),
+            output_end: false,
+            told: false,
+        }
+    }
+
+    pub(crate) fn handle(&self) -> &Rc<ConnectionHandle> {
+        &self.handle
+    }
+
+    /// The task of `cx` is the connection's; what filters have asked for since is done.
+    pub(crate) fn register(&mut self, cx: &Context<'_>) {
+        self.handle.register(cx.waker());
+        self.settle();
+    }
+
+    /// The filters learn of the connection, if they do not know it.
+    pub(crate) fn initialize(&mut self) {
+        if self.filters.first().is_some_and(|filter| !filter.initialized) {
+            self.pass_input(0);
+            self.settle();
+        }
+    }
+
+    /// Whether what ends the chain is to know of the connection.
+    pub(crate) fn is_initialized(&self) -> bool {
+        self.initialized
+    }
+
+    /// The read buffer, to append to.
+    pub(crate) fn input(&mut self) -> &mut BytesMut {
+        &mut self.input
+    }
+
+    /// Something was read.
+    pub(crate) fn on_read(&mut self, end_stream: bool) {
+        self.end_stream |= end_stream;
+        self.pass_input(0);
+        self.settle();
+    }
+
+    /// What has passed all filters, and whether it is the last. Who takes it leaves nothing.
+    pub(crate) fn passed(&mut self) -> (&mut BytesMut, bool) {
+        (&mut self.passed, self.passed_end)
+    }
+
+    /// What is written to the client goes through the filters.
+    pub(crate) fn write(&mut self, end_stream: bool) {
+        self.pass_output(self.filters.len(), end_stream);
+        self.settle();
+    }
+
+    /// Where to put what is written, before [`Self::write`].
+    pub(crate) fn written(&mut self) -> &mut BytesMut {
+        &mut self.stopped
+    }
+
+    /// What is to go to the client's socket, and whether it is the last.
+    pub(crate) fn output(&mut self) -> (&mut BytesMut, bool) {
+        (&mut self.output, self.output_end)
+    }
+
+    /// Does what filters have asked for.
+    pub(crate) fn settle(&mut self) {
+        while let Some(asked) = self.handle.next_asked() {
+            match asked {
+                Asked::Continue(place) => self.pass_input(place + 1),
+                Asked::Read(place, data, end_stream) => {
+                    if self.handle.is_open() {
+                        self.pass_injected(place + 1, data, end_stream);
+                    }
+                }
+                Asked::Write(place, data, end_stream) => {
+                    append(&mut self.stopped, data);
+                    self.pass_output(place.min(self.filters.len()), end_stream);
+                }
+                Asked::Close(_) => return,
+            }
+        }
+    }
+
+    /// Tells all filters. A close is told once.
+    pub(crate) fn raise(&mut self, event: ConnectionEvent) {
+        if event != ConnectionEvent::Connected && std::mem::replace(&mut self.told, true) {
+            return;
+        }
+        self.filters.iter_mut().for_each(|active| active.filter.on_event(event));
+        if !self.told {
+            self.settle();
+        }
+    }
+
+    /// Shows what was read to the filters from that place on.
+    fn pass_input(&mut self, from: usize) {
+        let mut data = std::mem::take(&mut self.input);
+        let passes = self.iterate(from, &mut data, self.end_stream);
+        if passes {
+            self.initialized = true;
+            append(&mut self.passed, data);
+            self.passed_end |= self.end_stream;
+        } else {
+            self.input = data;
+        }
+    }
+
+    fn pass_injected(&mut self, from: usize, mut data: BytesMut, end_stream: bool) {
+        let passes = self.iterate(from, &mut data, end_stream);
+        if passes {
+            self.initialized = true;
+            append(&mut self.passed, data);
+            self.passed_end |= end_stream;
+        }
+    }
+
+    /// Whether `data` passes the filters from that place on.
+    fn iterate(&mut self, from: usize, data: &mut BytesMut, end_stream: bool) -> bool {
+        if !self.handle.is_open() || self.told {
+            return false;
+        }
+        for active in self.filters.iter_mut().skip(from) {
+            if !std::mem::replace(&mut active.initialized, true)
+                && (active.filter.on_new_connection() == NetworkStatus::Stop || !self.handle.is_open())
+            {
+                return false;
+            }
+            if (!data.is_empty() || end_stream)
+                && (active.filter.on_data(data, end_stream) == NetworkStatus::Stop || !self.handle.is_open())
+            {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Shows what is written to the filters in front of that place, the last one first.
+    fn pass_output(&mut self, before: usize, end_stream: bool) {
+        let mut data = std::mem::take(&mut self.stopped);
+        let was_open = self.handle.is_open();
+        for active in self.filters.iter_mut().take(before).rev().filter(|active| active.writes) {
+            let status = active.filter.on_write(&mut data, end_stream);
+            if status == NetworkStatus::Stop || was_open && !self.handle.is_open() {
+                self.stopped = data;
+                return;
+            }
+        }
+        append(&mut self.output, data);
+        self.output_end |= end_stream;
+    }
+}
+
+/// Appends, without a copy where there is nothing to append to.
+fn append(to: &mut BytesMut, data: BytesMut) {
+    if to.is_empty() {
+        *to = data;
+    } else {
+        to.extend_from_slice(&data);
+    }
+}

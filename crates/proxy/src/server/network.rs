@@ -1,0 +1,123 @@
+//! From the configuration of listeners to their filter chains on this thread.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use sandgate_config::model::{self, Bootstrap, NetworkFilter, TerminalFilter};
+use sandgate_filter::ListenerInfo;
+
+use super::hcm::{self, listener_stat_name};
+use super::plugins::Plugins;
+use super::thread::LocalWorker;
+use super::{StartError, main_loop::Shared};
+use crate::drain::ListenerDrain;
+use crate::hcm::Hcm;
+use crate::listener_tls::WorkerTls;
+use crate::network::{ActiveListener, FilterChain, NetworkFilterFactory, Terminal};
+use crate::stats::{ConfiguredListenerStats, ListenerStats, StatsStore, ThreadListenerStats};
+use crate::tcp_proxy::TcpProxy;
+
+/// Makes the listeners of one thread.
+pub(super) struct ListenerBuilder<'a> {
+    pub(super) shared: &'a Shared,
+    pub(super) plugins: &'a Plugins,
+    pub(super) local: &'a LocalWorker,
+    /// The thread's name in stats.
+    pub(super) thread: &'a str,
+}
+
+// === impl ListenerBuilder ===
+
+impl ListenerBuilder<'_> {
+    /// Every listener, in the order of the configuration.
+    pub(super) fn build(&self) -> Result<Vec<Rc<ActiveListener>>, StartError> {
+        let listeners = self.shared.bootstrap.listeners.iter().enumerate();
+        listeners.map(|(index, listener)| self.listener(index, listener)).collect()
+    }
+
+    fn listener(&self, index: usize, listener: &model::Listener) -> Result<Rc<ActiveListener>, StartError> {
+        if listener.filter_chains.is_empty() {
+            return Err(StartError::Unsupported {
+                origin: Box::new(listener.origin.clone()),
+                what: "a listener needs a filter chain",
+            });
+        }
+        let store = &self.shared.stats;
+        let stat_name = listener_stat_name(listener);
+        let chains = listener.filter_chains.iter().enumerate();
+        let chains = chains.map(|(chain_index, chain)| self.chain((index, chain_index), listener, chain).map(Rc::new));
+        let chains = chains.collect::<Result<_, _>>()?;
+        // Every worker has these; they are zero.
+        let _ = ConfiguredListenerStats::new(store, &stat_name);
+        Ok(Rc::new(ActiveListener {
+            stats: ListenerStats::new(store, &stat_name),
+            thread_stats: ThreadListenerStats::new(store, &format!("{stat_name}.{}", self.thread)),
+            drain: Some(ListenerDrain::new(listener)),
+            chains,
+        }))
+    }
+
+    fn chain(
+        &self,
+        place: (usize, usize),
+        listener: &model::Listener,
+        chain: &model::FilterChain,
+    ) -> Result<FilterChain, StartError> {
+        let Self { shared, local, .. } = self;
+        let bootstrap: &Bootstrap = &shared.bootstrap;
+        let terminal = match &chain.terminal {
+            TerminalFilter::Http { config, .. } => Terminal::Http(hcm::build(
+                place,
+                (listener, config),
+                bootstrap,
+                (self.plugins, &shared.checks),
+                local,
+                &shared.stats,
+            )?),
+            TerminalFilter::TcpProxy { config, .. } => {
+                Terminal::TcpProxy(TcpProxy::new(config, listener, &local.worker, &shared.stats))
+            }
+            TerminalFilter::InChain => Terminal::InChain,
+        };
+        let filters = chain.network_filters.iter().enumerate();
+        let tls = shared.tls.get(place.0).and_then(Option::as_ref);
+        Ok(FilterChain {
+            info: Arc::new(ListenerInfo {
+                name: listener.name.as_str().into(),
+                filter_chain_name: chain.name.as_str().into(),
+                direction: listener.traffic_direction as i64,
+                metadata: listener.metadata.as_deref().map(Bytes::copy_from_slice).unwrap_or_default(),
+                node: Bytes::copy_from_slice(&bootstrap.node.serialized),
+            }),
+            tls: tls.map(|tls| Rc::new(WorkerTls::new(Arc::clone(tls), &shared.stats))),
+            filters: filters.filter_map(|(index, filter)| self.filter(place, index, filter)).collect(),
+            terminal,
+            buffer_limit: listener.per_connection_buffer_limit_bytes as usize,
+        })
+    }
+
+    /// What makes a filter for each connection; nothing if connections pass without it. `place` is its listener and its chain,
+    /// `index` where it stands in the chain.
+    #[allow(clippy::unused_self, reason = "filters need what there is on the thread")]
+    fn filter(&self, _place: (usize, usize), _index: usize, filter: &NetworkFilter) -> Option<NetworkFilterFactory> {
+        match filter.kind {}
+    }
+}
+
+/// The listener of the admin interface.
+pub(super) fn admin_listener(hcm: Rc<Hcm>, store: &StatsStore) -> Rc<ActiveListener> {
+    let chain = FilterChain {
+        info: Arc::new(ListenerInfo::default()),
+        tls: None,
+        filters: Vec::new(),
+        buffer_limit: hcm.buffer_limit,
+        terminal: Terminal::Http(hcm),
+    };
+    Rc::new(ActiveListener {
+        stats: ListenerStats::new(store, "admin"),
+        thread_stats: ThreadListenerStats::new(store, "admin.main_thread"),
+        drain: None,
+        chains: vec![Rc::new(chain)],
+    })
+}
