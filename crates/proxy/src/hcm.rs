@@ -121,11 +121,6 @@ impl Hcm {
         make_filters(filters, route)
     }
 
-    /// What the headers of a request may have, in bytes.
-    pub(crate) fn max_head_bytes(&self) -> usize {
-        self.config.max_request_headers_kb as usize * 1024
-    }
-
     /// What the filters of a stream may hold back in each direction, 0 being no limit: over HTTP/2 as much as the client may
     /// send before it was taken, as in Envoy.
     pub(crate) fn stream_buffer_limit(&self, protocol: &str) -> usize {

@@ -11,7 +11,7 @@ use sandgate_filter::{ByteMeter, response_flag};
 use sandgate_http::HeaderMap;
 
 use super::connection::Http2Connection;
-use super::request_head::Refusal;
+use super::head_limits::Refusal;
 use super::shared::Drain;
 use super::stream::Http2Stream;
 use super::upgrade;

@@ -14,8 +14,8 @@ use sandgate_config::model::Http2Options;
 use super::alarm::Alarm;
 use super::drain::Pings;
 use super::frames::Fault;
+use super::head_limits::{INVALID_FIELD, VIOLATION};
 use super::io::SharedIo;
-use super::request_head::{INVALID_FIELD, VIOLATION};
 use super::shared::{Finished, Shared};
 use crate::downstream::DownstreamConnection;
 use crate::pool::CloseSide;
@@ -220,9 +220,7 @@ impl Http2Connection {
         if let Some(fault) = fault {
             log::debug!(target: "http", "[C{}] closing for {fault:?}", shared.info.id);
             match fault {
-                Fault::EmptyFrames => stats.inbound_empty_frames_flood().inc(),
-                Fault::Priority => stats.inbound_priority_frames_flood().inc(),
-                Fault::WindowUpdates => stats.inbound_window_update_frames_flood().inc(),
+                Fault::Flood(flood) => flood.count(stats),
                 Fault::HeaderBlock => stats.header_list_size_too_large().inc(),
                 Fault::InvalidMessage(_) | Fault::InvalidTrailers(_) | Fault::Broken(..) | Fault::Resets => {}
             }
@@ -240,9 +238,7 @@ impl Http2Connection {
                     drop(io);
                     self.on_broken(VIOLATION, now);
                 }
-                Fault::EmptyFrames => self.on_broken("http2.inbound_empty_frames_flood", now),
-                Fault::Priority => self.on_broken("http2.inbound_priority_frames_flood", now),
-                Fault::WindowUpdates => self.on_broken("http2.inbound_window_update_frames_flood", now),
+                Fault::Flood(flood) => self.on_broken(flood.details(), now),
                 Fault::HeaderBlock => self.on_broken("http2.header_list_size_too_large", now),
                 Fault::Resets => self.on_broken("http2.remote_reset", now),
             }

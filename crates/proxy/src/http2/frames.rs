@@ -1,6 +1,4 @@
-//! What the frames of a connection tell: bytes of each stream, and peers that send too many of what costs them nothing.
-//!
-//! The rules are those of Envoy's `ProtocolConstraints`; the `h2` crate has none for most of these frames.
+//! What the frames of a connection tell: bytes of each stream, and why the connection cannot go on.
 
 use std::time::Instant;
 
@@ -9,8 +7,9 @@ use sandgate_config::model::Http2Options;
 use sandgate_filter::ByteMeter;
 use sandgate_http::HeaderMap;
 
-use super::request_head::{Refusal, VIOLATION};
-use super::scanner::{FrameHead, kind};
+use super::constraints::{Constraints, Flood};
+use super::frame_head::{FrameHead, kind};
+use super::head_limits::{Refusal, VIOLATION};
 
 /// The head of a frame counts, too.
 const HEAD: u64 = 9;
@@ -21,15 +20,15 @@ const MOST_STREAMS: usize = 1 << 16;
 /// block first, and up to 16 MiB of it. What is within this limit is measured once it is decoded.
 const LARGEST_BLOCK: usize = 1024 * 1024;
 
+/// What one header block may have on the wire, if all of a head may have `kb` once it is decoded.
+pub(crate) fn largest_block(kb: u32) -> usize {
+    LARGEST_BLOCK.max((kb as usize).saturating_mul(2 * 1024))
+}
+
 /// Why a connection cannot go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
-    /// Frames without content.
-    EmptyFrames,
-    /// PRIORITY frames.
-    Priority,
-    /// WINDOW_UPDATE frames.
-    WindowUpdates,
+    Flood(Flood),
     /// Streams that were reset.
     Resets,
     /// A header block without end.
@@ -78,13 +77,9 @@ pub(super) struct Frames {
     /// By id, which grows.
     streams: Vec<StreamFrames>,
     last_id: u32,
-    opened: u64,
+    constraints: Constraints,
     /// Bytes of the last header block so far.
     block: usize,
-    empty: u32,
-    priority: u64,
-    window_updates: u64,
-    data_sent: u64,
     resets: TokenBucket,
     pub(super) goaways_sent: u64,
     pub(super) resets_sent: u64,
@@ -95,9 +90,6 @@ pub(super) struct Frames {
 #[derive(Debug)]
 struct Limits {
     block: usize,
-    empty: u32,
-    priority: u64,
-    window_updates: u64,
     stream_errors: bool,
 }
 
@@ -117,20 +109,13 @@ impl Frames {
     pub(super) fn new(options: &Http2Options, max_headers_kb: u32) -> Self {
         Self {
             limits: Limits {
-                block: LARGEST_BLOCK.max((max_headers_kb as usize).saturating_mul(2 * 1024)),
-                empty: options.max_consecutive_inbound_frames_with_empty_payload,
-                priority: options.max_inbound_priority_frames_per_stream.into(),
-                window_updates: options.max_inbound_window_update_frames_per_data_frame_sent.into(),
+                block: largest_block(max_headers_kb),
                 stream_errors: options.stream_error_on_invalid_http_message,
             },
             streams: Vec::new(),
             last_id: 0,
-            opened: 0,
+            constraints: Constraints::new(options),
             block: 0,
-            empty: 0,
-            priority: 0,
-            window_updates: 0,
-            data_sent: 0,
             resets: TokenBucket {
                 tokens: options.stream_reset_burst,
                 burst: options.stream_reset_burst,
@@ -226,23 +211,13 @@ impl Frames {
     pub(super) fn received(&mut self, head: FrameHead) {
         match head.kind {
             kind::DATA | kind::HEADERS | kind::CONTINUATION => self.received_message(head),
-            kind::PRIORITY => {
-                self.priority += 1;
-                if self.priority > self.limits.priority.saturating_mul(1 + self.opened) {
-                    self.fault.get_or_insert(Fault::Priority);
-                }
-            }
-            kind::WINDOW_UPDATE => {
-                self.window_updates += 1;
-                let per_data = self.limits.window_updates.saturating_mul(self.data_sent);
-                if self.window_updates > 5 + 2 * self.opened.saturating_add(per_data) {
-                    self.fault.get_or_insert(Fault::WindowUpdates);
-                }
-            }
             kind::RST_STREAM if !self.resets.take() => {
                 self.fault.get_or_insert(Fault::Resets);
             }
             _ => {}
+        }
+        if let Some(flood) = self.constraints.received(head) {
+            self.fault.get_or_insert(Fault::Flood(flood));
         }
         if head.kind == kind::RST_STREAM
             && let Some(stream) = self.stream(head.stream)
@@ -255,7 +230,7 @@ impl Frames {
     fn received_message(&mut self, head: FrameHead) {
         if head.kind == kind::HEADERS && head.stream > self.last_id {
             self.last_id = head.stream;
-            self.opened += 1;
+            self.constraints.opened();
             if self.streams.len() < MOST_STREAMS {
                 self.streams.push(StreamFrames {
                     id: head.stream,
@@ -279,14 +254,6 @@ impl Frames {
         if self.block > self.limits.block {
             self.fault.get_or_insert(Fault::HeaderBlock);
         }
-        if head.len == 0 && !head.ends_stream() {
-            self.empty += 1;
-            if self.empty > self.limits.empty {
-                self.fault.get_or_insert(Fault::EmptyFrames);
-            }
-        } else {
-            self.empty = 0;
-        }
         if let Some(stream) = self.stream(head.stream) {
             stream.last_received = head.kind;
             // HEADERS may end the stream before what continues them.
@@ -302,9 +269,9 @@ impl Frames {
 
     /// A frame goes out; whether it may.
     pub(super) fn sent(&mut self, head: FrameHead) -> bool {
+        self.constraints.sent(head);
         match head.kind {
             kind::DATA | kind::HEADERS | kind::CONTINUATION => {
-                self.data_sent += u64::from(head.kind == kind::DATA);
                 if let Some(stream) = self.stream(head.stream) {
                     let bytes = head.len as u64 + if head.kind == kind::CONTINUATION { 0 } else { HEAD };
                     stream.bytes.wire_sent += bytes;
@@ -416,12 +383,8 @@ mod tests {
             (0..times).for_each(|_| frames.received(head(kind, 1, len, 0)));
             frames.fault
         };
-        assert_eq!(fault(kind::PRIORITY, 5, 100), None);
-        assert_eq!(fault(kind::PRIORITY, 5, 101), Some(Fault::Priority));
-        assert_eq!(fault(kind::WINDOW_UPDATE, 4, 5), None);
-        assert_eq!(fault(kind::WINDOW_UPDATE, 4, 6), Some(Fault::WindowUpdates));
         assert_eq!(fault(kind::DATA, 0, 1), None);
-        assert_eq!(fault(kind::DATA, 0, 2), Some(Fault::EmptyFrames));
+        assert_eq!(fault(kind::DATA, 0, 2), Some(Fault::Flood(Flood::Empty)));
         assert_eq!(fault(kind::RST_STREAM, 4, 3), None);
         assert_eq!(fault(kind::RST_STREAM, 4, 4), Some(Fault::Resets));
     }

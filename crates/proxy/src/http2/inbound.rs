@@ -7,7 +7,7 @@ use bytes::{Buf as _, BytesMut};
 use h2::Reason;
 use tokio::io::ReadBuf;
 
-use super::scanner::{FrameHead, HEAD, MOST, kind};
+use super::frame_head::{FrameHead, HEAD, MOST, kind};
 
 /// No larger frame is taken: `SETTINGS_MAX_FRAME_SIZE` is left at its default.
 const MAX_FRAME: usize = 16384;
@@ -27,13 +27,24 @@ pub(crate) struct Block<'a> {
     pub(crate) bytes: &'a [u8],
 }
 
+/// What becomes of a header block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Passed {
+    /// Another one is in its place.
+    Replaced,
+    /// The `h2` crate need not know of it.
+    Swallowed,
+    /// Nothing passes any more.
+    Stopped,
+}
+
 /// Who is told of what comes.
 pub(crate) trait Receiver {
     /// A frame begins; whether it, and what comes after it, may pass.
     fn frame(&mut self, head: FrameHead) -> bool;
 
-    /// A header block is complete. The block for the `h2` crate is appended to `instead`; `false` stops everything.
-    fn block(&mut self, block: &Block<'_>, instead: &mut Vec<u8>) -> bool;
+    /// A header block is complete. The block for the `h2` crate is appended to `instead`.
+    fn block(&mut self, block: &Block<'_>, instead: &mut Vec<u8>) -> Passed;
 
     /// The peer's SETTINGS (each an identifier and a value), or that it has taken ours.
     fn settings(&mut self, settings: Option<&[u8]>);
@@ -264,9 +275,13 @@ impl Inbound {
             self.instead.push(0);
         }
         let block = Block { stream: open.stream, end_stream: open.flags & END_STREAM != 0, bytes: &self.block };
-        if !receiver.block(&block, &mut self.instead) {
-            self.state = State::Stopped;
-            return;
+        match receiver.block(&block, &mut self.instead) {
+            Passed::Replaced => {}
+            Passed::Swallowed => return,
+            Passed::Stopped => {
+                self.state = State::Stopped;
+                return;
+            }
         }
         let flags = open.flags & END_STREAM | END_HEADERS | if open.depends_on_itself { PRIORITY } else { 0 };
         let head = FrameHead { len: self.instead.len(), kind: kind::HEADERS, flags, stream: open.stream, code: 0 };
@@ -328,10 +343,14 @@ mod tests {
             true
         }
 
-        fn block(&mut self, block: &Block<'_>, instead: &mut Vec<u8>) -> bool {
+        fn block(&mut self, block: &Block<'_>, instead: &mut Vec<u8>) -> Passed {
             self.blocks.push((block.stream, block.end_stream, block.bytes.to_vec()));
             instead.extend_from_slice(b"xy");
-            true
+            match block.bytes {
+                b"swallow" => Passed::Swallowed,
+                b"stop" => Passed::Stopped,
+                _ => Passed::Replaced,
+            }
         }
 
         fn settings(&mut self, settings: Option<&[u8]>) {
@@ -377,6 +396,16 @@ mod tests {
             assert_eq!((noted.frames, noted.settings), (8, vec![None, Some(b"\0\x01\0\0\0\x07".to_vec())]));
             assert_eq!(inbound.broken, None);
         }
+    }
+
+    #[test]
+    fn blocks_may_be_left_out_or_be_the_last() {
+        let (mut inbound, mut noted) = (Inbound::new(0), Noted::default());
+        let block = |bytes| frame(kind::HEADERS, END_HEADERS, 1, bytes);
+        let data = frame(kind::DATA, 0, 1, b"hello");
+        let input = [data.clone(), block(b"swallow"), data.clone(), block(b"stop"), data.clone()].concat();
+        assert_eq!(read(&mut inbound, &mut noted, &input, input.len()), data.repeat(2));
+        assert_eq!(noted.frames, 4);
     }
 
     #[test]

@@ -14,11 +14,11 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use h2::Reason;
 
+use super::frame_head::kind;
 use super::frames::{Fault, Frames};
 use super::inbound::Inbound;
 use super::outbound::Outbound;
 use super::requests::{Received, Requests};
-use super::scanner::kind;
 use crate::hcm::Hcm;
 use crate::socket::Socket;
 
@@ -48,13 +48,15 @@ pub(super) struct Http2Io {
 
 impl SharedIo {
     pub(super) fn new(hcm: &Rc<Hcm>, socket: Socket, prefix: BytesMut) -> Self {
+        let sent = Outbound::new(0);
+        let sent = if hcm.config.http2.allow_connect { sent } else { sent.disown_connect() };
         Self(Rc::new(RefCell::new(Http2Io {
             hcm: Rc::clone(hcm),
             socket,
             prefix,
             received: Inbound::new(PREFACE.len()),
             requests: Requests::new(hcm),
-            sent: Outbound::new(0),
+            sent,
             own: BytesMut::new(),
             remote_closed: false,
             frames: Frames::new(&hcm.config.http2, hcm.config.max_request_headers_kb),

@@ -12,7 +12,7 @@ use sandgate_http::HeaderMap;
 use sandgate_http::hpack::Encoder;
 
 use super::field_rules::is_sent;
-use super::scanner::{FrameHead, HEAD, MOST, kind};
+use super::frame_head::{FrameHead, HEAD, MOST, kind};
 
 /// Payloads up to this size are copied beside what else is written.
 const COPIED: usize = 4096;
@@ -26,6 +26,9 @@ thread_local! {
 }
 /// The largest frame that every peer takes.
 const MAX_FRAME: usize = 16384;
+
+/// `SETTINGS_ENABLE_CONNECT_PROTOCOL` (RFC 8441 §3), 0.
+const NO_CONNECT: [u8; 6] = [0, 8, 0, 0, 0, 0];
 
 const END_STREAM: u8 = 0x1;
 const END_HEADERS: u8 = 0x4;
@@ -49,6 +52,10 @@ pub(crate) struct Outbound {
     /// What is to be written before anything else.
     ready: BytesMut,
     block: Vec<u8>,
+    /// The SETTINGS are still to say that there is no extended CONNECT.
+    disowns_connect: bool,
+    /// What is left of the SETTINGS that say so behind their first setting, where Envoy does.
+    settings: Option<usize>,
     /// Nothing more is written.
     cut: bool,
 }
@@ -69,8 +76,16 @@ impl Outbound {
             replaced: false,
             ready: BytesMut::new(),
             block: Vec::new(),
+            disowns_connect: false,
+            settings: None,
             cut: false,
         }
+    }
+
+    /// Makes the first SETTINGS say that there is no extended CONNECT, as Envoy's do: the `h2` crate does not say so.
+    pub(crate) fn disown_connect(mut self) -> Self {
+        self.disowns_connect = true;
+        self
     }
 
     /// The next HEADERS of the stream have these fields.
@@ -99,7 +114,7 @@ impl Outbound {
 
     /// Whether a frame may be put in now.
     pub(crate) fn at_boundary(&self) -> bool {
-        self.filled == 0 && self.left == 0 && !self.cut
+        self.filled == 0 && self.left == 0 && self.settings.is_none() && !self.cut
     }
 
     /// Writes a frame of our own [between others](Self::at_boundary).
@@ -196,6 +211,11 @@ impl Outbound {
 
     /// Takes what of `bytes` belongs to the head of a frame; what is left of them.
     fn take_head<'a>(&mut self, bytes: &'a [u8], frame: &mut impl FnMut(FrameHead) -> bool) -> &'a [u8] {
+        if let Some(rest) = self.settings.take() {
+            self.ready.extend_from_slice(&NO_CONNECT);
+            self.left = rest;
+            return bytes;
+        }
         let wanted = FrameHead::wanted(&self.head, self.filled);
         let (now, later) = bytes.split_at((wanted - self.filled).min(bytes.len()));
         if let Some(room) = self.head.get_mut(self.filled..self.filled + now.len()) {
@@ -215,6 +235,12 @@ impl Outbound {
         if frame(head) {
             if self.replaced {
                 self.put_block(head);
+            } else if self.disowns_connect && head.kind == kind::SETTINGS && head.len >= NO_CONNECT.len() {
+                self.disowns_connect = false;
+                let longer = FrameHead { len: head.len + NO_CONNECT.len(), ..head };
+                self.ready.extend_from_slice(&longer.to_bytes());
+                self.settings = Some(self.left - NO_CONNECT.len());
+                self.left = NO_CONNECT.len();
             } else {
                 self.ready.extend_from_slice(self.head.get(..self.filled).unwrap_or_default());
             }
@@ -393,6 +419,18 @@ mod tests {
             written(&mut outbound, &frame(0, 1, 1, b"data"), 100, 100),
             [b"own", &frame(0, 1, 1, b"data")[..]].concat()
         );
+    }
+
+    #[test]
+    fn the_first_settings_say_more() {
+        let ack = frame(kind::SETTINGS, 1, 0, b"");
+        let settings = frame(kind::SETTINGS, 0, 0, b"\0\x01\0\0\x10\0\0\x03\0\0\0\x01");
+        let longer = frame(kind::SETTINGS, 0, 0, b"\0\x01\0\0\x10\0\0\x08\0\0\0\0\0\x03\0\0\0\x01");
+        let input = [&ack[..], &settings, &settings].concat();
+        for size in 1..input.len() {
+            let mut outbound = Outbound::new(0).disown_connect();
+            assert_eq!(written(&mut outbound, &input, size, 100), [&ack[..], &longer, &settings].concat());
+        }
     }
 
     #[test]

@@ -1,13 +1,10 @@
-//! A request's head and trailers as they are decoded, held to what Envoy demands of them.
+//! A request's head as it is decoded, held to what Envoy demands of it.
 
-use sandgate_config::model::Http2Options;
 use sandgate_http::{HeaderMap, HeaderMapKind};
 
 use super::field_rules as rules;
-use crate::hcm::Hcm;
+use super::head_limits::{FIELD, HeadLimits, RULE, Refusal};
 
-/// What no field may be larger than: the limit of Envoy's codec.
-const DEFAULT_FIELD_LIMIT: usize = 64 * 1024;
 /// What most heads have room in.
 const FIELDS: usize = 24;
 const BYTES: usize = 768;
@@ -20,37 +17,6 @@ const PROTOCOL: u8 = 16;
 const HOST: u8 = 32;
 const CONNECT: u8 = 64;
 const CONTENT_LENGTH: u8 = 128;
-
-/// Details of a message in which a name or a value must not be, or must not be there; observed in Envoy 1.40, as the next.
-pub(super) const INVALID_FIELD: &str = "http2.invalid.header.field";
-/// Details of a message whose fields are in order, but which is none.
-pub(super) const VIOLATION: &str = "http2.violation.of.messaging.rule";
-
-/// Why a request is not served.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refusal {
-    /// It is none: the connection ends, unless told otherwise. With the details of Envoy's access log.
-    Invalid(&'static str),
-    /// A field is too large for the codec: the connection ends.
-    FieldTooLarge,
-    /// All fields are too large, as below: the stream is reset.
-    TooLarge,
-    TooMany,
-    Underscore,
-}
-
-/// What a head may have.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct HeadLimits {
-    /// Bytes of a field.
-    field: usize,
-    /// Bytes of all.
-    bytes: usize,
-    count: usize,
-    /// `:protocol` may be there.
-    connect: bool,
-    obs_text: bool,
-}
 
 /// A head, field by field.
 pub(super) struct RequestHead {
@@ -65,53 +31,11 @@ pub(super) struct RequestHead {
     refusal: Option<Refusal>,
 }
 
-/// Trailers, field by field.
-pub(super) struct RequestTrailers {
-    limits: HeadLimits,
-    trailers: HeaderMap,
-    refusal: Option<Refusal>,
-}
-
 /// A head that is one.
 pub(super) struct ReadHead {
     pub(super) headers: HeaderMap,
     /// How long the body is to be.
     pub(super) content_length: Option<u64>,
-}
-
-const FIELD: Refusal = Refusal::Invalid(INVALID_FIELD);
-const RULE: Refusal = Refusal::Invalid(VIOLATION);
-
-// === impl HeadLimits ===
-
-impl HeadLimits {
-    pub(super) fn new(hcm: &Hcm) -> Self {
-        let options: &Http2Options = &hcm.config.http2;
-        Self {
-            field: options.max_header_field_size_kb.map_or(DEFAULT_FIELD_LIMIT, |kb| kb as usize * 1024),
-            bytes: hcm.max_head_bytes(),
-            count: hcm.config.max_headers_count as usize,
-            connect: options.allow_connect,
-            obs_text: !options.disallow_obs_text,
-        }
-    }
-
-    fn check_value(&self, value: &[u8]) -> Result<(), Refusal> {
-        let valid = rules::is_value(value) && (self.obs_text || value.is_ascii());
-        valid.then_some(()).ok_or(FIELD)
-    }
-
-    /// Few bytes on the wire can become very many: they are not kept.
-    fn check_size(&self, so_far: usize, count: usize, name: &[u8], value: &[u8]) -> Result<(), Refusal> {
-        let size = name.len() + value.len();
-        if size > self.field {
-            return Err(Refusal::FieldTooLarge);
-        }
-        if so_far + size > self.bytes {
-            return Err(Refusal::TooLarge);
-        }
-        if count > self.count { Err(Refusal::TooMany) } else { Ok(()) }
-    }
 }
 
 // === impl RequestHead ===
@@ -143,10 +67,7 @@ impl RequestHead {
             return self.take_pseudo(name, value);
         }
         self.regular = true;
-        if !rules::is_name(name) || rules::is_of_connection(name, value) {
-            return Err(FIELD);
-        }
-        self.limits.check_value(value)?;
+        self.limits.check_field(name, value)?;
         match name {
             b"host" => {
                 self.once(HOST, rules::is_authority(value))?;
@@ -232,41 +153,6 @@ impl RequestHead {
     fn has_good_path(&self) -> bool {
         let path = self.headers.get(b":path").unwrap_or_default();
         path.starts_with(b"/") || path == b"*" && self.headers.get(b":method") == Some(b"OPTIONS")
-    }
-}
-
-// === impl RequestTrailers ===
-
-impl RequestTrailers {
-    pub(super) fn new(limits: HeadLimits) -> Self {
-        Self { limits, trailers: HeaderMap::with_kind(HeaderMapKind::Plain), refusal: None }
-    }
-
-    /// The next field.
-    pub(super) fn field(&mut self, name: &[u8], value: &[u8]) {
-        if self.refusal.is_none() {
-            self.refusal = self.take(name, value).err();
-        }
-    }
-
-    fn take(&mut self, name: &[u8], value: &[u8]) -> Result<(), Refusal> {
-        self.limits.check_size(self.trailers.byte_size(), self.trailers.len(), name, value)?;
-        if !rules::is_name(name) || rules::is_of_connection(name, value) {
-            return Err(FIELD);
-        }
-        self.limits.check_value(value)?;
-        self.trailers.append(name, value);
-        Ok(())
-    }
-
-    /// All fields have come.
-    pub(super) fn finish(self, end_stream: bool) -> Result<HeaderMap, Refusal> {
-        match self.refusal {
-            Some(refusal) => Err(refusal),
-            None if !end_stream => Err(RULE),
-            None if self.trailers.len() > self.limits.count => Err(Refusal::TooMany),
-            None => Ok(self.trailers),
-        }
     }
 }
 
@@ -360,21 +246,5 @@ mod tests {
         assert_eq!(with(&[("cookie", &long), ("cookie", &long)]).err(), Some(Refusal::TooLarge));
         assert_eq!(with(&[("a", "1"); 4]).err(), None);
         assert_eq!(with(&[("a", "1"); 5]).err(), Some(Refusal::TooMany));
-    }
-
-    #[test]
-    fn trailers_are_fields_at_the_end() {
-        let trailers = |fields: &[(&str, &str)], end_stream| {
-            let mut trailers = RequestTrailers::new(LIMITS);
-            fields.iter().for_each(|(name, value)| trailers.field(name.as_bytes(), value.as_bytes()));
-            trailers.finish(end_stream).map(|trailers| lines(&trailers))
-        };
-        assert_eq!(trailers(&[("b", "1"), ("a", "2"), ("b", "3")], true).unwrap(), "b: 1\na: 2\nb: 3\n");
-        assert_eq!(trailers(&[("b", "1")], false), Err(RULE));
-        for wrong in [(":path", "/"), (":weird", ""), ("A", ""), ("connection", "close")] {
-            assert_eq!(trailers(&[wrong], true), Err(FIELD));
-        }
-        assert_eq!(trailers(&[("a", &"x".repeat(100))], true), Err(Refusal::FieldTooLarge));
-        assert_eq!(trailers(&[("a", "1"); 9], true), Err(Refusal::TooMany));
     }
 }

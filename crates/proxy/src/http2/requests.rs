@@ -1,12 +1,15 @@
 //! What comes from a client: frames are counted, heads and trailers are decoded.
 
 use h2::Reason;
+use sandgate_http::HeaderMapKind;
 use sandgate_http::hpack::Decoder;
 
+use super::frame_head::{FrameHead, kind};
 use super::frames::{Expected, Fault, Frames};
-use super::inbound::{Block, Receiver, table_size};
-use super::request_head::{HeadLimits, ReadHead, Refusal, RequestHead, RequestTrailers};
-use super::scanner::{FrameHead, kind};
+use super::head_limits::{HeadLimits, Refusal};
+use super::inbound::{Block, Passed, Receiver, table_size};
+use super::request_head::{ReadHead, RequestHead};
+use super::trailers::Trailers;
 use crate::hcm::Hcm;
 
 /// What the `h2` crate gets for every head: GET, http, /.
@@ -43,7 +46,7 @@ impl Requests {
         let options = &hcm.config.http2;
         Self {
             decoder: Decoder::default(),
-            limits: HeadLimits::new(hcm),
+            limits: HeadLimits::new(options, hcm.config.max_request_headers_kb, hcm.config.max_headers_count),
             table_size: options.hpack_table_size as usize,
             stream_errors: options.stream_error_on_invalid_http_message,
             begun: false,
@@ -99,11 +102,11 @@ impl Received<'_> {
     }
 
     fn trailers(&mut self, block: &Block<'_>, instead: &mut Vec<u8>) -> bool {
-        let mut trailers = RequestTrailers::new(self.requests.limits);
+        let mut trailers = Trailers::new(self.requests.limits, HeaderMapKind::Plain);
         if !self.decode(block.bytes, |name, value| trailers.field(name, value)) {
             return false;
         }
-        let trailers = trailers.finish(block.end_stream);
+        let trailers = trailers.finish(block.end_stream, None);
         match &trailers {
             Err(Refusal::Invalid(details)) if !self.requests.stream_errors => {
                 return self.fault(Fault::InvalidTrailers(details));
@@ -126,8 +129,8 @@ impl Receiver for Received<'_> {
         self.frames.fault.is_none()
     }
 
-    fn block(&mut self, block: &Block<'_>, instead: &mut Vec<u8>) -> bool {
-        match self.frames.expected(block.stream) {
+    fn block(&mut self, block: &Block<'_>, instead: &mut Vec<u8>) -> Passed {
+        let goes_on = match self.frames.expected(block.stream) {
             Expected::Head => self.head(block, instead),
             Expected::Trailers => self.trailers(block, instead),
             Expected::Nothing => {
@@ -135,7 +138,8 @@ impl Receiver for Received<'_> {
                 instead.extend_from_slice(ANY_HEAD);
                 self.decode(block.bytes, |_, _| {})
             }
-        }
+        };
+        if goes_on { Passed::Replaced } else { Passed::Stopped }
     }
 
     fn settings(&mut self, settings: Option<&[u8]>) {

@@ -13,9 +13,9 @@ use sandgate_filter::response_flag;
 use sandgate_http::h1::is_upgrade;
 use sandgate_http::{BodyBuffer, HeaderMap, HeaderMapKind};
 
+use super::head_limits::{Refusal, VIOLATION};
 use super::headers;
 use super::output::{Gone, Output};
-use super::request_head::{Refusal, VIOLATION};
 use super::shared::{Drain, Finished, Shared};
 use super::upgrade;
 use crate::active_stream::{ActiveStream, ResponseEvent};

@@ -4,6 +4,7 @@ mod driver;
 mod frames;
 mod io;
 mod keepalive;
+mod responses;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -13,6 +14,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use h2::client::{ResponseFuture, SendRequest};
 use h2::{Reason, SendStream};
+use http::Method;
 use sandgate_config::model::{Http2Options, Keepalive, UpstreamHttpOptions};
 use sandgate_filter::{ByteMeter, UpstreamInfo};
 use sandgate_http::HeaderMap;
@@ -22,11 +24,14 @@ use super::lease::ConnectionFacts;
 use super::{CloseSide, HostPool};
 use crate::cluster::WorkerCluster;
 use crate::connection_id::next_connection_id;
+use crate::http2::head_limits::Refusal;
+use crate::http2::response_head::Asked;
 use crate::router::ResetReason;
 use crate::stats::milliseconds;
 use crate::transport::Transport;
 use crate::worker::guarded;
 use io::{CountedIo, Signs};
+use responses::Fault;
 
 /// A connection as its streams and its pool see it; the task that moves its bytes is [`driver`].
 pub(crate) struct Http2Connection {
@@ -89,7 +94,7 @@ pub(super) async fn open(transport: Transport, cluster: &Rc<WorkerCluster>, now:
         remote_address: transport.peer_addr(),
     };
     let options = &cluster.config.http;
-    let signs = Rc::new(Signs::new(now));
+    let signs = Rc::new(Signs::new(now, options));
     let io = CountedIo::new(transport, cluster, &signs);
     let (send, codec) = builder(&options.http2, options).handshake(io).await?;
     Ok(Opened { send, codec, facts, signs, now })
@@ -131,8 +136,7 @@ fn builder(http2: &Http2Options, options: &UpstreamHttpOptions) -> h2::client::B
         .initial_window_size(http2.initial_stream_window_size)
         .initial_connection_window_size(http2.initial_connection_window_size)
         .max_concurrent_streams(http2.max_concurrent_streams)
-        .initial_max_send_streams(stream_limit(options) as usize)
-        .max_header_list_size(options.max_response_headers_kb.saturating_mul(1024));
+        .initial_max_send_streams(stream_limit(options) as usize);
     builder
 }
 
@@ -214,13 +218,16 @@ impl Http2Connection {
         self.close();
     }
 
-    /// A response breaks the protocol: unless such things end their stream alone, they end the connection.
-    pub(crate) fn on_invalid_message(&self) {
-        if !self.cluster.config.http.http2.stream_error_on_invalid_http_message && !self.is_closed() {
-            self.cluster.stats.upstream_cx_protocol_error().inc();
-            self.cluster.http2_stats.rx_messaging_error().inc();
-            self.fail(ResetReason::ProtocolError);
+    /// What came cannot be gone on with: no stream survives that.
+    fn on_fault(&self, fault: Fault) {
+        log::debug!(target: "upstream", "[C{}] closing for {fault:?}", self.facts.id);
+        match fault {
+            Fault::Message(_) => self.cluster.http2_stats.rx_messaging_error().inc(),
+            Fault::Flood(flood) => flood.count(&self.cluster.http2_stats),
+            Fault::Frames(_) => {}
         }
+        self.cluster.stats.upstream_cx_protocol_error().inc();
+        self.fail(ResetReason::ProtocolError);
     }
 
     fn keepalive(&self) -> Option<Keepalive> {
@@ -308,9 +315,15 @@ impl StreamLease {
         // A clone of its own: the handle itself would wait for its last request to be opened.
         let connection = &self.connection;
         let Some(mut send) = connection.send.borrow().clone() else { return Err(Reason::CANCEL.into()) };
+        let asked = match *request.method() {
+            Method::HEAD => Asked::Head,
+            Method::CONNECT => Asked::Connect,
+            _ => Asked::Other,
+        };
         let (response, sending) = send.send_request(request, end_stream)?;
         let stream = sending.stream_id().as_u32();
-        connection.signs.frames.borrow_mut().begin(stream);
+        connection.signs.frames.borrow_mut().begin(stream, asked);
+        connection.signs.responses.borrow_mut().opened();
         connection.signs.outbound.borrow_mut().queue(stream, fields);
         connection.cluster.http2_stats.streams_active().inc();
         self.stream.set(Some(stream));
@@ -322,6 +335,21 @@ impl StreamLease {
         if let Some(stream) = self.stream.get() {
             self.connection.signs.outbound.borrow_mut().queue(stream, trailers);
         }
+    }
+
+    /// The first 1xx response on its stream.
+    pub(crate) fn take_informational(&self) -> Option<HeaderMap> {
+        self.connection.signs.frames.borrow_mut().take_informational(self.stream.get()?)
+    }
+
+    /// The head of the response, once the `h2` crate has told of one, or why it is refused.
+    pub(crate) fn take_head(&self) -> Option<Result<HeaderMap, Refusal>> {
+        self.connection.signs.frames.borrow_mut().take_head(self.stream.get()?)
+    }
+
+    /// The trailers of the response, likewise.
+    pub(crate) fn take_trailers(&self) -> Option<Result<HeaderMap, Refusal>> {
+        self.connection.signs.frames.borrow_mut().take_trailers(self.stream.get()?)
     }
 
     /// The bytes of its stream so far.

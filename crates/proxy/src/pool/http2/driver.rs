@@ -31,6 +31,10 @@ where
             if let Poll::Ready(result) = Pin::new(&mut codec).poll(cx) {
                 return Poll::Ready(connection.ended(result));
             }
+            if let Some(fault) = connection.signs.fault() {
+                connection.on_fault(fault);
+                return Poll::Ready(CloseSide::Local);
+            }
             connection.heed_peer(codec.max_concurrent_send_streams());
             let Some(keepalive) = &mut keepalive else { break };
             match keepalive.poll(cx, Instant::now(), connection.take_ping_wanted()) {

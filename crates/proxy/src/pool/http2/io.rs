@@ -1,4 +1,4 @@
-//! The socket under an HTTP/2 connection: counts what goes through it.
+//! The socket under an HTTP/2 connection: counts what goes through it, and takes heads and trailers out of what comes.
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, IoSlice};
@@ -7,14 +7,16 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
+use sandgate_config::model::UpstreamHttpOptions;
 use smallvec::SmallVec;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::frames::StreamFrames;
+use super::responses::{Fault, Received, Responses};
 use crate::cluster::WorkerCluster;
+use crate::http2::PREFACE;
+use crate::http2::inbound::Inbound;
 use crate::http2::outbound::Outbound;
-use crate::http2::scanner::{FrameHead, FrameScanner, kind};
-use crate::http2::{PREFACE, inbound};
 
 /// A socket whose bytes the cluster's stats hold.
 pub(super) struct CountedIo<T> {
@@ -23,7 +25,7 @@ pub(super) struct CountedIo<T> {
     signs: Rc<Signs>,
     /// Somebody asks when something last came.
     keeps_time: bool,
-    received: FrameScanner,
+    received: Inbound,
 }
 
 /// Signs of life of the host.
@@ -35,18 +37,25 @@ pub(super) struct Signs {
     pub(super) frames: RefCell<StreamFrames>,
     /// What is on its way to the host.
     pub(super) outbound: RefCell<Outbound>,
+    pub(super) responses: RefCell<Responses>,
 }
 
 // === impl Signs ===
 
 impl Signs {
-    pub(super) fn new(now: Instant) -> Self {
+    pub(super) fn new(now: Instant, options: &UpstreamHttpOptions) -> Self {
         Self {
             closed: Cell::new(false),
             received: Cell::new(now),
             frames: RefCell::default(),
-            outbound: RefCell::new(Outbound::new(PREFACE.len())),
+            outbound: RefCell::new(Outbound::new(PREFACE.len()).disown_connect()),
+            responses: RefCell::new(Responses::new(options)),
         }
+    }
+
+    /// Why the connection cannot go on, if it cannot; nothing more is read of it then.
+    pub(super) fn fault(&self) -> Option<Fault> {
+        self.responses.borrow().fault
     }
 }
 
@@ -55,7 +64,23 @@ impl Signs {
 impl<T> CountedIo<T> {
     pub(super) fn new(inner: T, cluster: &Rc<WorkerCluster>, signs: &Rc<Signs>) -> Self {
         let keeps_time = cluster.config.http.http2.connection_keepalive.is_some();
-        Self { inner, cluster: Rc::clone(cluster), signs: Rc::clone(signs), keeps_time, received: FrameScanner::new(0) }
+        Self { inner, cluster: Rc::clone(cluster), signs: Rc::clone(signs), keeps_time, received: Inbound::new(0) }
+    }
+
+    /// Takes what is decoded here out of what was just read; how much of it can be read as it is.
+    fn look_at(&mut self, bytes: &[u8]) -> usize {
+        let mut responses = self.signs.responses.borrow_mut();
+        let mut frames = self.signs.frames.borrow_mut();
+        let mut receiver =
+            Received { responses: &mut responses, frames: &mut frames, stats: &self.cluster.http2_stats };
+        let kept = self.received.pass(bytes, &mut receiver);
+        if let Some(broken) = self.received.broken {
+            responses.fault.get_or_insert(Fault::Frames(broken.text));
+        }
+        if let Some(size) = responses.take_table_size() {
+            self.signs.outbound.borrow_mut().set_table_size(size);
+        }
+        kept
     }
 }
 
@@ -72,12 +97,14 @@ impl<T: AsyncWrite + Unpin> CountedIo<T> {
             }
             result
         };
-        let (mut outbound, mut frames) = (signs.outbound.borrow_mut(), signs.frames.borrow_mut());
+        let mut outbound = signs.outbound.borrow_mut();
         match pieces {
             None => outbound.poll_flush(write).map_ok(|()| 0),
             Some(pieces) => {
+                let (mut frames, mut responses) = (signs.frames.borrow_mut(), signs.responses.borrow_mut());
                 let sent = |head| {
                     frames.sent(head, &cluster.http2_stats);
+                    responses.sent(head);
                     true
                 };
                 outbound.poll_write(pieces, sent, write)
@@ -86,45 +113,34 @@ impl<T: AsyncWrite + Unpin> CountedIo<T> {
     }
 }
 
-/// What the SETTINGS that begin here say of the host's header table. Those that are not read at once are not looked at: then no table is
-/// used.
-fn table_size(bytes: &[u8], head: FrameHead, start: usize) -> Option<usize> {
-    let frame = bytes.get(start..)?;
-    let Some((begin, payload)) = frame.split_at_checked(head.to_bytes().len()) else { return Some(0) };
-    match payload.get(..head.len) {
-        Some(settings) if begin == head.to_bytes() => inbound::table_size(settings),
-        _ => Some(0),
-    }
-}
-
 impl<T: AsyncRead + Unpin> AsyncRead for CountedIo<T> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let result = Pin::new(&mut self.inner).poll_read(cx, buffer);
-        let count = buffer.filled().len().saturating_sub(before);
-        self.cluster.stats.upstream_cx_rx_bytes_total().add(count as u64);
-        if count > 0 {
-            let this = &mut *self;
-            let (mut frames, stats) = (this.signs.frames.borrow_mut(), &this.cluster.http2_stats);
-            let bytes = buffer.filled().get(before..).unwrap_or_default();
-            let outbound = &this.signs.outbound;
-            this.received.scan(bytes, |head, start| {
-                frames.received(head, stats);
-                if head.kind == kind::SETTINGS
-                    && head.flags & 1 == 0
-                    && let Some(size) = table_size(bytes, head, start)
-                {
-                    outbound.borrow_mut().set_table_size(size);
-                }
-            });
-            drop(frames);
-            if self.keeps_time {
-                self.signs.received.set(Instant::now());
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        loop {
+            if this.received.read(buffer) {
+                return Poll::Ready(Ok(()));
             }
-        } else if result.is_ready() {
-            self.signs.closed.set(true);
+            if this.signs.fault().is_some() {
+                // Who polls the connection looks at this next.
+                return Poll::Pending;
+            }
+            let before = buffer.filled().len();
+            ready!(Pin::new(&mut this.inner).poll_read(cx, buffer)).inspect_err(|_| this.signs.closed.set(true))?;
+            let bytes = buffer.filled().get(before..).unwrap_or_default();
+            if bytes.is_empty() {
+                this.signs.closed.set(true);
+                return Poll::Ready(Ok(()));
+            }
+            this.cluster.stats.upstream_cx_rx_bytes_total().add(bytes.len() as u64);
+            let kept = this.look_at(bytes);
+            buffer.set_filled(before + kept);
+            if this.keeps_time {
+                this.signs.received.set(Instant::now());
+            }
+            if kept > 0 {
+                return Poll::Ready(Ok(()));
+            }
         }
-        result
     }
 }
 
@@ -154,23 +170,5 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for CountedIo<T> {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.write(cx, None))?;
         Pin::new(&mut self.inner).poll_shutdown(cx)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn settings_are_looked_at_where_they_are_whole() {
-        let head = FrameHead { len: 6, kind: kind::SETTINGS, flags: 0, stream: 0, code: 0 };
-        let frame = [&head.to_bytes()[..], b"\0\x01\0\0\x02\0"].concat();
-        assert_eq!(table_size(&frame, head, 0), Some(512));
-        assert_eq!(table_size(&[b"before", &frame[..]].concat(), head, 6), Some(512));
-        assert_eq!(table_size(&[&head.to_bytes()[..], b"\0\x03\0\0\x02\0"].concat(), head, 0), None);
-        // The rest comes later, or the head came before.
-        for part in [frame.get(..9), frame.get(..12), frame.get(4..)] {
-            assert_eq!(table_size(part.unwrap_or_default(), head, 0), Some(0));
-        }
     }
 }

@@ -3,13 +3,13 @@
 use std::future::Future as _;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use h2::client::ResponseFuture;
 use h2::{Reason, RecvStream, SendStream};
 use sandgate_filter::{ByteMeter, Stream};
-use sandgate_http::{BodyBuffer, Direction, HeaderMap, HeaderMapKind};
+use sandgate_http::{BodyBuffer, Direction, HeaderMap};
 
 use super::UpstreamEvent;
 use super::exchange::ActiveRequest;
@@ -31,8 +31,6 @@ pub(super) struct Http2Exchange {
     request_complete: bool,
     /// The end of the request was told.
     request_told: bool,
-    /// A 1xx response has come.
-    informed: bool,
     /// Nothing is to be reset any more.
     over: bool,
     lease: StreamLease,
@@ -60,7 +58,6 @@ impl Http2Exchange {
             cluster: Rc::clone(cluster),
             request_complete: false,
             request_told: false,
-            informed: false,
             over: false,
             lease,
             _active: active,
@@ -179,29 +176,26 @@ impl Http2Exchange {
             Receiving::Failed(reason) => Poll::Ready(UpstreamEvent::Reset(reason.clone())),
             Receiving::Headers(response) => {
                 while let Poll::Ready(Some(Ok(response))) = response.poll_informational(cx) {
-                    // Of several, Envoy 1.40 knows the first.
-                    if std::mem::replace(&mut self.informed, true) {
-                        continue;
+                    if let Some(headers) = self.lease.take_informational() {
+                        return Poll::Ready(UpstreamEvent::Informational {
+                            status: response.status().as_u16(),
+                            headers,
+                        });
                     }
-                    let (parts, ()) = response.into_parts();
-                    let headers = headers::response_headers(&parts);
-                    return Poll::Ready(UpstreamEvent::Informational { status: parts.status.as_u16(), headers });
                 }
                 match Pin::new(response).poll(cx) {
                     Poll::Pending => Poll::Pending,
                     Poll::Ready(Ok(response)) => Poll::Ready(self.on_response(response)),
-                    Poll::Ready(Err(error)) => {
-                        let event = self.failed(&error);
-                        if error.is_library() && error.is_reset() {
-                            self.lease.connection().on_invalid_message();
-                        }
-                        Poll::Ready(event)
-                    }
+                    Poll::Ready(Err(error)) => Poll::Ready(self.failed(&error)),
                 }
             }
             Receiving::Body(body) => {
-                let event = poll_body(cx, body);
-                event.map(|event| event.unwrap_or_else(|error| self.failed(&error)))
+                let event = ready!(poll_body(cx, body));
+                Poll::Ready(match event {
+                    Ok(BodyEvent::Data(data, end_stream)) => UpstreamEvent::Data(data, end_stream),
+                    Ok(BodyEvent::Trailers) => self.on_trailers(),
+                    Err(error) => self.failed(&error),
+                })
             }
         }
     }
@@ -218,7 +212,8 @@ impl Http2Exchange {
 
     fn on_response(&mut self, response: http::Response<RecvStream>) -> UpstreamEvent {
         let (parts, body) = response.into_parts();
-        let mut headers = headers::response_headers(&parts);
+        // There is one, unless the connection is over.
+        let Some(Ok(mut headers)) = self.lease.take_head() else { return self.refused() };
         let mut status = parts.status.as_u16();
         if let Some(protocol) = &self.upgrade
             && status == 200
@@ -226,15 +221,22 @@ impl Http2Exchange {
             upgrade::response_from_http2(&mut headers, protocol);
             status = 101;
         }
-        if parts.headers.len() > self.cluster.config.http.max_headers_count as usize {
-            self.cluster.http2_stats.header_overflow().inc();
-            // As in Envoy 1.40, which makes it look as if the host had reset the stream.
-            self.send_reset(Reason::INTERNAL_ERROR);
-            return UpstreamEvent::Reset(ResetReason::RemoteReset);
-        }
         let end_stream = body.is_end_stream();
         self.receiving = Receiving::Body(body);
         UpstreamEvent::Headers { status, headers, end_stream }
+    }
+
+    fn on_trailers(&mut self) -> UpstreamEvent {
+        match self.lease.take_trailers() {
+            Some(Ok(trailers)) => UpstreamEvent::Trailers(trailers),
+            _ => self.refused(),
+        }
+    }
+
+    /// More fields came than may, or larger ones. As in Envoy 1.40, which makes it look as if the host had reset the stream.
+    fn refused(&mut self) -> UpstreamEvent {
+        self.send_reset(Reason::INTERNAL_ERROR);
+        UpstreamEvent::Reset(ResetReason::RemoteReset)
     }
 
     fn failed(&mut self, error: &h2::Error) -> UpstreamEvent {
@@ -312,7 +314,15 @@ fn room(cx: &mut Context<'_>, sending: &mut SendStream<Bytes>, wanted: usize) ->
     }
 }
 
-fn poll_body(cx: &mut Context<'_>, body: &mut RecvStream) -> Poll<Result<UpstreamEvent, h2::Error>> {
+/// What comes behind a head.
+enum BodyEvent {
+    /// With the end of the stream, or without.
+    Data(BodyBuffer, bool),
+    /// They are decoded.
+    Trailers,
+}
+
+fn poll_body(cx: &mut Context<'_>, body: &mut RecvStream) -> Poll<Result<BodyEvent, h2::Error>> {
     loop {
         match body.poll_data(cx) {
             Poll::Pending => return Poll::Pending,
@@ -326,13 +336,13 @@ fn poll_body(cx: &mut Context<'_>, body: &mut RecvStream) -> Poll<Result<Upstrea
                 }
                 let mut data = BodyBuffer::new();
                 data.push(piece);
-                return Poll::Ready(Ok(UpstreamEvent::Data(data, end_stream)));
+                return Poll::Ready(Ok(BodyEvent::Data(data, end_stream)));
             }
             Poll::Ready(None) => break,
         }
     }
     body.poll_trailers(cx).map_ok(|trailers| match trailers {
-        Some(fields) => UpstreamEvent::Trailers(headers::trailers(&fields, HeaderMapKind::Response)),
-        None => UpstreamEvent::Data(BodyBuffer::new(), true),
+        Some(_) => BodyEvent::Trailers,
+        None => BodyEvent::Data(BodyBuffer::new(), true),
     })
 }
