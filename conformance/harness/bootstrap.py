@@ -14,6 +14,8 @@ _TCP_PROXY = _NETWORK + "tcp_proxy.v3.TcpProxy"
 _WASM = "envoy.extensions.filters.http.wasm.v3.Wasm"
 _NETWORK_WASM = _NETWORK + "wasm.v3.Wasm"
 _SERVICE = "envoy.extensions.wasm.v3.WasmService"
+_ACCESS_LOG = "envoy.extensions.access_loggers.wasm.v3.WasmAccessLog"
+_STATS_SINK = "envoy.extensions.stat_sinks.wasm.v3.Wasm"
 _HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 _TLS = "envoy.extensions.transport_sockets.tls.v3."
 _ROUTER = "envoy.extensions.filters.http.router.v3.Router"
@@ -60,6 +62,10 @@ def of_group(cases, ports, admin_port, folder):
             resources["clusters"].append(_named(case, cluster, at, admin_port))
         for service in _services(case, folder):
             bootstrap.setdefault("bootstrap_extensions", []).append(_named(case, service, at, admin_port))
+        for sink in _stats_sinks(case, folder):
+            bootstrap.setdefault("stats_sinks", []).append(_named(case, sink, at, admin_port))
+        for log in _access_logs(case, "admin_log", folder).get("access_log", []):
+            bootstrap["admin"].setdefault("access_log", []).append(_named(case, log, at, admin_port))
     if any(case.get("histograms") for case in cases):
         bootstrap["stats_flush_interval"] = "0.5s"
     if len(cases) == 1:
@@ -71,7 +77,7 @@ def of_group(cases, ports, admin_port, folder):
 
 def _listener(case, ports, folder):
     config = case.get("config") or {}
-    listener = {"name": case.slug, "address": _address(ports.listener)}
+    listener = {"name": case.slug, "address": _address(ports.listener), **_access_logs(case, "listener_log", folder)}
     listener["filter_chains"] = [_chain(case, chain, folder) for chain in config.get("chains", [{}])]
     if "default_chain" in config:
         listener["default_filter_chain"] = _chain(case, config["default_chain"], folder)
@@ -101,6 +107,7 @@ def _network_filters(case, named, folder):
             made.append(_wasm_filter(case, plugins[item["plugin"]], folder))
         elif set(item) == {"tcp_proxy"}:
             proxy = {"@type": _TYPE + _TCP_PROXY, "stat_prefix": case.slug, "cluster": _MAIN_CLUSTER}
+            proxy.update(_access_logs(case, "access_log", folder))
             made.append(_filter("tcp_proxy", merge(proxy, item["tcp_proxy"])))
         elif set(item) == {"hcm"}:
             made.append(_filter("http_connection_manager", merge(_manager(case, folder), item["hcm"])))
@@ -135,6 +142,7 @@ def _manager(case, folder):
         "codec_type": "AUTO",
         "route_config": {"name": "local", "virtual_hosts": _virtual_hosts(config)},
         "http_filters": filters,
+        **_access_logs(case, "access_log", folder),
     }
     return merge(manager, config.get("hcm", {}))
 
@@ -241,6 +249,24 @@ def _services(case, folder):
             if plugin["at"] == "singleton":
                 config["singleton"] = True
             yield {"name": plugin.get("filter_name", "envoy.bootstrap.wasm"), "typed_config": config}
+
+
+def _access_logs(case, at, folder):
+    """The field `access_log` with the plugins `at` that place, if there are any."""
+    logs = []
+    for plugin in case.plugins:
+        if plugin["at"] == at:
+            config = {"@type": _TYPE + _ACCESS_LOG, "config": _plugin(case, plugin, folder)}
+            log = {"name": plugin.get("filter_name", "envoy.access_loggers.wasm"), "typed_config": config}
+            logs.append({**log, **({"filter": plugin["log_filter"]} if "log_filter" in plugin else {})})
+    return {"access_log": logs} if logs else {}
+
+
+def _stats_sinks(case, folder):
+    for plugin in case.plugins:
+        if plugin["at"] == "stats_sink":
+            config = {"@type": _TYPE + _STATS_SINK, "config": _plugin(case, plugin, folder)}
+            yield {"name": plugin.get("filter_name", "envoy.stat_sinks.wasm"), "typed_config": config}
 
 
 def _wasm_filter(case, plugin, folder):

@@ -31,6 +31,14 @@ pub struct View<'a> {
     pub response_trailers: bool,
 }
 
+impl<'a> View<'a> {
+    /// All that `source` has.
+    #[must_use]
+    pub fn all(source: &'a dyn AttributeSource) -> Self {
+        Self { source, request_headers: true, response_headers: true, response_trailers: true }
+    }
+}
+
 impl std::fmt::Debug for View<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("View")

@@ -40,7 +40,8 @@ mod wasm_limits;
 
 pub use self::{
     access_log::{
-        AccessLog, AccessLogFilter, AccessLogOptions, AccessLogSink, Comparison, ComparisonOp, SubstitutionFormat,
+        AccessLog, AccessLogFilter, AccessLogOptions, AccessLogSink, AccessLogger, Comparison, ComparisonOp,
+        SubstitutionFormat,
     },
     bootstrap::{Admin, Bootstrap, Node},
     circuit_breakers::{CircuitBreakers, RetryBudget, Thresholds},

@@ -6,6 +6,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
+use sandgate_abi::Callback;
+use sandgate_attributes::AttributeSource;
+
 use crate::meter::Reload;
 use crate::vm::context::Context;
 use crate::vm::instance::Vm;
@@ -79,6 +82,17 @@ impl PluginHandle {
             None if self.is_open() => NetworkOutcome::Bypass,
             None => NetworkOutcome::FailClosed,
         }
+    }
+
+    /// `proxy_on_log` of the root context, for an access log: tells it of a finished stream, whose header maps and attributes
+    /// it can read meanwhile. Nothing if the VM has failed; it may be made anew here.
+    pub fn log(&self, finished: Rc<dyn AttributeSource>) {
+        let Some(instance) = self.living() else { return };
+        let Some(root) = instance.root.as_root() else { return };
+        root.logged.replace(Some(finished));
+        // A call that kills the VM is reported there.
+        let _ = instance.vm.call(&instance.root, Callback::Log { context: instance.root.id });
+        root.logged.take();
     }
 
     /// Whether streams that begin now get a context.

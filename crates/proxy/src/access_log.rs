@@ -12,14 +12,15 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sandgate_config::model::{self, AccessLogOptions, SubstitutionFormat};
+use sandgate_config::model::{self, AccessLogOptions, AccessLogger, SubstitutionFormat};
 use sandgate_filter::Stream;
 use sandgate_formatter::{AccessLogType, FormatContext};
+use sandgate_host::PluginHandle;
 use sandgate_http::Direction;
 
 use crate::runtime::Runtime;
 
-pub(crate) use buffers::LogBuffers;
+pub(crate) use buffers::{LogBuffers, PluginSource};
 pub(crate) use files::LogFiles;
 pub use files::LogOptions;
 pub(crate) use filter::LogFilter;
@@ -33,15 +34,22 @@ pub(crate) struct AccessLogs {
 
 struct Logger {
     filter: Option<LogFilter>,
-    format: SubstitutionFormat,
-    /// Its place in the buffers.
-    file: usize,
+    target: Target,
+}
+
+enum Target {
+    Line {
+        format: SubstitutionFormat,
+        /// Its place in the buffers.
+        file: usize,
+    },
+    Plugin(Rc<PluginHandle>),
 }
 
 // === impl AccessLogs ===
 
 impl AccessLogs {
-    /// Of a configuration whose files are open.
+    /// Of a configuration whose files are open. Plugins start here, if they do not run on this thread yet.
     pub(crate) fn new(
         logs: &[model::AccessLog],
         options: AccessLogOptions,
@@ -49,11 +57,13 @@ impl AccessLogs {
         runtime: &Arc<Runtime>,
     ) -> Self {
         let logger = |log: &model::AccessLog| {
-            Some(Logger {
-                filter: log.filter.as_ref().map(|filter| LogFilter::new(filter, runtime)),
-                format: log.format.clone(),
-                file: buffers.files().index(&log.sink)?,
-            })
+            let target = match &log.logger {
+                AccessLogger::Line { sink, format } => {
+                    Target::Line { format: format.clone(), file: buffers.files().index(sink)? }
+                }
+                AccessLogger::Wasm(plugin) => Target::Plugin(buffers.plugin(plugin)?),
+            };
+            Some(Logger { filter: log.filter.as_ref().map(|filter| LogFilter::new(filter, runtime)), target })
         };
         Self { loggers: logs.iter().filter_map(logger).collect(), buffers: Rc::clone(buffers), options }
     }
@@ -79,10 +89,22 @@ impl AccessLogs {
     }
 
     /// Writes what the logs want of a stream.
-    pub(crate) fn log(&self, stream: &Stream, kind: AccessLogType, now: Instant) {
-        if self.loggers.is_empty() {
-            return;
+    pub(crate) fn log(&self, stream: &Rc<Stream>, kind: AccessLogType, now: Instant) {
+        for logger in &self.loggers {
+            let wanted = self.write(logger, stream, kind, now);
+            if let Target::Plugin(plugin) = &logger.target
+                && wanted
+                // Plugins hear of what is over, and of nothing before (as in Envoy).
+                && kind == AccessLogType::DownstreamEnd
+            {
+                // Nothing of the stream is borrowed: the guest may change what its other contexts can.
+                plugin.log(Rc::<Stream>::clone(stream));
+            }
         }
+    }
+
+    /// Writes the line, if the logger wants one. Whether it wants the entry.
+    fn write(&self, logger: &Logger, stream: &Stream, kind: AccessLogType, now: Instant) -> bool {
         let (request, response) = (stream.headers(Direction::Request), stream.headers(Direction::Response));
         let trailers = stream.trailers(Direction::Response);
         let info = stream.info();
@@ -93,18 +115,16 @@ impl AccessLogs {
             log_type: kind,
             ..FormatContext::new(&info, stream.connection(), now)
         };
-        self.write(&context);
-    }
-
-    fn write(&self, context: &FormatContext<'_>) {
-        for logger in &self.loggers {
-            if logger.filter.as_ref().is_none_or(|filter| filter.matches(context)) {
-                self.buffers.write(logger.file, |out| match &logger.format {
-                    SubstitutionFormat::Text(format) => format.render(context, out),
-                    SubstitutionFormat::Json(format) => format.render(context, out),
-                });
-            }
+        let wanted = logger.filter.as_ref().is_none_or(|filter| filter.matches(&context));
+        if let Target::Line { format, file } = &logger.target
+            && wanted
+        {
+            self.buffers.write(*file, |out| match format {
+                SubstitutionFormat::Text(format) => format.render(&context, out),
+                SubstitutionFormat::Json(format) => format.render(&context, out),
+            });
         }
+        wanted
     }
 }
 

@@ -47,11 +47,12 @@ struct Written {
 /// # Errors
 /// A socket or the thread cannot be made.
 pub(crate) fn start(config: &[StatsSink], store: &StatsStore, hosts: &HostLookup) -> io::Result<()> {
-    if config.is_empty() {
+    let tags = Arc::new(store.settings().tags().clone());
+    let sinks = config.iter().filter_map(|sink| Sink::new(sink, hosts, &tags).transpose());
+    let sinks = sinks.collect::<io::Result<Vec<_>>>()?;
+    if sinks.is_empty() {
         return Ok(());
     }
-    let tags = Arc::new(store.settings().tags().clone());
-    let sinks = config.iter().map(|sink| Sink::new(sink, hosts, &tags)).collect::<io::Result<Vec<_>>>()?;
     let (sender, inbox) = sync_channel(QUEUE);
     std::thread::Builder::new().name("stats sinks".to_owned()).spawn(move || run(sinks, &inbox))?;
     store.send_to(sender);
@@ -72,8 +73,10 @@ fn run(mut sinks: Vec<Sink>, inbox: &Receiver<SinkMessage>) {
 // === impl Sink ===
 
 impl Sink {
-    fn new(config: &StatsSink, hosts: &HostLookup, tags: &Arc<TagProducer>) -> io::Result<Self> {
+    /// Nothing if what is sent does not leave the process.
+    fn new(config: &StatsSink, hosts: &HostLookup, tags: &Arc<TagProducer>) -> io::Result<Option<Self>> {
         let client = match &config.kind {
+            StatsSinkKind::Wasm(_) => return Ok(None),
             StatsSinkKind::StatsdUdp(address) => datagrams(*address, None)?,
             StatsSinkKind::DogStatsd { address, max_bytes_per_datagram } => {
                 datagrams(*address, *max_bytes_per_datagram)?
@@ -83,7 +86,7 @@ impl Sink {
             }
         };
         let tags = matches!(config.kind, StatsSinkKind::DogStatsd { .. }).then(|| Arc::clone(tags));
-        Ok(Self { client, prefix: config.prefix.clone(), tags, names: HashMap::new() })
+        Ok(Some(Self { client, prefix: config.prefix.clone(), tags, names: HashMap::new() }))
     }
 
     fn value(&mut self, name: &str, unit: Unit, value: u64) {

@@ -1,14 +1,19 @@
 //! Access logs and their filters.
 
+use std::sync::Arc;
+
 use prost_types::{Any, Struct};
 use sandgate_filter::response_flag;
 use sandgate_formatter::AccessLogType;
 
-use super::{Context, matcher, substitution_format, type_name};
+use super::{
+    Context, matcher, substitution_format, type_name,
+    wasm::{WASM_ACCESS_LOG, wasm_access_log},
+};
 use crate::{
     model::{
-        AccessLog, AccessLogFilter, AccessLogSink, Comparison, ComparisonOp, FractionalPercent, RuntimeUInt32,
-        SubstitutionFormat,
+        AccessLog, AccessLogFilter, AccessLogSink, AccessLogger, Comparison, ComparisonOp, FractionalPercent,
+        RuntimeUInt32, SubstitutionFormat,
     },
     proto::envoy::{
         config::accesslog::v3::{
@@ -30,7 +35,8 @@ pub(super) fn access_logs(context: &mut Context<'_>, field: &str, messages: Vec<
 /// A log to a file in Envoy's default format.
 pub(super) fn default_file(context: &mut Context<'_>, path: String) -> Option<AccessLog> {
     let format = substitution_format::access_log_default(context)?;
-    Some(AccessLog { filter: None, sink: AccessLogSink::File(path), format, origin: context.origin() })
+    let logger = AccessLogger::Line { sink: AccessLogSink::File(path), format };
+    Some(AccessLog { filter: None, logger, origin: context.origin() })
 }
 
 fn access_log(context: &mut Context<'_>, message: proto::AccessLog) -> Option<AccessLog> {
@@ -42,28 +48,31 @@ fn access_log(context: &mut Context<'_>, message: proto::AccessLog) -> Option<Ac
             let message: stream::StdoutAccessLog = context.unpack(config)?;
             use stream::stdout_access_log::AccessLogFormat;
             let format = message.access_log_format.map(|AccessLogFormat::LogFormat(format)| format);
-            Some((AccessLogSink::Stdout, stream_format(context, format)?))
+            Some(AccessLogger::Line { sink: AccessLogSink::Stdout, format: stream_format(context, format)? })
         }),
         Some((STDERR, config)) => context.field("typed_config", |context| {
             let message: stream::StderrAccessLog = context.unpack(config)?;
             use stream::stderr_access_log::AccessLogFormat;
             let format = message.access_log_format.map(|AccessLogFormat::LogFormat(format)| format);
-            Some((AccessLogSink::Stderr, stream_format(context, format)?))
+            Some(AccessLogger::Line { sink: AccessLogSink::Stderr, format: stream_format(context, format)? })
         }),
+        Some((WASM_ACCESS_LOG, config)) => {
+            wasm_access_log(context, config).map(|plugin| AccessLogger::Wasm(Arc::new(plugin)))
+        }
         _ => {
             context.unknown_extension("access logger", &message.name, config);
             None
         }
     };
-    let (sink, format) = logger?;
+    let logger = logger?;
     let filter = match filter {
         None => None,
         Some(filter) => Some(filter?),
     };
-    Some(AccessLog { filter, sink, format, origin: context.origin() })
+    Some(AccessLog { filter, logger, origin: context.origin() })
 }
 
-fn file_log(context: &mut Context<'_>, config: &Any) -> Option<(AccessLogSink, SubstitutionFormat)> {
+fn file_log(context: &mut Context<'_>, config: &Any) -> Option<AccessLogger> {
     use file::file_access_log::AccessLogFormat;
     let message: file::FileAccessLog = context.unpack(config)?;
     let json = |context: &mut Context<'_>, field: &str, format: &Struct| {
@@ -82,7 +91,7 @@ fn file_log(context: &mut Context<'_>, config: &Any) -> Option<(AccessLogSink, S
             context.field("log_format", |context| substitution_format::format(context, format))
         }
     };
-    Some((AccessLogSink::File(message.path), format?))
+    Some(AccessLogger::Line { sink: AccessLogSink::File(message.path), format: format? })
 }
 
 fn stream_format(

@@ -4,7 +4,10 @@ use std::{collections::HashSet, net::SocketAddr};
 
 use sandgate_stats::{TagProducer, TagSpecifier};
 
-use super::{Context, address, matcher, type_name};
+use super::{
+    Context, address, matcher, type_name,
+    wasm::{WASM_STATS_SINK, wasm_stats_sink},
+};
 use crate::{
     model::{HistogramBucketSettings, Node, StatsConfig, StatsMatcher, StatsSink, StatsSinkKind, StringMatcher},
     proto::envoy::{
@@ -84,6 +87,9 @@ pub(super) fn stats_sink(
             let sink = context.unpack(config)?;
             dog_statsd(context, sink)
         })?,
+        Some((WASM_STATS_SINK, config)) => {
+            (StatsSinkKind::Wasm(Box::new(wasm_stats_sink(context, config)?)), String::new())
+        }
         _ => {
             context.unknown_extension("stats sink", &message.name, config);
             return None;

@@ -18,7 +18,9 @@ use crate::{
         config::core::v3::{
             AsyncDataSource, RemoteDataSource, async_data_source::Specifier, http_uri::HttpUpstreamType,
         },
+        extensions::access_loggers::wasm::v3::WasmAccessLog,
         extensions::filters::http::wasm::v3::Wasm,
+        extensions::stat_sinks::wasm::v3::Wasm as WasmStatsSink,
         extensions::wasm::v3::{
             self as proto, CapabilityRestrictionConfig, EnvironmentVariables, FailurePolicy as Policy, ReloadConfig,
             plugin_config::Vm,
@@ -34,6 +36,10 @@ const REMOTE_BASE: Duration = Duration::from_secs(1);
 pub(super) const WASM_FILTER: &str = "envoy.extensions.filters.http.wasm.v3.Wasm";
 /// The type of a plugin that stands beside the listeners.
 pub(super) const WASM_SERVICE: &str = "envoy.extensions.wasm.v3.WasmService";
+/// The type of a plugin that hears of the entries of an access log.
+pub(super) const WASM_ACCESS_LOG: &str = "envoy.extensions.access_loggers.wasm.v3.WasmAccessLog";
+/// The type of a plugin that is shown stats.
+pub(super) const WASM_STATS_SINK: &str = "envoy.extensions.stat_sinks.wasm.v3.Wasm";
 const NULL_RUNTIME: &str = "envoy.wasm.runtime.null";
 
 /// Converts what is in the `typed_config` of an HTTP filter of that type, which stands before the router or in front of hosts.
@@ -41,6 +47,22 @@ pub(super) fn wasm_filter(context: &mut Context<'_>, config: &Any) -> Option<Was
     context.field("typed_config", |context| {
         let wasm: Wasm = context.unpack(config)?;
         context.field("config", |context| wasm_plugin(context, wasm.config.unwrap_or_default()))
+    })
+}
+
+/// Converts what is in the `typed_config` of an access logger of that type.
+pub(super) fn wasm_access_log(context: &mut Context<'_>, config: &Any) -> Option<WasmPlugin> {
+    context.field("typed_config", |context| {
+        let log: WasmAccessLog = context.unpack(config)?;
+        context.field("config", |context| wasm_plugin(context, log.config.unwrap_or_default()))
+    })
+}
+
+/// Converts what is in the `typed_config` of a stats sink of that type.
+pub(super) fn wasm_stats_sink(context: &mut Context<'_>, config: &Any) -> Option<WasmPlugin> {
+    context.field("typed_config", |context| {
+        let sink: WasmStatsSink = context.unpack(config)?;
+        context.field("config", |context| wasm_plugin(context, sink.config.unwrap_or_default()))
     })
 }
 

@@ -1,20 +1,34 @@
 //! Access logs: what is written where, and when.
 
+use std::sync::Arc;
+
 use sandgate_formatter::{AccessLogType, Format, JsonFormat};
 
-use super::{FractionalPercent, HeaderMatcher, MetadataMatcher, Origin, RuntimeUInt32};
+use super::{FractionalPercent, HeaderMatcher, MetadataMatcher, Origin, RuntimeUInt32, WasmPlugin};
 
 /// Envoy's `envoy.config.accesslog.v3.AccessLog` with one of the loggers there are.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AccessLog {
     /// What is written; all if there is none.
     pub filter: Option<AccessLogFilter>,
-    /// Where to.
-    pub sink: AccessLogSink,
-    /// How a line looks.
-    pub format: SubstitutionFormat,
+    /// What becomes of it.
+    pub logger: AccessLogger,
     /// Where it stands.
     pub origin: Origin,
+}
+
+/// What becomes of an entry.
+#[derive(Clone, Debug, PartialEq)]
+pub enum AccessLogger {
+    /// It is written as a line.
+    Line {
+        /// Where to.
+        sink: AccessLogSink,
+        /// How it looks.
+        format: SubstitutionFormat,
+    },
+    /// `envoy.extensions.access_loggers.wasm.v3.WasmAccessLog`: a plugin's root context hears of it (`proxy_on_log`).
+    Wasm(Arc<WasmPlugin>),
 }
 
 /// Where lines go.
@@ -119,4 +133,17 @@ pub struct AccessLogOptions {
     pub on_tunnel: bool,
     /// One each time this has passed. At least 1 ms.
     pub interval: Option<std::time::Duration>,
+}
+
+// === impl AccessLog ===
+
+impl AccessLog {
+    /// The plugin that hears of entries, if it is one.
+    #[must_use]
+    pub fn wasm(&self) -> Option<&Arc<WasmPlugin>> {
+        match &self.logger {
+            AccessLogger::Wasm(plugin) => Some(plugin),
+            AccessLogger::Line { .. } => None,
+        }
+    }
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use sandgate_stats::TagSpecifier;
 
-use super::{Origin, StringMatcher};
+use super::{Origin, StringMatcher, WasmPlugin};
 
 /// Envoy's `envoy.config.metrics.v3.StatsConfig`.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,14 +49,14 @@ pub struct HistogramBucketSettings {
 pub struct StatsSink {
     /// Where stats go and how they are written.
     pub kind: StatsSinkKind,
-    /// What names begin with, before a dot; `envoy` by default.
+    /// What names begin with, before a dot; `envoy` by default. Plugins are shown names without it.
     pub prefix: String,
     /// Where it stands.
     pub origin: Origin,
 }
 
 /// Where stats go and how they are written.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum StatsSinkKind {
     /// StatsD, one datagram for each value.
     StatsdUdp(SocketAddr),
@@ -69,6 +69,8 @@ pub enum StatsSinkKind {
         /// The most bytes of a datagram that has several values; nothing for one value each.
         max_bytes_per_datagram: Option<u64>,
     },
+    /// `envoy.extensions.stat_sinks.wasm.v3.Wasm`: a plugin on the main thread is shown them (`envoy_on_stats_update`).
+    Wasm(Box<WasmPlugin>),
 }
 
 // === impl StatsConfig ===

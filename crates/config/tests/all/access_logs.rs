@@ -1,8 +1,8 @@
 //! Access logs and local replies.
 
 use sandgate_config::model::{
-    AccessLog, AccessLogFilter, AccessLogSink, Comparison, ComparisonOp, HttpConnectionManager, RuntimeUInt32,
-    SubstitutionFormat,
+    AccessLog, AccessLogFilter, AccessLogSink, AccessLogger, Comparison, ComparisonOp, HttpConnectionManager,
+    RuntimeUInt32, SubstitutionFormat,
 };
 
 use crate::support::{Slot, accepted, config, refused, table};
@@ -33,6 +33,11 @@ fn logger(text: &str) -> AccessLog {
     manager(text).access_logs.remove(0)
 }
 
+fn line(text: &str) -> (AccessLogSink, SubstitutionFormat) {
+    let AccessLogger::Line { sink, format } = logger(text).logger else { panic!("no line") };
+    (sink, format)
+}
+
 #[test]
 fn formats() {
     for (more, wanted) in [
@@ -53,21 +58,21 @@ fn formats() {
     ] {
         table(Slot::Manager, &[(&file(more), wanted)]);
     }
-    let default = logger(&file(""));
-    assert_eq!(logger(&file("format: \"\"")).format, default.format);
-    let SubstitutionFormat::Text(format) = default.format else { panic!("no text") };
+    let (_, default) = line(&file(""));
+    assert_eq!(line(&file("format: \"\"")).1, default);
+    let SubstitutionFormat::Text(format) = default else { panic!("no text") };
     assert!(format.text().starts_with("[%START_TIME%] ") && format.text().ends_with("\"%UPSTREAM_HOST%\"\n"));
 }
 
 #[test]
 fn sinks() {
-    assert_eq!(logger(&file("")).sink, AccessLogSink::File("/dev/null".to_owned()));
+    assert_eq!(line(&file("")).0, AccessLogSink::File("/dev/null".to_owned()));
     for (kind, sink) in [("Stdout", AccessLogSink::Stdout), ("Stderr", AccessLogSink::Stderr)] {
         let text = format!(
             "access_log: {{typed_config: {{\"@type\": \
              type.googleapis.com/envoy.extensions.access_loggers.stream.v3.{kind}AccessLog}}}}"
         );
-        assert_eq!(logger(&text).sink, sink);
+        assert_eq!(line(&text).0, sink);
     }
     table(
         Slot::Manager,

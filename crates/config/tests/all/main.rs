@@ -28,3 +28,4 @@ mod stats;
 mod unsupported;
 mod upgrades;
 mod wasm;
+mod wasm_loggers;

@@ -76,7 +76,7 @@ fn access(map: MapType) -> Option<(Access, StreamMap)> {
 
 fn with<T>(state: &VmState, map: MapType, read: impl FnOnce(&HeaderMap) -> T) -> Read<T> {
     let Some(context) = state.acting() else { return Read::Hidden };
-    let logging = context.as_stream().is_some_and(|stream| stream.phase.get() == Phase::Log);
+    let logging = context.is_logging();
     let root = context.root_of().id;
     let of_callout = match map {
         MapType::GrpcReceiveInitialMetadata | MapType::GrpcReceiveTrailingMetadata => {
@@ -92,6 +92,15 @@ fn with<T>(state: &VmState, map: MapType, read: impl FnOnce(&HeaderMap) -> T) ->
 }
 
 fn with_stream<T>(context: &Context, map: MapType, read: impl FnOnce(&HeaderMap) -> T) -> Read<T> {
+    if let Some(logged) = context.logged() {
+        let headers = match map {
+            MapType::HttpRequestHeaders => logged.request_headers(),
+            MapType::HttpResponseHeaders => logged.response_headers(),
+            MapType::HttpResponseTrailers => logged.response_trailers(),
+            _ => None,
+        };
+        return headers.map_or(Read::LogHasNone, |headers| Read::Seen(read(&headers)));
+    }
     let (Some(stream_state), Some((access, map))) = (context.as_stream(), access(map)) else { return Read::Hidden };
     let logging = stream_state.phase.get() == Phase::Log;
     if !logging && !stream_state.allows(access) {

@@ -10,7 +10,7 @@ use sandgate_vm::Output;
 
 use crate::foreign::messages::{DeclarePropertyArguments, SetEnvoyFilterStateArguments, WasmType};
 use crate::limits::Limit;
-use crate::vm::context::{Access, Context, ContextKind, Phase};
+use crate::vm::context::{Access, Context, ContextKind};
 use crate::vm::state::VmState;
 
 /// What a declaration counts for besides its name and type.
@@ -24,10 +24,14 @@ pub(super) fn get(state: &VmState, path: &[u8], out: &mut Output) -> Result<(), 
     let bytes = out.bytes_mut();
     let mut take = |value: Value<'_>| value.serialize(bytes);
     let stream_state = context.as_ref().and_then(|context| context.as_stream());
+    let is_root = context.as_ref().is_some_and(|context| context.as_root().is_some());
     let found = match context.as_ref().and_then(|context| context.attributes()) {
+        // An access log knows of no connection that is a filter's (as in Envoy).
+        Some(_) if path == b"connection_id" && is_root => Err(LookupError::NotFound),
         // The node is the process's, whoever asks.
         Some(source) if !is_node(path) => {
-            let sees = |access| stream_state.is_some_and(|s| s.phase.get() == Phase::Log || s.allows(access));
+            let logging = context.as_ref().is_some_and(|context| context.is_logging());
+            let sees = |access| logging || stream_state.is_some_and(|s| s.allows(access));
             let view = View {
                 source: &*source,
                 request_headers: sees(Access::REQUEST_HEADERS),

@@ -30,7 +30,6 @@ pub(crate) enum ContextKind {
 }
 
 /// What only a root context has.
-#[derive(Debug)]
 pub(crate) struct RootState {
     /// Counts what this context and its streams do.
     pub(crate) meter: Arc<Meter>,
@@ -45,6 +44,8 @@ pub(crate) struct RootState {
     pub(crate) ending: Cell<bool>,
     /// How the last callout ended that did not end well.
     pub(crate) callout_status: RefCell<CalloutStatus>,
+    /// The finished stream of which `proxy_on_log` tells, for an access log.
+    pub(crate) logged: RefCell<Option<Rc<dyn AttributeSource>>>,
 }
 
 /// What only a stream context has.
@@ -134,6 +135,7 @@ impl RootState {
             pending_done: Cell::new(false),
             ending: Cell::new(false),
             callout_status: RefCell::default(),
+            logged: RefCell::new(None),
         }
     }
 }
@@ -197,9 +199,23 @@ impl Context {
     /// What it is a context of, and is not over, as properties see it.
     pub(crate) fn attributes(&self) -> Option<Rc<dyn AttributeSource>> {
         match &self.kind {
-            ContextKind::Root(_) => None,
+            ContextKind::Root(root) => root.logged.borrow().clone(),
             ContextKind::Stream(stream) => stream.stream().map(|stream| stream as _),
             ContextKind::Connection(connection) => connection.stream().map(|stream| stream as _),
+        }
+    }
+
+    /// The finished stream that an access log tells this root context of.
+    pub(crate) fn logged(&self) -> Option<Rc<dyn AttributeSource>> {
+        self.as_root()?.logged.borrow().clone()
+    }
+
+    /// Whether it is in `proxy_on_log`, where it can read all header maps that there are.
+    pub(crate) fn is_logging(&self) -> bool {
+        match &self.kind {
+            ContextKind::Root(root) => root.logged.borrow().is_some(),
+            ContextKind::Stream(stream) => stream.phase.get() == Phase::Log,
+            ContextKind::Connection(_) => false,
         }
     }
 

@@ -4,6 +4,9 @@ use std::cell::RefCell;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
+use sandgate_config::model::WasmPlugin;
+use sandgate_host::PluginHandle;
+
 use super::LogFiles;
 use crate::stats::{FilesystemStats, StatsStore};
 
@@ -12,7 +15,11 @@ pub(crate) struct LogBuffers {
     files: Arc<LogFiles>,
     buffers: Vec<RefCell<Buffer>>,
     stats: FilesystemStats,
+    plugins: RefCell<Option<PluginSource>>,
 }
+
+/// The plugins of access logs, as they run on this thread; nothing of one whose code did not come.
+pub(crate) type PluginSource = Box<dyn Fn(&Arc<WasmPlugin>) -> Option<Rc<PluginHandle>>>;
 
 #[derive(Default)]
 struct Buffer {
@@ -26,7 +33,21 @@ impl LogBuffers {
     /// Empty buffers.
     pub(crate) fn new(files: &Arc<LogFiles>, stats: &StatsStore) -> Rc<Self> {
         let buffers = (0..files.count()).map(|_| RefCell::default()).collect();
-        Rc::new(Self { files: Arc::clone(files), buffers, stats: FilesystemStats::new(stats, "") })
+        Rc::new(Self {
+            files: Arc::clone(files),
+            buffers,
+            stats: FilesystemStats::new(stats, ""),
+            plugins: RefCell::default(),
+        })
+    }
+
+    /// Where plugins come from. Until there is a source, and after it is taken away again, there are none.
+    pub(crate) fn set_plugins(&self, source: Option<PluginSource>) {
+        self.plugins.replace(source);
+    }
+
+    pub(super) fn plugin(&self, plugin: &Arc<WasmPlugin>) -> Option<Rc<PluginHandle>> {
+        self.plugins.borrow().as_ref().and_then(|source| source(plugin))
     }
 
     pub(super) fn files(&self) -> &LogFiles {

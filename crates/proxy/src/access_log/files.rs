@@ -10,7 +10,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use sandgate_config::model::{AccessLog, AccessLogSink};
+use sandgate_config::model::{AccessLog, AccessLogSink, AccessLogger};
 
 use super::writer::{Target, write_all};
 use crate::server::StartError;
@@ -71,13 +71,14 @@ impl LogFiles {
         let mut indexes = HashMap::new();
         let mut targets = Vec::new();
         for log in logs {
-            if !indexes.contains_key(&log.sink) {
-                let target = open(&log.sink).map_err(|source| StartError::AccessLog {
+            let AccessLogger::Line { sink, .. } = &log.logger else { continue };
+            if !indexes.contains_key(sink) {
+                let target = open(sink).map_err(|source| StartError::AccessLog {
                     origin: Box::new(log.origin.clone()),
-                    path: path(&log.sink).to_owned(),
+                    path: path(sink).to_owned(),
                     source,
                 })?;
-                indexes.insert(log.sink.clone(), targets.len());
+                indexes.insert(sink.clone(), targets.len());
                 targets.push(target);
             }
         }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sandgate_config::model::{AccessLog, AccessLogSink, Origin, SubstitutionFormat};
+use sandgate_config::model::{AccessLog, AccessLogSink, AccessLogger, Origin, SubstitutionFormat};
 use sandgate_filter::{ConnectionInfo, Stream, StreamOptions};
 use sandgate_formatter::{AccessLogType, Format};
 
@@ -24,8 +24,10 @@ impl Fixture {
         std::fs::create_dir_all(&folder).unwrap();
         let log = AccessLog {
             filter: None,
-            sink: AccessLogSink::File(folder.join("log").display().to_string()),
-            format: SubstitutionFormat::Text(Format::parse("%ACCESS_LOG_TYPE%\n").unwrap()),
+            logger: AccessLogger::Line {
+                sink: AccessLogSink::File(folder.join("log").display().to_string()),
+                format: SubstitutionFormat::Text(Format::parse("%ACCESS_LOG_TYPE%\n").unwrap()),
+            },
             origin: Origin::default(),
         };
         Self { folder, logs: vec![log.clone(), log] }
@@ -94,7 +96,8 @@ fn a_full_buffer_is_written_at_once_and_a_file_that_is_gone_is_made_anew() {
 fn a_file_that_cannot_be_opened_is_an_error_with_envoys_words() {
     let mut fixture = Fixture::new("refused");
     let path = fixture.folder.join("none/log").display().to_string();
-    fixture.logs[0].sink = AccessLogSink::File(path.clone());
+    let AccessLogger::Line { sink, .. } = &mut fixture.logs[0].logger else { panic!() };
+    *sink = AccessLogSink::File(path.clone());
     let error = LogFiles::open(fixture.logs.iter(), LogOptions::default(), &StatsStore::new()).unwrap_err();
     assert!(matches!(error, StartError::AccessLog { .. }));
     assert_eq!(error.to_string(), format!("unable to open file '{path}': No such file or directory"));

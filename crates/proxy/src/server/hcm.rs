@@ -32,6 +32,9 @@ pub(super) fn build(
     store: &StatsStore,
 ) -> Result<Rc<Hcm>, StartError> {
     let config = Arc::new(config.clone());
+    // Their plugins start before those of filters, as in Envoy.
+    let access_logs =
+        AccessLogs::new(&config.access_logs, config.access_log_options, &local.worker.logs, &local.worker.runtime);
     let mut chains =
         Chains { index, chain: chain_index, plugins, checks, local, next: 0, router: model::Router::default() };
     let filters = chains.build(&config.http_filters)?;
@@ -50,6 +53,7 @@ pub(super) fn build(
         .then(|| Box::new(UserAgent { cluster: node.cluster.clone(), node: node.id.clone() }));
     let stat_name = listener_stat_name(listener);
     let hcm = assemble(Parts {
+        access_logs,
         config,
         filters,
         upgrades,
@@ -118,7 +122,7 @@ pub(super) fn listener_stat_name(listener: &model::Listener) -> String {
 /// The connection manager of the admin interface.
 pub(super) fn build_admin(
     context: &Arc<AdminContext>,
-    access_logs: Vec<model::AccessLog>,
+    logs: Vec<model::AccessLog>,
     worker: &Worker,
     store: &StatsStore,
 ) -> Rc<Hcm> {
@@ -126,9 +130,10 @@ pub(super) fn build_admin(
     // As Envoy's: nobody in front of it is trusted, and a request id is of no use.
     config.use_remote_address = true;
     config.generate_request_id = false;
-    config.access_logs = access_logs;
+    config.access_logs = logs;
     config.codec_type = model::CodecType::Http1;
     assemble(Parts {
+        access_logs: AccessLogs::new(&config.access_logs, config.access_log_options, &worker.logs, &worker.runtime),
         config: Arc::new(config),
         filters: Vec::new(),
         upgrades: Vec::new(),
@@ -143,6 +148,7 @@ pub(super) fn build_admin(
 }
 
 struct Parts<'a> {
+    access_logs: AccessLogs,
     config: Arc<model::HttpConnectionManager>,
     filters: Vec<FilterEntry>,
     upgrades: Vec<UpgradeChain>,
@@ -156,12 +162,23 @@ struct Parts<'a> {
 }
 
 fn assemble(parts: Parts<'_>) -> Rc<Hcm> {
-    let Parts { config, filters, upgrades, terminal, buffer_limit, user_agent, drain, stat_name, store, worker } =
-        parts;
+    let Parts {
+        access_logs,
+        config,
+        filters,
+        upgrades,
+        terminal,
+        buffer_limit,
+        user_agent,
+        drain,
+        stat_name,
+        store,
+        worker,
+    } = parts;
     let http_name = format!("{stat_name}.http.{}", config.stat_prefix);
     Rc::new(Hcm {
         local_replies: config.local_reply.as_ref().and_then(|config| LocalReplies::new(config, &worker.runtime)),
-        access_logs: AccessLogs::new(&config.access_logs, config.access_log_options, &worker.logs, &worker.runtime),
+        access_logs,
         routes: RouteTable::new(&config.route_config, store),
         filters,
         upgrades,

@@ -19,7 +19,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::task::LocalSet;
 
 use super::network::admin_listener;
-use super::plugins::{PluginLoader, Running};
+use super::plugins::{PluginLoader, Running, running_log_plugins};
 use super::signals::{SignalEvent, Signals};
 use super::stats::{Numbers, add_host_stats, add_runtime_stats, add_server_stats, add_start_time, flush, settings};
 use super::thread::{LocalWorker, listen};
@@ -233,8 +233,10 @@ impl Main {
         if let Some(admin) = admin {
             log::info!(target: "admin", "admin address: {}", admin.address);
             let logs = shared.bootstrap.admin.as_ref().map(|admin| admin.access_logs.clone()).unwrap_or_default();
+            local.worker.logs.set_plugins(Some(running_log_plugins(&handles)));
             let hcm = super::hcm::build_admin(&Arc::new(context), logs, &local.worker, &options.stats);
             let sockets = listening(admin)?;
+            local.worker.logs.set_plugins(None);
             let _ = listen(&local.worker, &[admin_listener(hcm, &options.stats)], sockets);
         }
         let flush_interval = (!shared.bootstrap.stats_flush_on_admin).then_some(shared.bootstrap.stats_flush_interval);

@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 use super::signals::{SignalEvent, Signals};
 use super::thread::LocalWorker;
 use super::{StartError, remote_code};
+use crate::access_log::PluginSource;
 use crate::lifecycle::Lifecycle;
 
 /// Where a plugin stands in the configuration.
@@ -20,6 +21,8 @@ use crate::lifecycle::Lifecycle;
 pub(super) enum Place {
     /// A cluster, and the place among its filters.
     Cluster(usize, usize),
+    /// The logger with the plugin at this address, which is shared and never copied: access logs stand in many places.
+    AccessLog(usize),
     /// A listener, a filter chain, and the place among all filters of the chain.
     Listener(usize, usize, usize),
     /// The place among the services beside the listeners: one that runs on every thread.
@@ -44,7 +47,7 @@ pub(super) struct PluginLoader {
 }
 
 /// The plugins as they run on the main thread, where they live as long as this.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Running(Vec<(Place, Rc<PluginHandle>)>);
 
 /// What became of a plugin.
@@ -90,11 +93,16 @@ impl Running {
 // === impl Place ===
 
 impl Place {
+    /// Of the plugin of an access log.
+    pub(super) fn of_log(plugin: &Arc<model::WasmPlugin>) -> Self {
+        Self::AccessLog(Arc::as_ptr(plugin).addr())
+    }
+
     /// Whether what stands there runs on the main thread alone.
     fn is_singleton(self) -> bool {
         match self {
             Self::Singleton(_) => true,
-            Self::Cluster(..) | Self::Listener(..) | Self::Service(_) => false,
+            Self::Cluster(..) | Self::AccessLog(_) | Self::Listener(..) | Self::Service(_) => false,
         }
     }
 }
@@ -103,7 +111,7 @@ impl Place {
 
 impl PluginLoader {
     /// Reads, compiles and tries every plugin, and starts each on the main thread, whose host is `local`, before the next
-    /// one is read, as Envoy does, those of clusters first. Call on the main thread.
+    /// one is read, as Envoy does, those of the admin interface and of clusters first. Call on the main thread.
     ///
     /// Plugins whose code has to be fetched are left for [`Self::fetch`].
     pub(super) fn load(
@@ -240,7 +248,10 @@ pub(super) fn all(bootstrap: &Bootstrap) -> impl Iterator<Item = (Place, &model:
     let of_listeners = bootstrap.listeners.iter().enumerate().flat_map(|(index, listener)| {
         listener.filter_chains.iter().enumerate().flat_map(move |(chain_index, chain)| {
             let filters = chain.http_connection_manager().into_iter().flat_map(|hcm| hcm.all_filters()).enumerate();
-            filters.filter_map(move |(at, filter)| Some((Place::Listener(index, chain_index, at), filter.wasm()?)))
+            let of_filters =
+                filters.filter_map(move |(at, filter)| Some((Place::Listener(index, chain_index, at), filter.wasm()?)));
+            // Its loggers come before its filters, as in Envoy.
+            of_logs(chain.access_logs()).chain(of_filters)
         })
     });
     let of_services = bootstrap.services.iter().enumerate();
@@ -248,7 +259,27 @@ pub(super) fn all(bootstrap: &Bootstrap) -> impl Iterator<Item = (Place, &model:
         let place = if service.singleton { Place::Singleton(index) } else { Place::Service(index) };
         (place, &service.plugin)
     });
-    of_clusters.chain(of_listeners).chain(of_services)
+    let of_admin = bootstrap.admin.iter().flat_map(|admin| of_logs(&admin.access_logs));
+    of_admin.chain(of_clusters).chain(of_listeners).chain(of_services)
+}
+
+fn of_logs(logs: &[model::AccessLog]) -> impl Iterator<Item = (Place, &model::WasmPlugin)> {
+    logs.iter().filter_map(model::AccessLog::wasm).map(|plugin| (Place::of_log(plugin), &**plugin))
+}
+
+/// Where the access logs of a worker get their plugins from while its listeners are made: each starts then and there.
+pub(super) fn log_plugins(plugins: &Arc<Plugins>, host: &Rc<WorkerHost>) -> PluginSource {
+    let (plugins, host) = (Arc::clone(plugins), Rc::clone(host));
+    Box::new(move |plugin| match plugins.get(Place::of_log(plugin))? {
+        Loaded::Plugin(plugin) => Some(host.plugin_handle_by_policy(plugin)),
+        Loaded::Failed(_) => None,
+    })
+}
+
+/// The same on the main thread, where they run already.
+pub(super) fn running_log_plugins(running: &Running) -> PluginSource {
+    let running = running.clone();
+    Box::new(move |plugin| running.get(Place::of_log(plugin)).cloned())
 }
 
 /// Reads, compiles and tries one plugin.

@@ -14,7 +14,7 @@ use tokio::task::{JoinHandle, LocalSet};
 use super::StartError;
 use super::main_loop::{MainCommand, Shared};
 use super::network::ListenerBuilder;
-use super::plugins::Plugins;
+use super::plugins::{Plugins, log_plugins};
 use crate::access_log::LogBuffers;
 use crate::callouts::WorkerCallouts;
 use crate::cluster::{ClusterManager, Host, PrioritySet};
@@ -141,7 +141,7 @@ pub(super) fn run(
 
 fn run_inner(
     name: &str,
-    (shared, plugins): (&Arc<Shared>, &Plugins),
+    (shared, plugins): (&Arc<Shared>, &Arc<Plugins>),
     commands: UnboundedReceiver<WorkerCommand>,
     ready: Sender<Result<(), StartError>>,
 ) {
@@ -174,7 +174,7 @@ struct Kept {
 
 async fn serve(
     name: &str,
-    (shared, plugins): (&Arc<Shared>, &Plugins),
+    (shared, plugins): (&Arc<Shared>, &Arc<Plugins>),
     mut commands: UnboundedReceiver<WorkerCommand>,
     ready: Sender<Result<(), StartError>>,
     kept: &RefCell<Option<Kept>>,
@@ -184,7 +184,12 @@ async fn serve(
     let env: Rc<dyn sandgate_host::Environment> = Rc::<WorkerEnvironment>::clone(&environment);
     let worker_host = sandgate_host::WorkerHost::new(Arc::clone(&shared.host), env);
     let local = Rc::new(LocalWorker::new(shared, &environment, worker_host));
+    let log_plugin = log_plugins(plugins, &local.host);
+    // Those of the admin interface are on every thread, as in Envoy, though only the main thread serves it.
+    let admin_logs = shared.bootstrap.admin.iter().flat_map(|admin| &admin.access_logs);
+    let mut services: Vec<_> = admin_logs.filter_map(|log| log_plugin(log.wasm()?)).collect();
     super::upstream_filters::equip(&shared.bootstrap, plugins, &local);
+    local.worker.logs.set_plugins(Some(log_plugin));
     let builder = ListenerBuilder { shared, plugins, local: &local, thread };
     let listeners = match builder.build() {
         Ok(listeners) => listeners,
@@ -193,7 +198,8 @@ async fn serve(
             return;
         }
     };
-    let services = super::services::start(&shared.bootstrap, plugins, &local.host);
+    local.worker.logs.set_plugins(None);
+    services.extend(super::services::start(&shared.bootstrap, plugins, &local.host));
     *kept.borrow_mut() = Some(Kept { worker: Rc::clone(&local), listeners: listeners.clone(), services });
     if ready.send(Ok(())).is_err() {
         return;
