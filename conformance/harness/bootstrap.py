@@ -16,6 +16,7 @@ _NETWORK_WASM = _NETWORK + "wasm.v3.Wasm"
 _SERVICE = "envoy.extensions.wasm.v3.WasmService"
 _ACCESS_LOG = "envoy.extensions.access_loggers.wasm.v3.WasmAccessLog"
 _STATS_SINK = "envoy.extensions.stat_sinks.wasm.v3.Wasm"
+_CARES = "envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig"
 _HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 _TLS = "envoy.extensions.transport_sockets.tls.v3."
 _ROUTER = "envoy.extensions.filters.http.router.v3.Router"
@@ -66,6 +67,8 @@ def of_group(cases, ports, admin_port, folder):
             bootstrap.setdefault("stats_sinks", []).append(_named(case, sink, at, admin_port))
         for log in _access_logs(case, "admin_log", folder).get("access_log", []):
             bootstrap["admin"].setdefault("access_log", []).append(_named(case, log, at, admin_port))
+    if cases[0].get("resolver"):
+        bootstrap["typed_dns_resolver_config"] = _resolver(ports[cases[0].id].upstreams[cases[0].get("resolver")])
     if any(case.get("histograms") for case in cases):
         bootstrap["stats_flush_interval"] = "0.5s"
     if len(cases) == 1:
@@ -145,6 +148,11 @@ def _manager(case, folder):
         **_access_logs(case, "access_log", folder),
     }
     return merge(manager, config.get("hcm", {}))
+
+
+def _resolver(port):
+    config = {"@type": _TYPE + _CARES, "resolvers": [_address(port)]}
+    return {"name": "envoy.network.dns_resolver.cares", "typed_config": config}
 
 
 def _transport_socket(message, spec):

@@ -43,6 +43,7 @@ _KEYS = {
     "expect",
     "arguments",
     "environment",
+    "resolver",
     "stop",
     "http2",
     "tls",
@@ -81,7 +82,7 @@ _CLIENT_STEPS = PROCESS_STEPS | {
     "connection",
     "connect",
 }
-_UPSTREAM_KEYS = {"mode", "when", "responses", "addresses", "checks", "only", "http2", "tls", "ends"}
+_UPSTREAM_KEYS = {"names", "mode", "when", "responses", "addresses", "checks", "only", "http2", "tls", "ends"}
 # What an upstream is besides in a case whose connections are bytes, by its mode.
 _BYTES = {"tcp": {"mode": "tcp", "ends": True, "responses": [[]]}, "echo": {"ends": True}}
 _HTTP2_SIDES = {"downstream", "upstream"}
@@ -129,7 +130,7 @@ class Case:
     @property
     def alone(self):
         """Whether the case needs a process of its own."""
-        return any(self.get(key) for key in ("alone", "config_error", "envoy", "text", "exit", "launch"))
+        return any(self.get(key) for key in ("alone", "config_error", "envoy", "text", "exit", "launch", "resolver"))
 
     @property
     def upstreams(self):

@@ -9,6 +9,7 @@ from . import asked, bootstrap, normalise, unsteady
 from .client import Client
 from .files import Files
 from .case import MAIN
+from .nameserver import NameServer, is_name_server
 from .process import Proxy, StartFailed, free_port
 from .sink import Sink, is_sink
 from .steps import Steps
@@ -74,7 +75,7 @@ class _Group:
         launch = self._cases[0].get("launch", "file")
         first = self._cases[0]
         proxy = Proxy(
-            self._command,
+            self._resolving(first, folder),
             folder,
             self._admin,
             self._arguments(first) if first.alone else (),
@@ -89,13 +90,22 @@ class _Group:
         finally:
             await proxy.stop()
 
+    def _resolving(self, case, folder):
+        """The command, which sees a resolv.conf that names the case's `resolver`, if it is Envoy, whose plugins ask nobody else."""
+        if not case.get("resolver") or not self._command[0].endswith("envoy"):
+            return self._command
+        path = folder / "resolv.conf"
+        path.write_text(f"nameserver 127.0.0.1:{self._ports[case.id].upstreams[case.get('resolver')]}\n")
+        mount = 'mount --bind "$0" /etc/resolv.conf && exec "$@"'
+        return ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mount, str(path), *self._command]
+
     def _arguments(self, case):
         ports = self._ports[case.id]
         return [bootstrap.substitute(case, argument, ports, self._admin) for argument in case.get("arguments", [])]
 
     async def _reserve(self, folder):
         for case in self._cases:
-            made = {n: Sink(s, n) if is_sink(s) else Upstream(s, n, case.restarts) for n, s in case.upstreams.items()}
+            made = {name: _upstream(spec, name, case) for name, spec in case.upstreams.items()}
             self._upstreams[case.id] = made
             for upstream in made.values():
                 await upstream.start()
@@ -206,6 +216,14 @@ class _Group:
             known |= {str(port): "<proxy port>" for port in upstream.proxy_ports()}
         known |= {str(port): "<client port>" for port in client_ports}
         return normalise.Known(known, folder)
+
+
+def _upstream(spec, name, case):
+    if is_sink(spec):
+        return Sink(spec, name)
+    if is_name_server(spec):
+        return NameServer(spec, name)
+    return Upstream(spec, name, case.restarts)
 
 
 class _Halve(Exception):

@@ -8,7 +8,7 @@ use prost_types::Any;
 use crate::{
     diagnostics::Severity,
     load::{LoadOptions, Unsupported},
-    model::{Origin, Secret},
+    model::{DnsResolver, Origin, Secret},
     report::{Report, field_path, item_path},
 };
 
@@ -18,6 +18,7 @@ mod bootstrap;
 mod bootstrap_extensions;
 mod circuit_breakers;
 mod cluster;
+mod dns_resolver;
 mod grpc_service;
 mod hash_policy;
 mod header_mutations;
@@ -68,13 +69,15 @@ pub(crate) struct Context<'a> {
     secrets: Vec<Secret>,
     /// Not all of them could be read.
     secrets_failed: bool,
+    /// Whom clusters ask for names that do not say so themselves.
+    dns_resolver: Option<DnsResolver>,
 }
 
 // === impl Context ===
 
 impl<'a> Context<'a> {
     pub(crate) fn new(report: &'a mut Report, options: &'a LoadOptions) -> Self {
-        Self { report, options, path: String::new(), secrets: Vec::new(), secrets_failed: false }
+        Self { report, options, path: String::new(), secrets: Vec::new(), secrets_failed: false, dns_resolver: None }
     }
 
     /// Runs `convert` in the field of that name.

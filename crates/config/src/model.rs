@@ -8,6 +8,7 @@ mod access_log;
 mod bootstrap;
 mod circuit_breakers;
 mod cluster;
+mod dns_resolver;
 mod grpc_service;
 mod hash_policy;
 mod header_mutations;
@@ -49,6 +50,7 @@ pub use self::{
         Cluster, Discovery, DnsLookupFamily, DnsOptions, Endpoint, EndpointAddress, HealthStatus, LbMetadata,
         LocalityEndpoints, UpstreamHttpOptions, UpstreamHttpProtocol, UpstreamTlsNames,
     },
+    dns_resolver::{DnsResolver, NameServers},
     grpc_service::{EnvoyGrpc, GrpcService, GrpcTarget},
     hash_policy::{HashCookie, HashPolicy, HashSpecifier},
     header_mutations::{HeaderAppendAction, HeaderMutations, HeaderValueOption},

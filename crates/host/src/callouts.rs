@@ -1,6 +1,7 @@
 //! Requests of plugins to other services: what the embedder does, and what it is asked for.
 
 use std::any::Any;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -28,6 +29,9 @@ pub trait Callouts {
     /// # Errors
     /// Why there is no call; `events` are then forgotten.
     fn grpc_call(&self, request: &GrpcRequest<'_>, events: GrpcEvents) -> Result<Box<dyn GrpcCall>, GrpcRefusal>;
+    /// Looks a host name up, its IPv6 addresses, or, if there are none, those of IPv4, and gives `done` what is found once,
+    /// unless the result is dropped before.
+    fn resolve_dns(&self, name: &[u8], done: DnsDone) -> Callout;
 }
 
 /// A request under way. To drop it cancels it, of which nobody hears; when it is over that does nothing.
@@ -36,6 +40,18 @@ pub type Callout = Box<dyn Any>;
 /// Who waits for a response. `None` if there is none: it was reset after it had begun, or was too large. That no host could be
 /// reached and that it took too long are responses, too.
 pub type HttpCallDone = Box<dyn FnOnce(Option<HttpCallResponse>)>;
+
+/// Who waits for the addresses of a name: empty if it has none. `None` if nobody knows.
+pub type DnsDone = Box<dyn FnOnce(Option<Vec<DnsAddress>>)>;
+
+/// An address of a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DnsAddress {
+    /// The address.
+    pub ip: IpAddr,
+    /// For how many seconds it may be kept; 0 if it did not come from a name server.
+    pub ttl_s: u32,
+}
 
 /// A request of `proxy_http_call`.
 #[derive(Debug)]

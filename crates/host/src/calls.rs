@@ -2,6 +2,7 @@
 
 mod buffers;
 mod callouts;
+mod dns;
 mod foreign;
 mod grpc;
 mod lifecycle;
@@ -193,9 +194,8 @@ impl HostCalls for VmHost {
         foreign::call(&self.0, name, arguments, out)
     }
 
-    fn resolve_dns(&self, _address: &[u8]) -> Result<u32, Status> {
-        callouts::not_supported(&self.0, "envoy_resolve_dns");
-        Err(Status::Unimplemented)
+    fn resolve_dns(&self, address: &[u8]) -> Result<u32, Status> {
+        dns::resolve(&self.0, address)
     }
 
     fn write_stdio(&self, stream: Stdio, line: &[u8]) {

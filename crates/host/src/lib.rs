@@ -26,7 +26,7 @@ mod stats;
 mod vm;
 mod worker_host;
 
-pub use callouts::{Callout, Callouts, HttpCall, HttpCallDone, HttpCallResponse};
+pub use callouts::{Callout, Callouts, DnsAddress, DnsDone, HttpCall, HttpCallDone, HttpCallResponse};
 pub use code_cache::{CachedCode, CodeCache};
 pub use environment::{Environment, GuestLog};
 pub use foreign::{ForeignCall, ForeignFunction};

@@ -5,6 +5,7 @@ pub(crate) mod base;
 pub(crate) mod callouts;
 pub(crate) mod connection;
 pub(crate) mod context;
+pub(crate) mod dns;
 pub(crate) mod grpc;
 pub(crate) mod instance;
 pub(crate) mod state;

@@ -5,15 +5,18 @@ mod grpc_frames;
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::sync::Arc;
 
-use sandgate_config::model::{HashPolicy, HashSpecifier};
+use sandgate_config::model::{DnsLookupFamily, HashPolicy, HashSpecifier};
 use sandgate_host::{
-    Callout, Callouts, GrpcCall, GrpcEvents, GrpcRefusal, GrpcRequest, HttpCall, HttpCallDone, HttpCallResponse,
+    Callout, Callouts, DnsDone, GrpcCall, GrpcEvents, GrpcRefusal, GrpcRequest, HttpCall, HttpCallDone,
+    HttpCallResponse,
 };
 use sandgate_http::BodyBuffer;
+use tokio::task::AbortHandle;
 
 use crate::async_client::{AsyncFailure, AsyncOptions, AsyncReply, AsyncResponse, BufferedRequest};
-use crate::worker::Worker;
+use crate::worker::{Worker, guarded};
 
 /// The callouts of one worker's plugins.
 pub(crate) struct WorkerCallouts {
@@ -23,6 +26,9 @@ pub(crate) struct WorkerCallouts {
 
 /// A request that nobody sends any more.
 struct Unsent;
+
+/// A name that is being looked up.
+struct LookUp(AbortHandle);
 
 /// The runtime's switch for [`Callouts::propagates_trace_context`]; Envoy has none.
 const PROPAGATE_TRACE_CONTEXT: &str = "sandgate.callouts.propagate_trace_context";
@@ -83,6 +89,25 @@ impl Callouts for WorkerCallouts {
 
     fn grpc_call(&self, request: &GrpcRequest<'_>, events: GrpcEvents) -> Result<Box<dyn GrpcCall>, GrpcRefusal> {
         grpc::start(&self.worker, request, events, self.ended.get())
+    }
+
+    fn resolve_dns(&self, name: &[u8], done: DnsDone) -> Callout {
+        if self.ended.get() {
+            return Box::new(Unsent);
+        }
+        let (name, dns) = (String::from_utf8_lossy(name).into_owned(), Arc::clone(&self.worker.dns));
+        let look_up = async move {
+            let found = dns.resolve(&name, DnsLookupFamily::Auto).await;
+            let found = found.inspect_err(|error| log::debug!(target: "dns", "look-up of {name:?}: {error}"));
+            done(found.ok());
+        };
+        Box::new(LookUp(tokio::task::spawn_local(guarded("DNS look-up", look_up)).abort_handle()))
+    }
+}
+
+impl Drop for LookUp {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 

@@ -11,6 +11,7 @@ mod cluster;
 mod connection;
 mod connection_id;
 mod date;
+mod dns;
 mod downstream;
 mod drain;
 mod event_file;

@@ -18,6 +18,7 @@ pub(crate) use registry::ConnectionSlot;
 use crate::access_log::LogBuffers;
 use crate::cluster::ClusterManager;
 use crate::date::DateCache;
+use crate::dns::Dns;
 use crate::drain::DrainManager;
 use crate::router::RouterConfig;
 use crate::runtime::Runtime;
@@ -37,6 +38,8 @@ pub(crate) struct Worker {
     pub(crate) logs: Rc<LogBuffers>,
     /// What requests of our own go through.
     pub(crate) async_router: Rc<RouterConfig>,
+    /// Whom plugins ask for names.
+    pub(crate) dns: Arc<Dns>,
     draining: Cell<bool>,
     connections: Registry,
 }
@@ -49,6 +52,7 @@ impl Worker {
         drain: Arc<DrainManager>,
         logs: Rc<LogBuffers>,
         async_router: Rc<RouterConfig>,
+        dns: Arc<Dns>,
     ) -> Rc<Self> {
         Rc::new(Self {
             clusters,
@@ -58,6 +62,7 @@ impl Worker {
             drain,
             logs,
             async_router,
+            dns,
             draining: Cell::new(false),
             connections: Registry::default(),
         })

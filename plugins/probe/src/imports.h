@@ -57,7 +57,8 @@
   ENV(get_metric, "i:O", (u32, u32), 2)                                                        \
   ENV(set_effective_context, "i", (u32), 1)                                                    \
   ENV(done, "", (void), 0)                                                                     \
-  ENV(call_foreign_function, "bb:r", (u32, u32, u32, u32, u32, u32), 6)
+  ENV(call_foreign_function, "bb:r", (u32, u32, u32, u32, u32, u32), 6)                        \
+  FN("env", envoy_resolve_dns, envoy_resolve_dns, "b:o", (u32, u32, u32), 3)
 
 #define WASI_CALLS                                                                \
   WASI(fd_write, "iV:o", (u32, u32, u32, u32), 4)                                 \

@@ -8,8 +8,8 @@ use std::{
 use prost::Message;
 
 use super::{
-    Context, access_log, address, bootstrap_extensions::bootstrap_extensions, cluster::cluster, listener::listener,
-    runtime::layered_runtime, stats::stats_sink, tls,
+    Context, access_log, address, bootstrap_extensions::bootstrap_extensions, cluster::cluster, dns_resolver,
+    listener::listener, runtime::layered_runtime, stats::stats_sink, tls,
 };
 use crate::{
     diagnostics::Severity,
@@ -31,8 +31,11 @@ pub(crate) fn bootstrap(context: &mut Context<'_>, bootstrap: proto::Bootstrap) 
         stats_server_version_override,
         cluster_manager,
         bootstrap_extensions: extensions,
+        typed_dns_resolver_config,
     } = bootstrap;
     let resources = static_resources.unwrap_or_default();
+    context.dns_resolver = context
+        .field("typed_dns_resolver_config", |context| dns_resolver::dns_resolver(context, typed_dns_resolver_config?));
     let (clusters, listeners) = context.field("static_resources", |context| {
         let count = resources.secrets.len();
         context.secrets = tls::static_secrets(context, resources.secrets);
@@ -74,6 +77,7 @@ pub(crate) fn bootstrap(context: &mut Context<'_>, bootstrap: proto::Bootstrap) 
         }),
         stats_sinks,
         stats_server_version_override,
+        dns_resolver: context.dns_resolver.clone(),
         services: extensions.services,
         wasm_limits: extensions.limits,
     }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    Context, address::endpoint_address, circuit_breakers::circuit_breakers, health_check, http2::http2,
-    load_balancing::load_balancing, metadata::lb_metadata, outlier_detection::outlier_detection, protocol, tls,
-    type_name, upstream_filters::upstream_filters, upstream_socket::upstream_socket,
+    Context, address::endpoint_address, circuit_breakers::circuit_breakers, dns_resolver::dns_resolver, health_check,
+    http2::http2, load_balancing::load_balancing, metadata::lb_metadata, outlier_detection::outlier_detection,
+    protocol, tls, type_name, upstream_filters::upstream_filters, upstream_socket::upstream_socket,
 };
 use crate::{
     model::{
@@ -117,7 +117,11 @@ fn dns_options(context: &mut Context<'_>, message: &proto::Cluster) -> Option<Dn
             Some((base, max.unwrap_or_else(|| base.saturating_mul(10)).max(base)))
         })
     });
+    let resolver = context.field("typed_dns_resolver_config", |context| {
+        dns_resolver(context, message.typed_dns_resolver_config.clone()?)
+    });
     Some(DnsOptions {
+        resolver: resolver.or_else(|| context.dns_resolver.clone()).unwrap_or(defaults.resolver),
         refresh_rate: context.duration("dns_refresh_rate", message.dns_refresh_rate).unwrap_or(defaults.refresh_rate),
         failure_refresh_rate,
         jitter: context.duration("dns_jitter", message.dns_jitter).unwrap_or_default(),

@@ -5,8 +5,8 @@ use std::{net::SocketAddr, time::Duration};
 use bytes::Bytes;
 
 use super::{
-    AccessLog, Cluster, LayeredRuntime, Listener, Origin, StatsConfig, StatsSink, StringMatcher, WasmLimits,
-    WasmService,
+    AccessLog, Cluster, DnsResolver, LayeredRuntime, Listener, Origin, StatsConfig, StatsSink, StringMatcher,
+    WasmLimits, WasmService,
 };
 
 /// Envoy's `envoy.config.bootstrap.v3.Bootstrap`.
@@ -36,6 +36,8 @@ pub struct Bootstrap {
     pub stats_sinks: Vec<StatsSink>,
     /// The number that `server.version` shows.
     pub stats_server_version_override: Option<u64>,
+    /// Whom plugins ask for names, and clusters that have no resolver of their own.
+    pub dns_resolver: Option<DnsResolver>,
     /// Plugins that run beside the listeners (`bootstrap_extensions`), in order.
     pub services: Vec<WasmService>,
     /// What plugins may take, where it is not the default (`bootstrap_extensions`).

@@ -5,8 +5,8 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use bytes::Bytes;
 
 use super::{
-    CircuitBreakers, EndpointHealthCheck, HealthCheck, Http1Options, Http2Options, HttpFilter, LoadBalancing, Origin,
-    OutlierDetection, UpstreamSocket, UpstreamTlsContext,
+    CircuitBreakers, DnsResolver, EndpointHealthCheck, HealthCheck, Http1Options, Http2Options, HttpFilter,
+    LoadBalancing, Origin, OutlierDetection, UpstreamSocket, UpstreamTlsContext,
 };
 
 /// Envoy's `envoy.config.cluster.v3.Cluster`.
@@ -79,6 +79,8 @@ pub struct DnsOptions {
     pub jitter: Duration,
     /// Which addresses are wanted.
     pub lookup_family: DnsLookupFamily,
+    /// Who is asked; the system unless something else is said here or for the whole process.
+    pub resolver: DnsResolver,
 }
 
 /// Envoy's `DnsLookupFamily`.
@@ -282,6 +284,7 @@ impl Default for DnsOptions {
             failure_refresh_rate: None,
             jitter: Duration::ZERO,
             lookup_family: DnsLookupFamily::default(),
+            resolver: DnsResolver::System,
         }
     }
 }

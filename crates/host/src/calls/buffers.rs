@@ -172,7 +172,9 @@ fn read(state: &VmState, buffer: BufferType, read: impl FnOnce(Buffer<'_, &BodyB
             return Ok(());
         }
         BufferType::CallData => {
-            read(Buffer::Empty);
+            let root = context.as_ref().and_then(|context| context.as_root());
+            let data = root.map(|root| root.call_data.borrow().clone());
+            read(data.as_ref().map_or(Buffer::Empty, Buffer::Configuration));
             return Ok(());
         }
         BufferType::GrpcReceiveBuffer => {

@@ -35,6 +35,9 @@ pub(super) fn reason(state: &VmState, call: &FailedCall<'_>) -> CallFault {
         "http_call" => callouts::http_call(state, call, status),
         "grpc_call" | "grpc_stream" => callouts::grpc_call(status),
         "grpc_send" | "grpc_close" | "grpc_cancel" => callouts::grpc_token(call, status),
+        "envoy_resolve_dns" if status == Status::InternalFailure => {
+            told("there is no resolver, or too many callouts are in flight")
+        }
         "get_shared_data" | "set_shared_data" => shared::shared_data(call, status),
         "register_shared_queue" | "resolve_shared_queue" | "enqueue_shared_queue" | "dequeue_shared_queue" => {
             shared::queue(call, status)

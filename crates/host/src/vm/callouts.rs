@@ -7,6 +7,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 
 use super::context::Context;
+use super::dns::DnsTable;
 use super::grpc::GrpcTable;
 use crate::{Callout, HttpCallResponse};
 
@@ -16,6 +17,7 @@ pub(crate) struct CalloutTable {
     http: RefCell<HashMap<u32, HttpEntry>>,
     last_http: Cell<u32>,
     pub(crate) grpc: GrpcTable,
+    pub(crate) dns: DnsTable,
     /// The response to the HTTP call whose callback runs, and the root context that made the call.
     pub(crate) response: RefCell<Option<(u32, HttpCallResponse)>>,
 }
@@ -67,10 +69,11 @@ impl CalloutTable {
         };
         drop(gone);
         self.grpc.cancel_all(root);
+        self.dns.cancel_all(root);
     }
 
     /// How many are under way.
     pub(crate) fn len(&self) -> usize {
-        self.http.borrow().len() + self.grpc.len()
+        self.http.borrow().len() + self.grpc.len() + self.dns.len()
     }
 }

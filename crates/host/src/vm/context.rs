@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use sandgate_attributes::{AttributeSource, Declaration};
 use sandgate_http::{BodyBuffer, Direction};
 
@@ -46,6 +47,8 @@ pub(crate) struct RootState {
     pub(crate) callout_status: RefCell<CalloutStatus>,
     /// The finished stream of which `proxy_on_log` tells, for an access log.
     pub(crate) logged: RefCell<Option<Rc<dyn AttributeSource>>>,
+    /// What the last callback that has data of its own was given; it stays when the callback is over (as in Envoy).
+    pub(crate) call_data: RefCell<Bytes>,
 }
 
 /// What only a stream context has.
@@ -136,6 +139,7 @@ impl RootState {
             ending: Cell::new(false),
             callout_status: RefCell::default(),
             logged: RefCell::new(None),
+            call_data: RefCell::default(),
         }
     }
 }

@@ -163,6 +163,7 @@ impl Vm {
             if let Some(root) = context.as_root() {
                 root.meter.died();
                 self.state.callouts.grpc.cancel_all(&context);
+                self.state.callouts.dns.cancel_all(&context);
             }
             let waits = match &context.kind {
                 ContextKind::Root(_) => false,

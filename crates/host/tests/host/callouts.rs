@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use sandgate_host::{
-    Callout, Callouts, GrpcCall, GrpcEvents, GrpcRefusal, GrpcRequest, HostLimits, HttpCall, HttpCallDone,
+    Callout, Callouts, DnsDone, GrpcCall, GrpcEvents, GrpcRefusal, GrpcRequest, HostLimits, HttpCall, HttpCallDone,
     HttpCallResponse,
 };
 use sandgate_http::{BodyBuffer, Direction};
@@ -65,6 +65,10 @@ impl Callouts for Sent {
 
     fn grpc_call(&self, _: &GrpcRequest<'_>, _: GrpcEvents) -> Result<Box<dyn GrpcCall>, GrpcRefusal> {
         Err(GrpcRefusal::UnknownTarget)
+    }
+
+    fn resolve_dns(&self, _: &[u8], _: DnsDone) -> Callout {
+        Box::new(())
     }
 }
 

@@ -4,8 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
 use sandgate_host::{
-    Callout, Callouts, GrpcCall, GrpcEnd, GrpcEvents, GrpcKind, GrpcRefusal, GrpcRequest, HostLimits, HttpCall,
-    HttpCallDone, PluginHandle,
+    Callout, Callouts, DnsDone, GrpcCall, GrpcEnd, GrpcEvents, GrpcKind, GrpcRefusal, GrpcRequest, HostLimits,
+    HttpCall, HttpCallDone, PluginHandle,
 };
 
 use crate::on_both_engines;
@@ -66,6 +66,10 @@ impl Callouts for MockGrpc {
         let call = Rc::new(MockCall { unary, said: RefCell::default(), queued: Cell::new(0), events });
         self.calls.borrow_mut().push(Rc::downgrade(&call));
         Ok(Box::new(Handle(call)))
+    }
+
+    fn resolve_dns(&self, _: &[u8], _: DnsDone) -> Callout {
+        Box::new(())
     }
 }
 

@@ -8,6 +8,7 @@ mod any_order;
 mod bodies;
 mod callouts;
 mod contexts;
+mod dns;
 mod explains;
 mod failures;
 mod foreign;

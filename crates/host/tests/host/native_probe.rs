@@ -185,6 +185,9 @@ fn arguments(callback: &Callback) -> Vec<(&'static str, i64)> {
         Callback::DownstreamConnectionClose { context, peer } | Callback::UpstreamConnectionClose { context, peer } => {
             vec![("context", context.into()), ("peer", peer.into())]
         }
+        Callback::ResolveDns { root, token, size } => {
+            vec![("context", root.into()), ("token", token.into()), ("size", size.into())]
+        }
         Callback::QueueReady { root, queue } => vec![("context", root.into()), ("token", queue.into())],
         Callback::GrpcReceiveInitialMetadata { root, token, count }
         | Callback::GrpcReceiveTrailingMetadata { root, token, count } => {

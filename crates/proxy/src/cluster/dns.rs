@@ -1,13 +1,15 @@
 //! Names to addresses: at the start, and again on the main loop.
 
+use std::cell::OnceCell;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sandgate_config::model::{Cluster, Discovery, DnsLookupFamily, DnsOptions, Endpoint, EndpointAddress};
+use sandgate_config::model::{Cluster, Discovery, DnsLookupFamily, DnsOptions, DnsResolver, Endpoint, EndpointAddress};
 
 use super::manager::ClusterEntry;
 use super::{PrioritySet, host_sets};
+use crate::dns::Dns;
 
 /// Resolves the address of one endpoint of a DNS cluster again and again; every endpoint has its own time, as in Envoy.
 pub(crate) struct Resolver {
@@ -17,6 +19,8 @@ pub(crate) struct Resolver {
     index: usize,
     address: EndpointAddress,
     failures: u32,
+    /// Made when it is first needed.
+    dns: OnceCell<Dns>,
 }
 
 /// What a resolution changed, for stats and workers.
@@ -42,6 +46,7 @@ impl Resolver {
             index,
             address: endpoint.address.clone(),
             failures: 0,
+            dns: OnceCell::new(),
         };
         endpoints.enumerate().map(resolver).collect()
     }
@@ -90,6 +95,13 @@ impl Resolver {
             EndpointAddress::Ip(address) => return Some(vec![*address]),
             EndpointAddress::Name { host, port } => (host, *port),
         };
+        if let DnsResolver::Servers(servers) = &self.options.resolver {
+            let dns = self.dns.get_or_init(|| Dns::new(servers));
+            let found = dns.resolve(host, self.options.lookup_family).await;
+            log::debug!(target: "upstream", "DNS refresh of {host}: {found:?}");
+            let addresses: Vec<_> = found.ok()?.iter().map(|found| SocketAddr::new(found.ip, port)).collect();
+            return self.accepted(wanted(addresses, DnsLookupFamily::All));
+        }
         match tokio::net::lookup_host((host.as_str(), port)).await {
             Ok(addresses) => {
                 let addresses = wanted(addresses.collect(), self.options.lookup_family);

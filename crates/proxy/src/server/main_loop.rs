@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
-use sandgate_config::model::{AccessLog, Bootstrap, FilterChain};
+use sandgate_config::model::{AccessLog, Bootstrap, DnsResolver, FilterChain, NameServers};
 use sandgate_host::{Environment, Host, WorkerHost};
 use sandgate_matcher::StringMatcher;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
@@ -27,6 +27,7 @@ use super::{ListenerAddress, ServerError, ServerOptions, StartError, upstream_fi
 use crate::access_log::LogFiles;
 use crate::admin::{AdminAction, AdminContext};
 use crate::cluster::{ClusterTable, add_breaker_stats, add_hash_stats};
+use crate::dns::Dns;
 use crate::drain::{DrainDirection, DrainManager};
 use crate::health_check_filter::HealthCheckFilters;
 use crate::lifecycle::{Lifecycle, ServerState};
@@ -72,6 +73,7 @@ pub(super) struct Shared {
     pub(super) drain: Arc<DrainManager>,
     pub(super) logs: Arc<LogFiles>,
     pub(super) local_ip: IpAddr,
+    pub(super) dns: Arc<Dns>,
 }
 
 /// Where everything listens.
@@ -157,7 +159,12 @@ impl Main {
         let environment = WorkerEnvironment::new(bootstrap.node.serialized.clone(), "main_thread");
         let env: Rc<dyn Environment> = Rc::<WorkerEnvironment>::clone(&environment);
         let local_host = WorkerHost::new(Arc::clone(&options.host), Rc::clone(&env));
+        let name_servers = match &bootstrap.dns_resolver {
+            Some(DnsResolver::Servers(servers)) => servers.clone(),
+            Some(DnsResolver::System) | None => NameServers::default(),
+        };
         let shared = Arc::new(Shared {
+            dns: Arc::new(Dns::new(&name_servers)),
             checks: HealthCheckFilters::new(&clusters, &lifecycle, &bootstrap.node.cluster),
             clusters,
             tls,

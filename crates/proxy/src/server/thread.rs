@@ -70,6 +70,7 @@ impl LocalWorker {
             Arc::clone(&shared.drain),
             logs,
             Rc::new(RouterConfig::of_async_client(&shared.stats)),
+            Arc::clone(&shared.dns),
         );
         environment.set_callouts(WorkerCallouts::new(&worker));
         tokio::task::spawn_local(guarded("connection sweeper", sweeper.run(clusters)));

@@ -154,6 +154,7 @@ fn make(host: &dyn HostCalls, name: &str, arguments: Vec<Value>) -> Answer {
         "call_foreign_function" => {
             host.call_foreign_function(&bytes(0), &bytes(1), &mut out).map(|()| vec![Part::Bytes(taken(&out))])
         }
+        "envoy_resolve_dns" => host.resolve_dns(&bytes(0)).map(one),
         "fd_write" => {
             let text: Vec<u8> = (1..arguments.len()).flat_map(bytes).collect();
             if !text.is_empty() {
