@@ -162,7 +162,7 @@ impl AttributeSource for Stream {
 }
 
 /// Subjects are there whatever certificates there are, and then empty (observed in Envoy 1.40).
-fn tls(tls: &TlsInfo, of: TlsAttribute) -> Option<String> {
+pub(crate) fn tls(tls: &TlsInfo, of: TlsAttribute) -> Option<String> {
     let (local, peer) = (tls.local.as_deref(), tls.peer());
     match of {
         TlsAttribute::Version => Some(tls.version.to_owned()),

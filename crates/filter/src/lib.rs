@@ -12,6 +12,7 @@
 mod action;
 mod attributes;
 mod callbacks;
+mod connection_attributes;
 mod event;
 mod filter;
 mod filter_state;
@@ -27,6 +28,7 @@ mod tls_info;
 mod upstream_info;
 
 pub use callbacks::FilterCallbacks;
+pub use connection_attributes::ConnectionAttributes;
 pub use event::{DecodeEvent, EncodeEvent};
 pub use filter::{HttpFilter, Informational};
 pub use filter_state::{FilterState, SharedFilterState};

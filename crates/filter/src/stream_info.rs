@@ -89,6 +89,8 @@ pub struct StreamInfo {
     pub response_code_details: Option<String>,
     /// `%CONNECTION_TERMINATION_DETAILS%`: why the client's connection was closed, if this stream was the reason.
     pub connection_termination_details: Option<String>,
+    /// `%DOWNSTREAM_LOCAL_CLOSE_REASON%`: what made us close the client's connection; empty if nothing said so.
+    pub local_close_reason: String,
     /// A request of the health check filter's kind, which the `not_health_check_filter` of logs leaves out.
     pub health_check: bool,
     /// Envoy's legacy flag bits, see [`crate::response_flag`].
@@ -140,6 +142,7 @@ impl StreamInfo {
             response_code: None,
             response_code_details: None,
             connection_termination_details: None,
+            local_close_reason: String::new(),
             health_check: false,
             response_flags: ResponseFlags::default(),
             route_name: None,

@@ -32,7 +32,6 @@ pub(crate) fn find(name: &str) -> Option<Operator> {
 
 /// Known to Envoy and without a value here: they are about tracing, fingerprints of clients and other transports.
 const ABSENT: &[&str] = &[
-    "DOWNSTREAM_LOCAL_CLOSE_REASON",
     "SPAN_ID",
     "TLS_JA3_FINGERPRINT",
     "TLS_JA4_FINGERPRINT",
@@ -58,6 +57,10 @@ const COMMANDS: &[(&str, Simple)] = &[
     // Only addresses inside of the process have one.
     ("DOWNSTREAM_DIRECT_LOCAL_ADDRESS_ENDPOINT_ID", |_, out| text(out, b"")),
     ("DOWNSTREAM_LOCAL_ADDRESS_ENDPOINT_ID", |_, out| text(out, b"")),
+    ("DOWNSTREAM_LOCAL_CLOSE_REASON", |context, out| {
+        let reason = &context.info.local_close_reason;
+        optional(out, Some(reason.as_bytes()).filter(|reason| !reason.is_empty()))
+    }),
     ("DOWNSTREAM_HEADER_BYTES_RECEIVED", |context, out| number(out, context.info.bytes.header_received)),
     ("DOWNSTREAM_HEADER_BYTES_SENT", |context, out| number(out, context.info.bytes.header_sent)),
     // The handshake was over before the request began: the number is negative.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Instant, SystemTime};
 
-use sandgate_filter::{ConnectionInfo, StreamInfo};
+use sandgate_filter::{ConnectionInfo, FilterState, StreamInfo};
 
 use crate::connection_id::next_connection_id;
 use crate::listener_tls::Secured;
@@ -47,8 +47,11 @@ impl AcceptedConnection {
             ..ConnectionInfo::default()
         });
         let only_http = chain.filters.is_empty() && matches!(chain.terminal, Terminal::Http(_));
-        let handle = (!only_http)
-            .then(|| ConnectionHandle::new(Rc::clone(&info), StreamInfo::new(None, SystemTime::now(), now)));
+        let handle = (!only_http).then(|| {
+            let mut stream_info = StreamInfo::new(None, SystemTime::now(), now);
+            stream_info.filter_state = FilterState::of_stream(&info.filter_state);
+            ConnectionHandle::new(Rc::clone(&info), stream_info)
+        });
         listener.stats.downstream_cx_total().inc();
         listener.stats.downstream_cx_active().inc();
         listener.stats.downstream_pre_cx_active().set(0);

@@ -43,6 +43,7 @@ mod transport;
 mod upgrade;
 mod upstream_tls;
 mod wasm_filter;
+mod wasm_network_filter;
 mod worker;
 
 /// Stats under the name that this crate uses for them.

@@ -4,7 +4,13 @@ use std::collections::HashSet;
 
 use prost_types::Any;
 
-use super::{Context, http_connection_manager::http_connection_manager, tcp_proxy::tcp_proxy, type_name};
+use super::{
+    Context,
+    http_connection_manager::http_connection_manager,
+    tcp_proxy::tcp_proxy,
+    type_name,
+    wasm::{WASM_NETWORK_FILTER, wasm_network_filter},
+};
 use crate::{
     model::{NetworkFilter, NetworkFilterKind, TerminalFilter},
     proto::envoy::config::listener::v3::{Filter, filter::ConfigType},
@@ -96,6 +102,11 @@ fn network_filter(
 
 /// What a filter is, by the type of its configuration.
 fn network_filter_kind(context: &mut Context<'_>, name: &str, config: &Any) -> Option<NetworkFilterKind> {
-    context.unknown_extension("network filter", name, Some(config));
-    None
+    match type_name(config) {
+        WASM_NETWORK_FILTER => wasm_network_filter(context, config).map(|wasm| NetworkFilterKind::Wasm(Box::new(wasm))),
+        _ => {
+            context.unknown_extension("network filter", name, Some(config));
+            None
+        }
+    }
 }

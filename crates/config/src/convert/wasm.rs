@@ -20,6 +20,7 @@ use crate::{
         },
         extensions::access_loggers::wasm::v3::WasmAccessLog,
         extensions::filters::http::wasm::v3::Wasm,
+        extensions::filters::network::wasm::v3::Wasm as NetworkWasm,
         extensions::stat_sinks::wasm::v3::Wasm as WasmStatsSink,
         extensions::wasm::v3::{
             self as proto, CapabilityRestrictionConfig, EnvironmentVariables, FailurePolicy as Policy, ReloadConfig,
@@ -34,6 +35,8 @@ use crate::{
 const REMOTE_BASE: Duration = Duration::from_secs(1);
 /// The type of a plugin as an HTTP filter.
 pub(super) const WASM_FILTER: &str = "envoy.extensions.filters.http.wasm.v3.Wasm";
+/// The type of a plugin as a network filter.
+pub(super) const WASM_NETWORK_FILTER: &str = "envoy.extensions.filters.network.wasm.v3.Wasm";
 /// The type of a plugin that stands beside the listeners.
 pub(super) const WASM_SERVICE: &str = "envoy.extensions.wasm.v3.WasmService";
 /// The type of a plugin that hears of the entries of an access log.
@@ -63,6 +66,14 @@ pub(super) fn wasm_stats_sink(context: &mut Context<'_>, config: &Any) -> Option
     context.field("typed_config", |context| {
         let sink: WasmStatsSink = context.unpack(config)?;
         context.field("config", |context| wasm_plugin(context, sink.config.unwrap_or_default()))
+    })
+}
+
+/// The same of a network filter.
+pub(super) fn wasm_network_filter(context: &mut Context<'_>, config: &Any) -> Option<WasmPlugin> {
+    context.field("typed_config", |context| {
+        let wasm: NetworkWasm = context.unpack(config)?;
+        context.field("config", |context| wasm_plugin(context, wasm.config.unwrap_or_default()))
     })
 }
 

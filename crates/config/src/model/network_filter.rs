@@ -1,6 +1,6 @@
 //! What the connections of a filter chain pass through.
 
-use super::{HttpConnectionManager, Origin, TcpProxy};
+use super::{HttpConnectionManager, Origin, TcpProxy, WasmPlugin};
 
 /// One of the network filters in front of the end of a chain.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,7 +15,10 @@ pub struct NetworkFilter {
 
 /// The network filters that there are, but for those that end a chain with code of their own.
 #[derive(Clone, Debug, PartialEq)]
-pub enum NetworkFilterKind {}
+pub enum NetworkFilterKind {
+    /// `envoy.filters.network.wasm`.
+    Wasm(Box<WasmPlugin>),
+}
 
 /// What a filter chain ends in.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,6 +47,16 @@ impl NetworkFilterKind {
     /// Whether a chain has to end in it.
     #[must_use]
     pub fn is_terminal(&self) -> bool {
-        match *self {}
+        match self {
+            Self::Wasm(_) => false,
+        }
+    }
+
+    /// The plugin, if it is one.
+    #[must_use]
+    pub fn wasm(&self) -> Option<&WasmPlugin> {
+        match self {
+            Self::Wasm(plugin) => Some(plugin),
+        }
     }
 }

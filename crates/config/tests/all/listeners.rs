@@ -115,6 +115,8 @@ fn the_connection_manager_is_the_last_network_filter() {
     refused(&text.replace(filter, &format!("{filter}{filter}")), "must be the last filter in a network filter chain");
     let tcp = "      - name: tcp\n        typed_config: {\"@type\": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: x, cluster: c}\n";
     refused(&text.replace(filter, &format!("{tcp}{filter}")), "terminal filter named tcp must be the last filter");
+    let wasm = "      - name: w\n        typed_config: {\"@type\": type.googleapis.com/envoy.extensions.filters.network.wasm.v3.Wasm, config: {vm_config: {code: {local: {inline_string: x}}}}}\n";
+    refused(&text.replace(filter, wasm), "non-terminal filter named w is the last filter in a network filter chain");
     let other = "      - name: ssh\n        typed_config: {\"@type\": type.googleapis.com/envoy.extensions.filters.network.mongo_proxy.v3.MongoProxy, stat_prefix: x}\n";
     refused(&text.replace(filter, &format!("{other}{filter}")), "MongoProxy) is not implemented");
 }

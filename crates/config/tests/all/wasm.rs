@@ -48,6 +48,27 @@ fn defaults() {
 }
 
 #[test]
+fn a_network_filter() {
+    let text = config(Slot::Top, "");
+    let manager = text.find("      - name: hcm").unwrap();
+    let filter = |config: &str| {
+        let wasm = "type.googleapis.com/envoy.extensions.filters.network.wasm.v3.Wasm";
+        let filter = format!("      - name: net\n        typed_config: {{\"@type\": {wasm}, config: {{{config}}}}}\n");
+        format!("{}{filter}{}", &text[..manager], &text[manager..])
+    };
+    let bootstrap = accepted(&filter(&format!("name: plug, failure_policy: FAIL_OPEN, vm_config: {{{CODE}}}")));
+    let chain = &bootstrap.listeners[0].filter_chains[0];
+    let plugin = chain.network_filters[0].kind.wasm().unwrap();
+    assert_eq!((chain.network_filters[0].name.as_str(), plugin.name.as_str()), ("net", "plug"));
+    assert_eq!(plugin.failure_policy, FailurePolicy::FailOpen);
+    assert!(chain.http_connection_manager().is_some());
+    refused(
+        &filter("name: plug, failure_policy: 9, vm_config: {code: {local: {inline_string: x}}}"),
+        "unknown failure policy",
+    );
+}
+
+#[test]
 fn failure_policies() {
     for (fields, wanted) in [
         ("failure_policy: FAIL_OPEN", (FailurePolicy::FailOpen, false)),

@@ -94,16 +94,24 @@ impl Filtered {
             return Poll::Pending;
         }
         let Some(transport) = &mut self.transport else { return Poll::Ready(Ok(false)) };
-        let input = self.manager.input();
-        if limit > 0 && input.len() >= limit {
+        if limit > 0 && self.manager.input().len() >= limit {
             // The filter that stops them has to go on first. That the client has gone is to be noticed all the same.
             return self.poll_closed(cx).map(|()| Ok(false));
         }
-        input.reserve(READ_SIZE);
-        match ready!(std::pin::pin!(transport.read_buf(input)).poll(cx)) {
+        let read = {
+            let mut input = self.manager.input();
+            input.reserve(READ_SIZE);
+            std::pin::pin!(transport.read_buf(&mut *input)).poll(cx)
+        };
+        match ready!(read) {
             Ok(0) if self.manager.handle().takes_half_close() => {
                 self.read_end = true;
                 self.manager.on_read(true);
+                let (output, output_end) = self.manager.output();
+                if output_end && output.is_empty() {
+                    // Our end has gone before: theirs is the last.
+                    self.end(ConnectionEvent::RemoteClose);
+                }
                 Poll::Ready(Ok(true))
             }
             Ok(0) => {
@@ -189,8 +197,7 @@ impl AsyncWrite for Filtered {
                 return Poll::Pending;
             }
         }
-        let written = this.manager.written();
-        bufs.iter().for_each(|piece| written.extend_from_slice(piece));
+        bufs.iter().for_each(|piece| this.manager.written().extend_from_slice(piece));
         this.manager.write(false);
         if let Poll::Ready(Err(error)) = this.poll_output(cx) {
             return Poll::Ready(Err(error));

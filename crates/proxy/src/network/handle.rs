@@ -1,6 +1,6 @@
 //! What filters know of their connection, and what they ask of it.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, RefCell, RefMut};
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::task::Waker;
@@ -18,6 +18,10 @@ pub(crate) struct ConnectionHandle {
     closing: Cell<Option<CloseType>>,
     half_close: Cell<bool>,
     waker: RefCell<Option<Waker>>,
+    /// The connection's read buffer; empty while filters are shown what was in it.
+    input: RefCell<BytesMut>,
+    /// Written, and stopped by a filter.
+    stopped: RefCell<BytesMut>,
 }
 
 /// What a filter has asked for; a number is the filter's place.
@@ -47,6 +51,8 @@ impl ConnectionHandle {
             closing: Cell::new(None),
             half_close: Cell::new(false),
             waker: RefCell::default(),
+            input: RefCell::default(),
+            stopped: RefCell::default(),
         })
     }
 
@@ -70,14 +76,12 @@ impl ConnectionHandle {
         self.ask(Asked::Write(usize::MAX, data, end_stream));
     }
 
-    /// Closes the connection; `details` say why in logs, if they are not empty.
-    pub(crate) fn close(&self, kind: CloseType, details: &str) {
+    /// Closes the connection; `reason` is `%DOWNSTREAM_LOCAL_CLOSE_REASON%`, if it is not empty.
+    pub(crate) fn close(&self, kind: CloseType, reason: &str) {
         if self.closing.get().is_some() {
             return;
         }
-        if !details.is_empty() {
-            self.stream_info.borrow_mut().connection_termination_details = Some(details.to_owned());
-        }
+        reason.clone_into(&mut self.stream_info.borrow_mut().local_close_reason);
         self.closing.set(Some(kind));
         self.ask(Asked::Close(kind));
     }
@@ -95,6 +99,26 @@ impl ConnectionHandle {
     /// A client that will send no more may still receive.
     pub(crate) fn enable_half_close(&self) {
         self.half_close.set(true);
+    }
+
+    /// Bytes of the client that a filter has stopped, while none is shown them.
+    pub(crate) fn stopped_input(&self) -> Option<RefMut<'_, BytesMut>> {
+        self.input.try_borrow_mut().ok()
+    }
+
+    /// The same of bytes for the client.
+    pub(crate) fn stopped_output(&self) -> Option<RefMut<'_, BytesMut>> {
+        self.stopped.try_borrow_mut().ok()
+    }
+
+    /// The read buffer.
+    pub(super) fn input(&self) -> RefMut<'_, BytesMut> {
+        self.input.borrow_mut()
+    }
+
+    /// What is written and has not passed the filters.
+    pub(super) fn written(&self) -> RefMut<'_, BytesMut> {
+        self.stopped.borrow_mut()
     }
 
     pub(super) fn takes_half_close(&self) -> bool {

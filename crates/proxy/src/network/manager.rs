@@ -1,5 +1,6 @@
 //! The filters of one connection as a synchronous state machine: Envoy's `FilterManagerImpl`.
 
+use std::cell::RefMut;
 use std::rc::Rc;
 use std::task::Context;
 
@@ -12,8 +13,6 @@ use super::{ConnectionEvent, NetworkFilter, NetworkFilterFactory, NetworkStatus}
 pub(crate) struct FilterManager {
     handle: Rc<ConnectionHandle>,
     filters: Vec<ActiveFilter>,
-    /// The connection's read buffer.
-    input: BytesMut,
     /// The client will send no more.
     end_stream: bool,
     /// What has passed all filters.
@@ -21,8 +20,6 @@ pub(crate) struct FilterManager {
     passed_end: bool,
     /// Every filter has let the new connection pass.
     initialized: bool,
-    /// Written, and stopped by a filter.
-    stopped: BytesMut,
     /// Bytes for the client's socket.
     output: BytesMut,
     output_end: bool,
@@ -47,12 +44,10 @@ impl FilterManager {
         Self {
             filters: filters.collect(),
             handle: Rc::clone(handle),
-            input: BytesMut::new(),
             end_stream: false,
             passed: BytesMut::new(),
             passed_end: false,
             initialized: false,
-            stopped: BytesMut::new(),
             output: BytesMut::new(),
             output_end: false,
             told: false,
@@ -72,7 +67,8 @@ impl FilterManager {
     /// The filters learn of the connection, if they do not know it.
     pub(crate) fn initialize(&mut self) {
         if self.filters.first().is_some_and(|filter| !filter.initialized) {
-            self.pass_input(0);
+            let is_open = self.handle.is_open();
+            self.pass_input(0, is_open);
             self.settle();
         }
     }
@@ -83,14 +79,15 @@ impl FilterManager {
     }
 
     /// The read buffer, to append to.
-    pub(crate) fn input(&mut self) -> &mut BytesMut {
-        &mut self.input
+    pub(crate) fn input(&self) -> RefMut<'_, BytesMut> {
+        self.handle.input()
     }
 
     /// Something was read.
     pub(crate) fn on_read(&mut self, end_stream: bool) {
         self.end_stream |= end_stream;
-        self.pass_input(0);
+        let is_open = self.handle.is_open();
+        self.pass_input(0, is_open);
         self.settle();
     }
 
@@ -106,8 +103,8 @@ impl FilterManager {
     }
 
     /// Where to put what is written, before [`Self::write`].
-    pub(crate) fn written(&mut self) -> &mut BytesMut {
-        &mut self.stopped
+    pub(crate) fn written(&self) -> RefMut<'_, BytesMut> {
+        self.handle.written()
     }
 
     /// What is to go to the client's socket, and whether it is the last.
@@ -119,14 +116,15 @@ impl FilterManager {
     pub(crate) fn settle(&mut self) {
         while let Some(asked) = self.handle.next_asked() {
             match asked {
-                Asked::Continue(place) => self.pass_input(place + 1),
+                // Asked for before a close, if there is one.
+                Asked::Continue(place) => self.pass_input(place + 1, true),
                 Asked::Read(place, data, end_stream) => {
                     if self.handle.is_open() {
                         self.pass_injected(place + 1, data, end_stream);
                     }
                 }
                 Asked::Write(place, data, end_stream) => {
-                    append(&mut self.stopped, data);
+                    append(&mut self.written(), data);
                     self.pass_output(place.min(self.filters.len()), end_stream);
                 }
                 Asked::Close(_) => return,
@@ -145,16 +143,19 @@ impl FilterManager {
         }
     }
 
-    /// Shows what was read to the filters from that place on.
-    fn pass_input(&mut self, from: usize) {
-        let mut data = std::mem::take(&mut self.input);
+    /// Shows what was read to the filters from that place on, unless the connection was closed before that was asked for.
+    fn pass_input(&mut self, from: usize, is_open: bool) {
+        if !is_open {
+            return;
+        }
+        let mut data = std::mem::take(&mut *self.input());
         let passes = self.iterate(from, &mut data, self.end_stream);
         if passes {
             self.initialized = true;
             append(&mut self.passed, data);
             self.passed_end |= self.end_stream;
         } else {
-            self.input = data;
+            *self.input() = data;
         }
     }
 
@@ -169,17 +170,19 @@ impl FilterManager {
 
     /// Whether `data` passes the filters from that place on.
     fn iterate(&mut self, from: usize, data: &mut BytesMut, end_stream: bool) -> bool {
-        if !self.handle.is_open() || self.told {
+        if self.told {
             return false;
         }
+        let was_open = self.handle.is_open();
         for active in self.filters.iter_mut().skip(from) {
             if !std::mem::replace(&mut active.initialized, true)
-                && (active.filter.on_new_connection() == NetworkStatus::Stop || !self.handle.is_open())
+                && (active.filter.on_new_connection() == NetworkStatus::Stop || was_open && !self.handle.is_open())
             {
                 return false;
             }
             if (!data.is_empty() || end_stream)
-                && (active.filter.on_data(data, end_stream) == NetworkStatus::Stop || !self.handle.is_open())
+                && (active.filter.on_data(data, end_stream) == NetworkStatus::Stop
+                    || was_open && !self.handle.is_open())
             {
                 return false;
             }
@@ -189,12 +192,12 @@ impl FilterManager {
 
     /// Shows what is written to the filters in front of that place, the last one first.
     fn pass_output(&mut self, before: usize, end_stream: bool) {
-        let mut data = std::mem::take(&mut self.stopped);
+        let mut data = std::mem::take(&mut *self.written());
         let was_open = self.handle.is_open();
         for active in self.filters.iter_mut().take(before).rev().filter(|active| active.writes) {
             let status = active.filter.on_write(&mut data, end_stream);
             if status == NetworkStatus::Stop || was_open && !self.handle.is_open() {
-                self.stopped = data;
+                *self.written() = data;
                 return;
             }
         }

@@ -4,11 +4,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use sandgate_config::model::{self, Bootstrap, NetworkFilter, TerminalFilter};
+use sandgate_config::model::{self, Bootstrap, NetworkFilter, NetworkFilterKind, TerminalFilter};
 use sandgate_filter::ListenerInfo;
+use sandgate_host::WorkerHost;
 
 use super::hcm::{self, listener_stat_name};
-use super::plugins::Plugins;
+use super::plugins::{Loaded, Place, Plugins};
 use super::thread::LocalWorker;
 use super::{StartError, main_loop::Shared};
 use crate::drain::ListenerDrain;
@@ -17,6 +18,7 @@ use crate::listener_tls::WorkerTls;
 use crate::network::{ActiveListener, FilterChain, NetworkFilterFactory, Terminal};
 use crate::stats::{ConfiguredListenerStats, ListenerStats, StatsStore, ThreadListenerStats};
 use crate::tcp_proxy::TcpProxy;
+use crate::wasm_network_filter::{FailedNetworkPlugin, WasmNetworkFilter};
 
 /// Makes the listeners of one thread.
 pub(super) struct ListenerBuilder<'a> {
@@ -66,6 +68,9 @@ impl ListenerBuilder<'_> {
     ) -> Result<FilterChain, StartError> {
         let Self { shared, local, .. } = self;
         let bootstrap: &Bootstrap = &shared.bootstrap;
+        // Plugins start in the order of the configuration.
+        let filters = chain.network_filters.iter().enumerate();
+        let filters = filters.filter_map(|(index, filter)| self.filter(place, index, filter)).collect();
         let terminal = match &chain.terminal {
             TerminalFilter::Http { config, .. } => Terminal::Http(hcm::build(
                 place,
@@ -80,7 +85,6 @@ impl ListenerBuilder<'_> {
             }
             TerminalFilter::InChain => Terminal::InChain,
         };
-        let filters = chain.network_filters.iter().enumerate();
         let tls = shared.tls.get(place.0).and_then(Option::as_ref);
         Ok(FilterChain {
             info: Arc::new(ListenerInfo {
@@ -91,7 +95,7 @@ impl ListenerBuilder<'_> {
                 node: Bytes::copy_from_slice(&bootstrap.node.serialized),
             }),
             tls: tls.map(|tls| Rc::new(WorkerTls::new(Arc::clone(tls), &shared.stats))),
-            filters: filters.filter_map(|(index, filter)| self.filter(place, index, filter)).collect(),
+            filters,
             terminal,
             buffer_limit: listener.per_connection_buffer_limit_bytes as usize,
         })
@@ -99,9 +103,24 @@ impl ListenerBuilder<'_> {
 
     /// What makes a filter for each connection; nothing if connections pass without it. `place` is its listener and its chain,
     /// `index` where it stands in the chain.
-    #[allow(clippy::unused_self, reason = "filters need what there is on the thread")]
-    fn filter(&self, _place: (usize, usize), _index: usize, filter: &NetworkFilter) -> Option<NetworkFilterFactory> {
-        match filter.kind {}
+    fn filter(&self, place: (usize, usize), index: usize, filter: &NetworkFilter) -> Option<NetworkFilterFactory> {
+        match &filter.kind {
+            NetworkFilterKind::Wasm(_) => {
+                wasm_factory(self.plugins.get(Place::Network(place.0, place.1, index))?, &self.local.host)
+            }
+        }
+    }
+}
+
+/// Makes the network filters of a plugin, which starts on this thread; nothing if connections pass without it.
+fn wasm_factory(plugin: &Loaded, host: &Rc<WorkerHost>) -> Option<NetworkFilterFactory> {
+    match plugin {
+        Loaded::Plugin(plugin) => {
+            let handle = host.plugin_handle_by_policy(plugin);
+            Some(Box::new(move |callbacks| Box::new(WasmNetworkFilter::new(&handle, callbacks))))
+        }
+        Loaded::Failed(config) if host.lets_pass_without(config) => None,
+        Loaded::Failed(_) => Some(Box::new(|callbacks| Box::new(FailedNetworkPlugin(callbacks)))),
     }
 }
 

@@ -25,6 +25,8 @@ pub(super) enum Place {
     AccessLog(usize),
     /// A listener, a filter chain, and the place among all filters of the chain.
     Listener(usize, usize, usize),
+    /// A listener, a filter chain, and the place among its network filters.
+    Network(usize, usize, usize),
     /// The place among the services beside the listeners: one that runs on every thread.
     Service(usize),
     /// The same of one that runs on the main thread alone.
@@ -102,7 +104,7 @@ impl Place {
     fn is_singleton(self) -> bool {
         match self {
             Self::Singleton(_) => true,
-            Self::Cluster(..) | Self::AccessLog(_) | Self::Listener(..) | Self::Service(_) => false,
+            Self::Cluster(..) | Self::AccessLog(_) | Self::Listener(..) | Self::Network(..) | Self::Service(_) => false,
         }
     }
 }
@@ -247,11 +249,14 @@ pub(super) fn all(bootstrap: &Bootstrap) -> impl Iterator<Item = (Place, &model:
     });
     let of_listeners = bootstrap.listeners.iter().enumerate().flat_map(|(index, listener)| {
         listener.filter_chains.iter().enumerate().flat_map(move |(chain_index, chain)| {
+            let of_network = chain.network_filters.iter().enumerate();
+            let of_network = of_network
+                .filter_map(move |(at, filter)| Some((Place::Network(index, chain_index, at), filter.kind.wasm()?)));
             let filters = chain.http_connection_manager().into_iter().flat_map(|hcm| hcm.all_filters()).enumerate();
             let of_filters =
                 filters.filter_map(move |(at, filter)| Some((Place::Listener(index, chain_index, at), filter.wasm()?)));
             // Its loggers come before its filters, as in Envoy.
-            of_logs(chain.access_logs()).chain(of_filters)
+            of_network.chain(of_logs(chain.access_logs())).chain(of_filters)
         })
     });
     let of_services = bootstrap.services.iter().enumerate();
