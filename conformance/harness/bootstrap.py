@@ -131,9 +131,18 @@ def _typed(item):
     return _filter(message.split(".")[0], {"@type": _TYPE + _NETWORK + message, **config})
 
 
+def _http_filter(item):
+    """An HTTP filter, whose name and @type may be left out after `envoy.extensions.filters.http.`: {rbac.v3.RBAC: {…}}."""
+    if "name" in item or len(item) != 1:
+        return item
+    message, config = next(iter(item.items()))
+    return {"name": message.split(".")[0], "typed_config": {"@type": f"{_TYPE}envoy.extensions.filters.http.{message}", **config}}
+
+
 def _manager(case, folder):
     config = case.get("config") or {}
-    filters = [_wasm_filter(case, plugin, folder) for plugin in case.plugins if plugin["at"] == "downstream"]
+    filters = [_http_filter(item) for item in config.get("filters", [])]
+    filters += [_wasm_filter(case, plugin, folder) for plugin in case.plugins if plugin["at"] == "downstream"]
     router = {"@type": _TYPE + _ROUTER}
     upstream_filters = _upstream_filters(case, "router", folder)
     if upstream_filters:

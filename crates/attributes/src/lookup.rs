@@ -5,7 +5,7 @@ mod request;
 mod response;
 mod xds;
 
-use crate::{AttributeSource, MetadataOf, Value, proto};
+use crate::{AttributeSource, MetadataOf, StateValue, Value, proto};
 
 /// Why a path has no bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -88,14 +88,20 @@ pub fn lookup(view: &View<'_>, path: &[u8], take: &mut dyn FnMut(Value<'_>) -> R
         b"upstream" => connection::upstream(source, part(&mut rest)?, &mut rest, take),
         b"xds" => xds::lookup(source, part(&mut rest)?, &mut rest, take),
         b"metadata" => proto::metadata(&source.metadata(MetadataOf::Dynamic).unwrap_or_default(), &mut rest, take),
-        b"filter_state" => state(source, part(&mut rest)?, &mut rest, take),
+        b"filter_state" => match source.filter_state(part(&mut rest)?) {
+            Some(object) => state(&object, &mut rest, take),
+            None => Err(LookupError::NotFound),
+        },
         // There are no upstream filters to keep any.
         b"upstream_filter_state" => Err(LookupError::NotFound),
         b"connection_id" => scalar(source.connection_id().map(Value::UInt), &mut rest, take),
         key => {
             let mut name = smallvec::SmallVec::<[u8; 64]>::from_slice(WASM_STATE_PREFIX);
             name.extend_from_slice(key);
-            state(source, &name, &mut rest, take)
+            match source.filter_state(&name).filter(StateValue::is_property) {
+                Some(property) => state(&property, &mut rest, take),
+                None => Err(LookupError::NotFound),
+            }
         }
     }
 }
@@ -135,10 +141,9 @@ pub(crate) fn scalar(value: Option<Value<'_>>, rest: Rest<'_, '_>, take: Take<'_
     }
 }
 
-fn state(source: &dyn AttributeSource, key: &[u8], rest: Rest<'_, '_>, take: Take<'_>) -> Found {
-    let Some(value) = source.filter_state(key) else { return Err(LookupError::NotFound) };
+fn state(object: &StateValue, rest: Rest<'_, '_>, take: Take<'_>) -> Found {
     match rest.next() {
-        None => take(value.value().ok_or(LookupError::NotFound)?),
-        Some(name) => scalar(value.part(name), rest, take),
+        None => take(object.value().ok_or(LookupError::NotFound)?),
+        Some(name) => scalar(object.part(name), rest, take),
     }
 }

@@ -34,22 +34,47 @@ pub enum StateValue {
         /// The message, serialized.
         value: Bytes,
     },
-    /// An object of the proxy's own, as its text.
-    Text(Bytes),
+    /// An object of the proxy's own.
+    Text {
+        /// Its text.
+        text: Bytes,
+        /// What it is as JSON.
+        json: StateJson,
+    },
     /// One that has no text and shows nothing.
     Hidden(Bytes),
     /// An address, of which the parts are shown, `ip` and `port`.
     Address(SocketAddr),
 }
 
+/// What an object of the proxy's own is as JSON (`%FILTER_STATE(name:TYPED)%`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StateJson {
+    /// It has no such form.
+    None,
+    /// A string.
+    String,
+    /// The text itself is JSON: a number or truth value.
+    Literal,
+}
+
 impl StateValue {
     /// Its text or bytes, as `%FILTER_STATE(name:PLAIN)%` has them; nothing if it has none.
     #[must_use]
-    pub const fn text(&self) -> Option<&Bytes> {
+    pub fn text(&self) -> Option<Cow<'_, [u8]>> {
         match self {
-            Self::Bytes(bytes) | Self::String(bytes) | Self::Text(bytes) | Self::Protobuf { value: bytes, .. } => {
-                Some(bytes)
-            }
+            Self::Address(address) => Some(address.to_string().into_bytes().into()),
+            other => other.kept().map(|bytes| Cow::Borrowed(&bytes[..])),
+        }
+    }
+
+    /// The bytes of all that keep some to show.
+    const fn kept(&self) -> Option<&Bytes> {
+        match self {
+            Self::Bytes(bytes)
+            | Self::String(bytes)
+            | Self::Text { text: bytes, .. }
+            | Self::Protobuf { value: bytes, .. } => Some(bytes),
             Self::Hidden(_) | Self::Address(_) => None,
         }
     }
@@ -60,7 +85,7 @@ impl StateValue {
         match self {
             Self::Hidden(bytes) => bytes.len(),
             Self::Address(_) => size_of::<SocketAddr>(),
-            other => other.text().map_or(0, Bytes::len),
+            other => other.kept().map_or(0, Bytes::len),
         }
     }
 
@@ -77,7 +102,7 @@ impl StateValue {
         Some(match self {
             Self::String(text) => Value::String(Cow::Borrowed(text)),
             Self::Address(_) => Value::Map(Vec::new()),
-            other => Value::Bytes(Cow::Borrowed(other.text()?)),
+            other => Value::Bytes(Cow::Borrowed(other.kept()?)),
         })
     }
 
@@ -98,7 +123,8 @@ impl StateValue {
             Self::Bytes(_) => Self::Bytes(bytes),
             Self::String(_) => Self::String(bytes),
             Self::Protobuf { type_url, .. } => Self::Protobuf { type_url: Arc::clone(type_url), value: bytes },
-            Self::Text(_) | Self::Hidden(_) | Self::Address(_) => Self::Text(bytes),
+            Self::Text { json, .. } => Self::Text { text: bytes, json: *json },
+            Self::Hidden(_) | Self::Address(_) => Self::Hidden(bytes),
         }
     }
 }

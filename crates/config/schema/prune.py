@@ -20,6 +20,7 @@ access_loggers/wasm/v3/wasm
 clusters/dns/v3/dns_cluster
 filters/common/matcher/action/v3/skip_action
 filters/http/health_check/v3/health_check filters/http/rbac/v3/rbac filters/http/router/v3/router
+filters/http/set_filter_state/v3/set_filter_state filters/http/set_metadata/v3/set_metadata filters/network/set_filter_state/v3/set_filter_state
 filters/http/upstream_codec/v3/upstream_codec filters/http/wasm/v3/wasm
 filters/listener/http_inspector/v3/http_inspector filters/listener/original_dst/v3/original_dst
 filters/listener/proxy_protocol/v3/proxy_protocol filters/listener/tls_inspector/v3/tls_inspector

@@ -44,6 +44,7 @@ mod rewrite;
 mod route;
 mod runtime;
 mod source;
+mod state_filters;
 mod stats;
 mod substitution_format;
 mod tcp_proxy;

@@ -31,6 +31,7 @@ mod retry;
 mod rewrite;
 mod route;
 mod runtime;
+mod state_filters;
 mod stats;
 mod tcp_proxy;
 mod tls;
@@ -96,6 +97,7 @@ pub use self::{
         FractionalPercent, LayeredRuntime, RuntimeDouble, RuntimeFeatureFlag, RuntimeFractionalPercent, RuntimeLayer,
         RuntimeLayerKind, RuntimeUInt32, RuntimeValue,
     },
+    state_filters::{FilterStateValue, MetadataEntry, SetFilterState, SetMetadata},
     stats::{HistogramBucketSettings, StatsConfig, StatsMatcher, StatsSink, StatsSinkKind},
     tcp_proxy::{TcpClusterWeight, TcpClusters, TcpHashPolicy, TcpProxy},
     tls::{

@@ -127,10 +127,12 @@ impl FilterState {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
 
+    use sandgate_attributes::StateJson;
+
     use super::*;
 
     fn text(text: &'static str) -> StateValue {
-        StateValue::Text(Bytes::from_static(text.as_bytes()))
+        StateValue::Text { text: Bytes::from_static(text.as_bytes()), json: StateJson::None }
     }
 
     fn declared(read_only: bool, life_span: LifeSpan) -> Declaration {
@@ -145,7 +147,7 @@ mod tests {
         first.set_property(b"b", Bytes::from_static(b"2"), &declared(false, LifeSpan::Request)).unwrap();
         first.set_property(b"a", Bytes::from_static(b"3"), &Declaration::default()).unwrap();
         let second = FilterState::of_stream(&connection);
-        assert_eq!(second.get(b"a").unwrap().text().unwrap(), "3");
+        assert_eq!(*second.get(b"a").unwrap().text().unwrap(), *b"3");
         assert_eq!(second.get(b"b"), None);
         assert_eq!(second.connection_bytes(), 2);
     }

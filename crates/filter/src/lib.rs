@@ -13,6 +13,7 @@ mod action;
 mod attributes;
 mod callbacks;
 mod connection_attributes;
+pub mod dynamic_metadata;
 mod event;
 mod filter;
 mod filter_state;
@@ -37,7 +38,7 @@ pub use local_reply::{
     LocalReplyContent, LocalReplyHeaders, LocalReplyRewriter, PreparedLocalReply, RequestKind, prepare_local_reply,
 };
 pub use manager::FilterManager;
-pub use state_factory::state_object;
+pub use state_factory::{state_factory_exists, state_object};
 pub use stream::{Stream, StreamOptions};
 pub use stream_info::{ConnectionInfo, ListenerInfo, StreamInfo};
 pub use tls_info::{CertificateInfo, TlsInfo};

@@ -36,6 +36,7 @@ mod router;
 pub mod runtime;
 mod server;
 mod socket;
+mod state_filters;
 mod stats_sinks;
 mod tcp_proxy;
 mod terminal;

@@ -3,6 +3,7 @@
 use super::{
     Context,
     health_check_filter::health_check_filter,
+    state_filters::{set_filter_state, set_metadata},
     type_name,
     upstream_filters::upstream_filters,
     wasm::{WASM_FILTER, wasm_filter},
@@ -16,6 +17,8 @@ use crate::{
 };
 
 const ROUTER: &str = "envoy.extensions.filters.http.router.v3.Router";
+const SET_METADATA: &str = "envoy.extensions.filters.http.set_metadata.v3.Config";
+const SET_FILTER_STATE: &str = "envoy.extensions.filters.http.set_filter_state.v3.Config";
 const HEALTH_CHECK: &str = "envoy.extensions.filters.http.health_check.v3.HealthCheck";
 
 /// Converts the filters in `field` and checks that the router is the last one, and only the last.
@@ -58,10 +61,7 @@ fn http_filter(context: &mut Context<'_>, message: Message, last: bool) -> Optio
         }
         Some((WASM_FILTER, config)) => {
             let plugin = wasm_filter(context, config);
-            if last {
-                let name = &message.name;
-                context.error(format!("non-terminal filter named {name} is the last filter in a http filter chain"));
-            }
+            not_last(context, &message.name, last);
             HttpFilterKind::Wasm(Box::new(plugin?))
         }
         Some((HEALTH_CHECK, config)) => {
@@ -69,11 +69,24 @@ fn http_filter(context: &mut Context<'_>, message: Message, last: bool) -> Optio
                 let filter: HealthCheckMessage = context.unpack(config)?;
                 Some(health_check_filter(context, filter))
             });
-            if last {
-                let name = &message.name;
-                context.error(format!("non-terminal filter named {name} is the last filter in a http filter chain"));
-            }
+            not_last(context, &message.name, last);
             HttpFilterKind::HealthCheck(filter?)
+        }
+        Some((SET_METADATA, config)) => {
+            let filter = context.field("typed_config", |context| {
+                let filter = context.unpack(config)?;
+                Some(set_metadata(context, filter))
+            });
+            not_last(context, &message.name, last);
+            HttpFilterKind::SetMetadata(filter?)
+        }
+        Some((SET_FILTER_STATE, config)) => {
+            let filter = context.field("typed_config", |context| {
+                let filter = context.unpack(config)?;
+                Some(set_filter_state(context, filter))
+            });
+            not_last(context, &message.name, last);
+            HttpFilterKind::SetFilterState(filter?)
         }
         // The author says that the filter may be left out where it does not exist; but Envoy has it, so the user must agree.
         Some((name, _)) if message.is_optional => {
@@ -87,4 +100,11 @@ fn http_filter(context: &mut Context<'_>, message: Message, last: bool) -> Optio
         }
     };
     Some(HttpFilter { name: message.name, disabled: message.disabled, kind, origin: context.origin() })
+}
+
+/// Says so if a filter that answers nothing ends the chain.
+fn not_last(context: &mut Context<'_>, name: &str, last: bool) {
+    if last {
+        context.error(format!("non-terminal filter named {name} is the last filter in a http filter chain"));
+    }
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::{
     AccessLog, AccessLogOptions, CidrRange, ClientCertDetails, ForwardClientCert, HeaderMutation, HealthCheckFilter,
-    Http2Options, LocalReplyConfig, Origin, OriginalIpDetection, PathOptions, RouteConfiguration, StripPort,
-    UpgradeConfig, WasmPlugin,
+    Http2Options, LocalReplyConfig, Origin, OriginalIpDetection, PathOptions, RouteConfiguration, SetFilterState,
+    SetMetadata, StripPort, UpgradeConfig, WasmPlugin,
 };
 
 /// Envoy's `envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager`.
@@ -177,6 +177,10 @@ pub enum HttpFilterKind {
     Wasm(Box<WasmPlugin>),
     /// `envoy.filters.http.health_check`.
     HealthCheck(HealthCheckFilter),
+    /// `envoy.filters.http.set_metadata`.
+    SetMetadata(SetMetadata),
+    /// `envoy.filters.http.set_filter_state`.
+    SetFilterState(SetFilterState),
     /// `envoy.filters.http.router`.
     Router(Router),
 }
@@ -205,7 +209,7 @@ impl HttpFilter {
     pub fn wasm(&self) -> Option<&WasmPlugin> {
         match &self.kind {
             HttpFilterKind::Wasm(plugin) => Some(plugin),
-            HttpFilterKind::HealthCheck(_) | HttpFilterKind::Router(_) => None,
+            _ => None,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Answering instead of the upstream.
 
 use bytes::Bytes;
-use sandgate_attributes::{LifeSpan, StateValue};
+use sandgate_attributes::{LifeSpan, StateJson, StateValue};
 use sandgate_http::{BodyBuffer, Direction, HeaderMap, LocalReply};
 
 use super::FilterManager;
@@ -74,7 +74,8 @@ impl FilterManager {
         if let Some(slot) = self.slots.get(filter)
             && info.filter_state.get(KEY).is_none()
         {
-            let owner = StateValue::Text(Bytes::copy_from_slice(slot.filter.name().as_bytes()));
+            let name = Bytes::copy_from_slice(slot.filter.name().as_bytes());
+            let owner = StateValue::Text { text: name, json: StateJson::None };
             // Nobody else uses the name; if a plugin does, that one stays.
             let _ = info.filter_state.set(KEY, owner, true, LifeSpan::FilterChain);
         }

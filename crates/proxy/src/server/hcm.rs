@@ -17,6 +17,7 @@ use crate::health_check_filter::HealthCheckFilters;
 use crate::local_reply::LocalReplies;
 use crate::route_table::RouteTable;
 use crate::router::RouterConfig;
+use crate::state_filters::{set_filter_state_factory, set_metadata_factory};
 use crate::stats::{Http1CodecStats, Http2CodecStats, HttpListenerStats, HttpStats, StatsStore, TracingStats};
 use crate::upgrade::UpgradeChain;
 use crate::wasm_filter::{FailedPlugin, WasmFilter};
@@ -95,6 +96,8 @@ impl Chains<'_> {
                     continue;
                 }
                 HttpFilterKind::HealthCheck(config) => self.checks.factory((self.index, place), &filter.name, config),
+                HttpFilterKind::SetMetadata(config) => set_metadata_factory(&filter.name, config),
+                HttpFilterKind::SetFilterState(config) => set_filter_state_factory(&filter.name, config),
                 HttpFilterKind::Wasm(_) => {
                     let place = Place::Listener(self.index, self.chain, place);
                     let Some(plugin) = self.plugins.get(place) else { continue };
