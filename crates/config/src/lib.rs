@@ -30,3 +30,9 @@ pub use self::{
     runtime_value::parse_runtime_value,
     schema::{HarmlessField, harmless_fields},
 };
+
+/// The Protobuf messages of Envoy's configuration, for expressions that read or make them. Decoded once.
+#[must_use]
+pub fn message_types() -> Option<&'static prost_reflect::DescriptorPool> {
+    schema::Schema::get().ok().map(|schema| &schema.pool)
+}

@@ -25,7 +25,6 @@ mod origin;
 mod outlier_detection;
 mod per_filter;
 mod redirect;
-mod regex;
 mod request_options;
 mod retry;
 mod rewrite;
@@ -79,7 +78,6 @@ pub use self::{
     outlier_detection::OutlierDetection,
     per_filter::PerFilterConfig,
     redirect::{RedirectAction, RedirectPath},
-    regex::{Regex, RegexError, RegexRewrite, SubstitutionFlaw},
     request_options::{
         CidrRange, ClientCertDetails, EscapedSlashesAction, ForwardClientCert, HeaderMutation, OriginalIpDetection,
         PathOptions, StripPort,
@@ -110,3 +108,4 @@ pub use self::{
     wasm::{CodeSource, FailurePolicy, ReadCodeError, RemoteCode, VmConfig, WasmPlugin, WasmService},
     wasm_limits::WasmLimits,
 };
+pub use sandgate_re2::{Regex, RegexError, RegexRewrite, SubstitutionFlaw};

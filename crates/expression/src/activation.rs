@@ -1,14 +1,15 @@
 //! What an expression sees: the attribute tree of a stream, read lazily.
 
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use prost_reflect::MessageDescriptor;
-use sandgate_attributes::{self as attributes, LookupError, View};
+use sandgate_attributes::{self as attributes, LookupError, StateValue, View};
 use smallvec::SmallVec;
 
 use crate::environment::Environment;
-use crate::{Value, message};
+use crate::{Map, Value, message};
 
 /// What an expression is evaluated over.
 #[derive(Clone, Copy)]
@@ -16,6 +17,7 @@ pub struct Activation<'a> {
     view: Option<View<'a>>,
     node: Option<&'a [u8]>,
     variables: Option<Variables<'a>>,
+    state: Option<&'a [u8]>,
 }
 
 /// More variables, by name.
@@ -102,13 +104,13 @@ impl<'a> Activation<'a> {
     /// The attributes of a stream.
     #[must_use]
     pub fn stream(view: View<'a>) -> Self {
-        Self { view: Some(view), node: None, variables: None }
+        Self { view: Some(view), node: None, variables: None, state: None }
     }
 
     /// No stream: every variable is unknown.
     #[must_use]
     pub fn none() -> Self {
-        Self { view: None, node: None, variables: None }
+        Self { view: None, node: None, variables: None, state: None }
     }
 
     /// With this serialized `envoy.config.core.v3.Node` as `xds.node`, stream or not.
@@ -123,6 +125,12 @@ impl<'a> Activation<'a> {
         Self { variables: Some(variables), ..self }
     }
 
+    /// With the filter state objects whose names begin with `prefix` as variables, without it, asked for last.
+    #[must_use]
+    pub fn with_state(self, prefix: &'a [u8]) -> Self {
+        Self { state: Some(prefix), ..self }
+    }
+
     pub(crate) fn variable(&self, name: &[u8], environment: &Environment) -> Option<Value> {
         if let Some(root) = Attributes::root(name) {
             let is_there = self.view.is_some() || root == Attributes::Xds;
@@ -133,15 +141,19 @@ impl<'a> Activation<'a> {
             let message = environment.message("envoy.config.core.v3.Metadata");
             return self.read(b"metadata", message);
         }
-        self.variables.and_then(|more| more(name))
+        let more = self.variables.and_then(|more| more(name));
+        more.or_else(|| self.state_object(&[self.state?, name].concat(), environment))
     }
 
     pub(crate) fn attribute(&self, of: Attributes, name: &[u8], environment: &Environment) -> Option<Value> {
         if let Some(branch) = of.branch(name) {
             return Some(Value::Attributes(branch));
         }
+        if of == Attributes::FilterState {
+            return self.state_object(name, environment);
+        }
         // A NUL separates the parts of a path.
-        if name.contains(&0) {
+        if name.contains(&0) || name.is_empty() {
             return None;
         }
         let mut path = SmallVec::<[u8; 64]>::from_slice(of.path());
@@ -153,6 +165,20 @@ impl<'a> Activation<'a> {
     /// The names of headers and their values.
     pub(crate) fn headers(&self, of: Attributes) -> Option<Value> {
         self.read(of.path(), None)
+    }
+
+    fn state_object(&self, name: &[u8], environment: &Environment) -> Option<Value> {
+        let state = self.view?.source.filter_state(name)?;
+        if let StateValue::Protobuf { type_url, value } = &state {
+            let descriptor = environment.message(type_url.rsplit('/').next()?)?;
+            return message::decode(&descriptor, value);
+        }
+        if let StateValue::Address(address) = &state {
+            let parts = [("ip", Value::string(address.ip().to_string())), ("port", Value::Int(address.port().into()))];
+            let entries = parts.map(|(name, value)| (Value::string(name), value)).into();
+            return Some(Value::Map(Arc::new(Map::new(entries)?)));
+        }
+        Value::of_attribute(state.value()?)
     }
 
     fn read(&self, path: &[u8], message: Option<MessageDescriptor>) -> Option<Value> {

@@ -68,7 +68,7 @@ impl<'a> Compiler<'a> {
     }
 
     fn call(&mut self, target: Option<&'a Expr>, function: &str, arguments: &'a [Expr]) -> Result<Node, CompileError> {
-        let unknown = || CompileError(format!("there is no function `{function}` for these arguments"));
+        let unknown = || CompileError::Unknown(format!("there is no function `{function}` for these arguments"));
         match (function, target, arguments) {
             ("_&&_", None, [_, _, ..]) => return Ok(Node::And(self.nodes(arguments)?)),
             ("_||_", None, [_, _, ..]) => return Ok(Node::Or(self.nodes(arguments)?)),
@@ -102,10 +102,10 @@ impl<'a> Compiler<'a> {
 
     fn message(&mut self, name: &str, fields: &'a [(String, Expr)]) -> Result<Node, CompileError> {
         let name = name.strip_prefix('.').unwrap_or(name);
-        let unknown = || CompileError(format!("there is no message `{name}`"));
+        let unknown = || CompileError::Unknown(format!("there is no message `{name}`"));
         let descriptor = self.environment.message(name).ok_or_else(unknown)?;
         let fields = fields.iter().map(|(field, value)| {
-            let unknown = || CompileError(format!("`{name}` has no field `{field}`"));
+            let unknown = || CompileError::Unknown(format!("`{name}` has no field `{field}`"));
             let field = descriptor.get_field_by_name(field).ok_or_else(unknown)?;
             Ok((field, self.node(value)?))
         });
@@ -115,7 +115,7 @@ impl<'a> Compiler<'a> {
 
     fn fold(&mut self, fold: &'a Comprehension) -> Result<Node, CompileError> {
         if !self.environment.comprehensions {
-            return Err(CompileError("Comprehension support is disabled".to_owned()));
+            return Err(CompileError::Unknown("Comprehension support is disabled".to_owned()));
         }
         let range = self.node(&fold.range)?;
         let initial = self.node(&fold.initial)?;

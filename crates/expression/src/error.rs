@@ -2,8 +2,14 @@
 
 /// Why a text or a message is no expression.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct CompileError(pub(crate) String);
+pub enum CompileError {
+    /// The text does not follow the grammar, or is too long or too deep.
+    #[error("{0}")]
+    Syntax(String),
+    /// It does, but there is no such function, message or field, or it uses what is not allowed here.
+    #[error("{0}")]
+    Unknown(String),
+}
 
 /// Why an expression has no value now. `&&`, `||` and the folds can make up for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -21,8 +21,8 @@ impl Expression {
     /// # Errors
     /// The text is no expression, or names a function or message that the environment does not have.
     pub fn parse(text: &[u8], environment: &Environment) -> Result<Self, CompileError> {
-        let text = std::str::from_utf8(text).map_err(|error| CompileError(error.to_string()))?;
-        let expr = parse::parse(text).map_err(|error| CompileError(error.to_string()))?;
+        let text = std::str::from_utf8(text).map_err(|error| CompileError::Syntax(error.to_string()))?;
+        let expr = parse::parse(text).map_err(|error| CompileError::Syntax(error.to_string()))?;
         Self::new(&expr, environment)
     }
 

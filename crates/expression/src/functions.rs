@@ -111,8 +111,8 @@ impl Function {
 pub(crate) fn call(function: Function, arguments: &[Value], state: &State<'_>) -> Evaluated {
     match (function, arguments) {
         (Function::Not, [Value::Bool(value)]) => Ok(Value::Bool(!value)),
-        (Function::Equal, [a, b]) => Ok(Value::Bool(equals(a, b))),
-        (Function::NotEqual, [a, b]) => Ok(Value::Bool(!equals(a, b))),
+        (Function::Equal, [a, b]) => Ok(Value::Bool(equal(a, b, state))),
+        (Function::NotEqual, [a, b]) => Ok(Value::Bool(!equal(a, b, state))),
         (Function::Less, [a, b]) => compare(a, b, |o| o.is_lt()),
         (Function::LessOrEqual, [a, b]) => compare(a, b, |o| o.is_le()),
         (Function::Greater, [a, b]) => compare(a, b, |o| o.is_gt()),
@@ -144,6 +144,15 @@ pub(crate) fn call(function: Function, arguments: &[Value], state: &State<'_>) -
         (Function::Extension(extension), arguments) => extensions::call(extension, arguments, state),
         _ => Err(EvaluateError::NoMatchingOverload),
     }
+}
+
+/// Branches of the attribute tree are compared as the maps that they look like.
+fn equal(a: &Value, b: &Value, state: &State<'_>) -> bool {
+    let is_branch = |value: &Value| matches!(value, Value::Attributes(_) | Value::List(_) | Value::Map(_));
+    if is_branch(a) && is_branch(b) {
+        return equals(&state.settled(a.clone()), &state.settled(b.clone()));
+    }
+    equals(a, b)
 }
 
 fn compare(a: &Value, b: &Value, test: fn(std::cmp::Ordering) -> bool) -> Evaluated {

@@ -239,7 +239,7 @@ fn json(
         Value::Map(_) => return inner(5),
         Value::List(_) => return inner(6),
         Value::Duration(value) => (3, Field::String(crate::time::duration_text(*value))),
-        Value::Timestamp(value) => (3, Field::String(crate::time::timestamp_text(*value))),
+        Value::Timestamp(value) => (3, Field::String(crate::time::json_timestamp(*value))),
         _ => return Err(mismatch),
     })
 }

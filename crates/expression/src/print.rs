@@ -10,7 +10,7 @@ pub(crate) fn print(value: &Value) -> Vec<u8> {
         Value::Bool(value) => value.to_string().into_bytes(),
         Value::Int(value) => value.to_string().into_bytes(),
         Value::UInt(value) => value.to_string().into_bytes(),
-        Value::Double(value) => text::double(*value).into_bytes(),
+        Value::Double(value) => text::short_double(*value).into_bytes(),
         Value::String(value) | Value::Bytes(value) => value.to_vec(),
         Value::Duration(value) => duration(*value).into_bytes(),
         Value::Timestamp(value) => {

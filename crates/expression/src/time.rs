@@ -7,7 +7,10 @@ use jiff::tz::TimeZone;
 pub(crate) const SECOND: i128 = 1_000_000_000;
 
 /// Seconds that a duration may be read to have (`google.protobuf.Duration`).
-const MAX_DURATION: i128 = 315_576_000_000 * SECOND;
+pub(crate) const MAX_DURATION: i128 = 315_576_000_000 * SECOND;
+
+/// The years 1 to 9999 (`google.protobuf.Timestamp`).
+pub(crate) const TIMESTAMPS: std::ops::Range<i128> = -62_135_596_800 * SECOND..253_402_300_800 * SECOND;
 
 /// A date and a time of day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +72,8 @@ pub(crate) fn zone_offset(zone: &str, time: i128) -> Option<i128> {
     if let Some((hours, minutes)) = zone.split_once(':') {
         return parse_duration(&format!("{hours}h{minutes}m"));
     }
-    let zone = TimeZone::get(zone).ok()?;
+    // Names are found whatever their case; Abseil takes them as they are written.
+    let zone = TimeZone::get(zone).ok().filter(|found| found.iana_name() == Some(zone))?;
     let time = Timestamp::from_nanosecond(time).ok()?;
     Some(i128::from(zone.to_offset(time).seconds()) * SECOND)
 }
@@ -121,13 +125,13 @@ pub(crate) fn parse_timestamp(text: &str) -> Option<i128> {
     let split = text.find(['T', 't'])?;
     let (date, time) = (text.get(..split)?, text.get(split + 1..)?);
     let number = |text: &str, from: i64, to: i64| {
-        let digits = text.len() == 2 && text.bytes().all(|b| b.is_ascii_digit());
+        let digits = matches!(text.len(), 1 | 2) && text.bytes().all(|b| b.is_ascii_digit());
         text.parse::<i64>().ok().filter(|value| digits && (from..=to).contains(value))
     };
     let mut parts = date.rsplitn(3, '-');
     let (day, month, year) = (parts.next()?, parts.next()?, parts.next()?);
     let (day, month, year) = (number(day, 1, 31)?, number(month, 1, 12)?, year.parse::<i64>().ok()?);
-    if !(-99_999..=99_999).contains(&year) {
+    if year.abs() > 99_999 || date.starts_with('+') {
         return None;
     }
     let days = days_before(year, month, day);
@@ -148,7 +152,11 @@ pub(crate) fn parse_timestamp(text: &str) -> Option<i128> {
     let offset = match zone {
         "Z" | "z" => 0,
         _ => {
-            let (hours, minutes) = zone.get(1..)?.split_once(':')?;
+            let (hours, minutes) = (zone.get(1..3)?, zone.get(3..)?);
+            let minutes = if minutes.is_empty() { "00" } else { minutes.strip_prefix(':').unwrap_or(minutes) };
+            if minutes.len() != 2 {
+                return None;
+            }
             let offset = number(hours, 0, 23)? * 3600 + number(minutes, 0, 59)? * 60;
             if zone.starts_with('-') { -offset } else { offset }
         }
@@ -174,15 +182,26 @@ pub(crate) fn timestamp_text(time: i128) -> String {
     text
 }
 
+/// The same with none, three, six or nine decimals.
+pub(crate) fn json_timestamp(time: i128) -> String {
+    let text = timestamp_text(time.div_euclid(SECOND) * SECOND);
+    format!("{}{}Z", text.trim_end_matches('Z'), decimals(time.rem_euclid(SECOND).unsigned_abs()))
+}
+
 /// Seconds, with none, three, six or nine decimals.
 pub(crate) fn duration_text(duration: i128) -> String {
     let sign = if duration < 0 { "-" } else { "" };
     let (seconds, nanoseconds) = (duration.unsigned_abs() / 1_000_000_000, duration.unsigned_abs() % 1_000_000_000);
+    format!("{sign}{seconds}{}s", decimals(nanoseconds))
+}
+
+/// What stands behind the seconds.
+fn decimals(nanoseconds: u128) -> String {
     match (nanoseconds, nanoseconds % 1_000_000, nanoseconds % 1_000) {
-        (0, ..) => format!("{sign}{seconds}s"),
-        (_, 0, _) => format!("{sign}{seconds}.{:03}s", nanoseconds / 1_000_000),
-        (_, _, 0) => format!("{sign}{seconds}.{:06}s", nanoseconds / 1_000),
-        _ => format!("{sign}{seconds}.{nanoseconds:09}s"),
+        (0, ..) => String::new(),
+        (_, 0, _) => format!(".{:03}", nanoseconds / 1_000_000),
+        (_, _, 0) => format!(".{:06}", nanoseconds / 1_000),
+        _ => format!(".{nanoseconds:09}"),
     }
 }
 

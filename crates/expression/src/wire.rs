@@ -145,7 +145,7 @@ struct ComprehensionMessage {
 
 /// Decodes a serialized expression.
 pub(crate) fn decode(message: &[u8]) -> Result<Expr, CompileError> {
-    let message = ExprMessage::decode(message).map_err(|error| CompileError(error.to_string()))?;
+    let message = ExprMessage::decode(message).map_err(|error| CompileError::Unknown(error.to_string()))?;
     expr(message, 0)
 }
 
@@ -159,10 +159,10 @@ fn all(messages: Vec<ExprMessage>, depth: u32) -> Result<Vec<Expr>, CompileError
 
 fn expr(message: ExprMessage, depth: u32) -> Result<Expr, CompileError> {
     if depth > MAX_DEPTH {
-        return Err(CompileError("too deep an expression".to_owned()));
+        return Err(CompileError::Unknown("too deep an expression".to_owned()));
     }
     let Some(kind) = message.kind else {
-        return Err(CompileError("Invalid empty expression".to_owned()));
+        return Err(CompileError::Unknown("Invalid empty expression".to_owned()));
     };
     Ok(match kind {
         Kind::Constant(constant) => Expr::Literal(value(constant.kind)),
@@ -192,7 +192,7 @@ fn expr(message: ExprMessage, depth: u32) -> Result<Expr, CompileError> {
 }
 
 fn structure(message: StructMessage, depth: u32) -> Result<Expr, CompileError> {
-    let mismatch = || CompileError("an entry of the wrong kind".to_owned());
+    let mismatch = || CompileError::Unknown("an entry of the wrong kind".to_owned());
     let (mut entries, mut fields) = (Vec::new(), Vec::new());
     for entry in message.entries {
         let value = expr(entry.value.unwrap_or_default(), depth + 1)?;

@@ -3,6 +3,7 @@
 mod buffers;
 mod callouts;
 mod dns;
+mod expressions;
 mod foreign;
 mod grpc;
 mod lifecycle;

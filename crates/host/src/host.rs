@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, Weak};
 
+use prost_reflect::DescriptorPool;
 use sandgate_abi::{LogLevel, Status};
 use sandgate_vm::{Engine, Limits, LoadError, Module, NativeEngine, WasmtimeEngine};
 
@@ -45,6 +46,7 @@ pub struct HostBuilder {
     strict_runtime: bool,
     explain: Explain,
     foreign_functions: ForeignFunctions,
+    expressions: sandgate_expression::Environment,
 }
 
 /// All that is shared by the workers of a process.
@@ -56,6 +58,7 @@ pub struct Host {
     strict_runtime: bool,
     explain: Explain,
     foreign_functions: ForeignFunctions,
+    expressions: sandgate_expression::Environment,
     breaches: Breaches,
     told_of_v8: AtomicBool,
     /// Compiled once however many VM keys use them.
@@ -139,6 +142,14 @@ impl HostBuilder {
         self
     }
 
+    /// The Protobuf messages that guests' expressions can read and make; none unless these are given. Asked for when an expression first
+    /// needs one.
+    #[must_use]
+    pub fn message_types(mut self, types: fn() -> Option<&'static DescriptorPool>) -> Self {
+        self.expressions = self.expressions.with_types(types);
+        self
+    }
+
     /// The host.
     #[must_use]
     pub fn build(self) -> Arc<Host> {
@@ -150,6 +161,7 @@ impl HostBuilder {
             strict_runtime: self.strict_runtime,
             explain: self.explain,
             foreign_functions: self.foreign_functions,
+            expressions: self.expressions,
             breaches: Breaches::default(),
             told_of_v8: AtomicBool::new(false),
             modules: Mutex::default(),
@@ -186,6 +198,7 @@ impl Host {
             strict_runtime: false,
             explain: Explain::default(),
             foreign_functions: ForeignFunctions::default(),
+            expressions: sandgate_expression::Environment::plugins(),
         }
     }
 
@@ -430,6 +443,11 @@ impl Host {
 
     pub(crate) fn log(&self) -> &dyn GuestLog {
         &*self.log
+    }
+
+    /// What guests' expressions may use.
+    pub(crate) fn expressions(&self) -> &sandgate_expression::Environment {
+        &self.expressions
     }
 
     pub(crate) fn limits(&self) -> &HostLimits {

@@ -36,6 +36,9 @@ pub struct HostLimits {
     /// What the foreign function `uncompress` may make of a zlib stream, in bytes; beyond it answers `InternalFailure`.
     /// Default 64 MiB.
     pub uncompressed_bytes: usize,
+    /// Bytes of the expressions that one root context has made by `expr_create` and not deleted; one more answers
+    /// `InternalFailure`. Default 1 MiB.
+    pub expression_bytes: usize,
 }
 
 impl Default for HostLimits {
@@ -54,6 +57,7 @@ impl Default for HostLimits {
             callouts: 1 << 16,
             grpc_queue_bytes: 64 << 20,
             uncompressed_bytes: 64 << 20,
+            expression_bytes: 1 << 20,
         }
     }
 }
@@ -72,10 +76,11 @@ pub(crate) enum Limit {
     Callouts,
     GrpcQueue,
     Uncompressed,
+    Expressions,
 }
 
 impl Limit {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::SharedData,
         Self::Queue,
         Self::Queues,
@@ -87,6 +92,7 @@ impl Limit {
         Self::Callouts,
         Self::GrpcQueue,
         Self::Uncompressed,
+        Self::Expressions,
     ];
 
     /// What it is.
@@ -103,6 +109,7 @@ impl Limit {
             Self::Callouts => limits.callouts,
             Self::GrpcQueue => limits.grpc_queue_bytes,
             Self::Uncompressed => limits.uncompressed_bytes,
+            Self::Expressions => limits.expression_bytes,
         }
     }
 
@@ -120,6 +127,7 @@ impl Limit {
             Self::Callouts => "callouts",
             Self::GrpcQueue => "grpc_queue_bytes",
             Self::Uncompressed => "uncompressed_bytes",
+            Self::Expressions => "expression_bytes",
         }
     }
 }

@@ -6,6 +6,7 @@ pub(crate) mod callouts;
 pub(crate) mod connection;
 pub(crate) mod context;
 pub(crate) mod dns;
+pub(crate) mod expressions;
 pub(crate) mod grpc;
 pub(crate) mod instance;
 pub(crate) mod state;

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use sandgate_config::model::WasmLimits;
-use sandgate_config::{Diagnostics, Format, LoadOptions, Loaded, Unsupported, load_file, load_str};
+use sandgate_config::{Diagnostics, Format, LoadOptions, Loaded, Unsupported, load_file, load_str, message_types};
 use sandgate_host::{Host, HostLimits, Limits, LoadError};
 
 use crate::cli::{self, ConfigArgs};
@@ -71,6 +71,7 @@ fn host_limits(configured: &WasmLimits) -> HostLimits {
         callouts: or(configured.callouts, defaults.callouts),
         grpc_queue_bytes: or(configured.grpc_queue_bytes, defaults.grpc_queue_bytes),
         uncompressed_bytes: or(configured.uncompressed_bytes, defaults.uncompressed_bytes),
+        expression_bytes: or(configured.expression_bytes, defaults.expression_bytes),
     }
 }
 
@@ -92,6 +93,6 @@ fn vm_limits(configured: &WasmLimits) -> Limits {
 /// Wasmtime does not support this machine.
 pub(crate) fn host(args: &ConfigArgs, limits: &WasmLimits) -> Result<Arc<Host>, LoadError> {
     let builder = Host::builder(Arc::new(WasmLog)).default_engines()?;
-    let builder = builder.limits(host_limits(limits)).vm_limits(vm_limits(limits));
+    let builder = builder.limits(host_limits(limits)).vm_limits(vm_limits(limits)).message_types(message_types);
     Ok(builder.strict_runtime(args.strict_runtime).explain(args.explain).build())
 }

@@ -34,5 +34,6 @@ pub(super) fn wasm_limits(context: &mut Context<'_>, message: proto::WasmLimits)
         callouts: message.callouts,
         grpc_queue_bytes: message.grpc_queue_bytes,
         uncompressed_bytes: message.uncompressed_bytes,
+        expression_bytes: message.expression_bytes,
     }
 }

@@ -37,4 +37,6 @@ pub struct WasmLimits {
     pub grpc_queue_bytes: Option<u64>,
     /// What `uncompress` may make of a zlib stream, in bytes.
     pub uncompressed_bytes: Option<u64>,
+    /// Of the expressions that a root context keeps.
+    pub expression_bytes: Option<u64>,
 }

@@ -4,7 +4,7 @@ use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorProto, OneofDescriptorProto};
 
 /// Fields of `sandgate.v1.WasmLimits`: numbers that can be left out, then times.
-const NUMBERS: [&str; 14] = [
+const NUMBERS: [&str; 15] = [
     "memory_bytes",
     "shared_data_bytes",
     "queue_bytes",
@@ -19,6 +19,7 @@ const NUMBERS: [&str; 14] = [
     "callouts",
     "grpc_queue_bytes",
     "uncompressed_bytes",
+    "expression_bytes",
 ];
 const TIMES: [&str; 2] = ["callback_cpu", "start_cpu"];
 

@@ -11,7 +11,9 @@ pub(super) fn contains(element: &Value, container: &Value, state: &State<'_>) ->
             state.budget.steps(u32::try_from(list.len()).unwrap_or(u32::MAX))?;
             list.iter().any(|candidate| equals(candidate, element))
         }
-        (Value::Map(map), key) => map.get(key).is_some(),
+        (Value::Map(map), Value::Bool(_) | Value::Int(_) | Value::UInt(_) | Value::Double(_) | Value::String(_)) => {
+            map.get(element).is_some()
+        }
         (Value::Attributes(branch), Value::String(name)) => {
             state.activation.attribute(*branch, name, state.environment).is_some()
         }

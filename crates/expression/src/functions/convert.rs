@@ -61,8 +61,9 @@ pub(super) fn string(value: &Value) -> Evaluated {
             text_of(value)?;
             Value::String(value.clone())
         }
-        Value::Duration(value) => Value::string(time::duration_text(*value)),
-        Value::Timestamp(value) => Value::string(time::timestamp_text(*value)),
+        Value::Duration(value) if value.abs() <= time::MAX_DURATION => Value::string(time::duration_text(*value)),
+        Value::Timestamp(value) if time::TIMESTAMPS.contains(value) => Value::string(time::json_timestamp(*value)),
+        Value::Duration(_) | Value::Timestamp(_) => return Err(EvaluateError::Overflow),
         _ => return Err(EvaluateError::NoMatchingOverload),
     })
 }

@@ -6,7 +6,7 @@ use crate::evaluate::{Evaluated, State};
 use crate::{EvaluateError, Value};
 
 /// Memory that a compiled pattern may take.
-const PATTERN_BYTES: usize = 1 << 20;
+const PATTERN_BYTES: usize = 256 << 10;
 
 /// Steps that compiling a pattern is worth.
 const PATTERN_STEPS: u32 = 2_000;
@@ -26,7 +26,8 @@ pub(super) fn matches(text: &[u8], pattern: &[u8], state: &State<'_>) -> Evaluat
     Ok(Value::Bool(pattern.is_match(text)))
 }
 
-/// A pattern in the syntax of RE2, which that of the `regex` crate is but for details.
+/// A pattern in the syntax of RE2.
 pub(crate) fn regex(pattern: &[u8]) -> Option<Regex> {
-    RegexBuilder::new(std::str::from_utf8(pattern).ok()?).size_limit(PATTERN_BYTES).build().ok()
+    let pattern = sandgate_re2::translate(std::str::from_utf8(pattern).ok()?);
+    RegexBuilder::new(&pattern).size_limit(PATTERN_BYTES).dfa_size_limit(PATTERN_BYTES).build().ok()
 }

@@ -32,7 +32,9 @@ fn equals_at(a: &Value, b: &Value, depth: u32) -> bool {
             a.entries().len() == b.entries().len() && a.entries().iter().all(same)
         }
         (Value::Message(a), Value::Message(b)) => a == b,
-        (Value::Attributes(a), Value::Attributes(b)) => a == b,
+        // They cannot list their keys, and look empty (as in Envoy).
+        (Value::Attributes(_), Value::Attributes(_)) => true,
+        (Value::Attributes(_), Value::Map(map)) | (Value::Map(map), Value::Attributes(_)) => map.entries().is_empty(),
         _ => numbers(a, b) == Some(Some(Ordering::Equal)),
     }
 }
@@ -47,6 +49,7 @@ pub(crate) fn order(a: &Value, b: &Value) -> Option<Option<Ordering>> {
     }
 }
 
+#[expect(clippy::cast_precision_loss, reason = "what the language does")]
 fn numbers(a: &Value, b: &Value) -> Option<Option<Ordering>> {
     Some(match (a, b) {
         (Value::Int(a), Value::Int(b)) => Some(a.cmp(b)),
@@ -54,21 +57,11 @@ fn numbers(a: &Value, b: &Value) -> Option<Option<Ordering>> {
         (Value::Int(a), Value::UInt(b)) => Some(i128::from(*a).cmp(&i128::from(*b))),
         (Value::UInt(a), Value::Int(b)) => Some(i128::from(*a).cmp(&i128::from(*b))),
         (Value::Double(a), Value::Double(b)) => a.partial_cmp(b),
-        (Value::Double(a), Value::Int(b)) => double(*a, i128::from(*b)),
-        (Value::Double(a), Value::UInt(b)) => double(*a, i128::from(*b)),
-        (Value::Int(a), Value::Double(b)) => double(*b, i128::from(*a)).map(Ordering::reverse),
-        (Value::UInt(a), Value::Double(b)) => double(*b, i128::from(*a)).map(Ordering::reverse),
+        // As doubles: large integers lose digits (as in Envoy).
+        (Value::Double(a), Value::Int(b)) => a.partial_cmp(&(*b as f64)),
+        (Value::Double(a), Value::UInt(b)) => a.partial_cmp(&(*b as f64)),
+        (Value::Int(a), Value::Double(b)) => (*a as f64).partial_cmp(b),
+        (Value::UInt(a), Value::Double(b)) => (*a as f64).partial_cmp(b),
         _ => return None,
     })
-}
-
-fn double(a: f64, b: i128) -> Option<Ordering> {
-    if a.is_nan() {
-        return None;
-    }
-    let whole = a.floor();
-    // Saturates at ends that no 64-bit integer reaches.
-    #[expect(clippy::cast_possible_truncation, reason = "a saturating cast is meant")]
-    let order = (whole as i128).cmp(&b);
-    Some(if order == Ordering::Equal && a > whole { Ordering::Greater } else { order })
 }

@@ -3,13 +3,10 @@
 use sandgate_abi::Status;
 use sandgate_vm::Output;
 
-use super::properties;
+use super::{expressions, properties};
 use crate::foreign::{self, ForeignCall, Uncompressed};
 use crate::limits::Limit;
 use crate::vm::state::VmState;
-
-/// Envoy's functions that are not there yet.
-const MISSING: [&str; 3] = ["expr_create", "expr_evaluate", "expr_delete"];
 
 /// Calls the function `name`. What is left in `out` when it fails is not shown to the guest.
 pub(super) fn call(state: &VmState, name: &[u8], arguments: &[u8], out: &mut Output) -> Result<(), Status> {
@@ -42,12 +39,10 @@ pub(super) fn call(state: &VmState, name: &[u8], arguments: &[u8], out: &mut Out
             }
         }
         b"uncompress" => uncompress(state, arguments, out),
-        _ => {
-            if let Some(missing) = MISSING.into_iter().find(|missing| missing.as_bytes() == name) {
-                super::callouts::not_supported(state, missing);
-            }
-            Err(Status::NotFound)
-        }
+        b"expr_create" => expressions::create(state, arguments, out),
+        b"expr_evaluate" => expressions::evaluate(state, arguments, out),
+        b"expr_delete" => expressions::delete(state, arguments),
+        _ => Err(Status::NotFound),
     }
 }
 

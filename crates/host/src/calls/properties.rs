@@ -4,7 +4,8 @@ use bytes::Bytes;
 use prost::Message;
 use sandgate_abi::Status;
 use sandgate_attributes::{
-    self as attributes, Declaration, LifeSpan, LookupError, StateRefusal, StateValue, Value, View, WASM_STATE_PREFIX,
+    self as attributes, AttributeSource, Declaration, LifeSpan, LookupError, StateRefusal, StateValue, Value, View,
+    WASM_STATE_PREFIX,
 };
 use sandgate_vm::Output;
 
@@ -23,21 +24,13 @@ pub(super) fn get(state: &VmState, path: &[u8], out: &mut Output) -> Result<(), 
     }
     let bytes = out.bytes_mut();
     let mut take = |value: Value<'_>| value.serialize(bytes);
-    let stream_state = context.as_ref().and_then(|context| context.as_stream());
     let is_root = context.as_ref().is_some_and(|context| context.as_root().is_some());
     let found = match context.as_ref().and_then(|context| context.attributes()) {
         // An access log knows of no connection that is a filter's (as in Envoy).
         Some(_) if path == b"connection_id" && is_root => Err(LookupError::NotFound),
         // The node is the process's, whoever asks.
         Some(source) if !is_node(path) => {
-            let logging = context.as_ref().is_some_and(|context| context.is_logging());
-            let sees = |access| logging || stream_state.is_some_and(|s| s.allows(access));
-            let view = View {
-                source: &*source,
-                request_headers: sees(Access::REQUEST_HEADERS),
-                response_headers: sees(Access::RESPONSE_HEADERS),
-                response_trailers: sees(Access::RESPONSE_TRAILERS),
-            };
+            let view = context.as_ref().map(|context| view(context, &*source)).ok_or(Status::NotFound)?;
             attributes::lookup(&view, path, &mut take)
         }
         _ => attributes::lookup_without_stream(state.env.node().as_deref(), path, &mut take),
@@ -51,13 +44,25 @@ pub(super) fn get(state: &VmState, path: &[u8], out: &mut Output) -> Result<(), 
     })
 }
 
+/// The stream or connection as a guest sees it now.
+pub(super) fn view<'a>(context: &Context, source: &'a dyn AttributeSource) -> View<'a> {
+    let logging = context.is_logging();
+    let sees = |access| logging || context.as_stream().is_some_and(|stream| stream.allows(access));
+    View {
+        source,
+        request_headers: sees(Access::REQUEST_HEADERS),
+        response_headers: sees(Access::RESPONSE_HEADERS),
+        response_trailers: sees(Access::RESPONSE_TRAILERS),
+    }
+}
+
 fn is_node(path: &[u8]) -> bool {
     let mut segments = attributes::segments(path);
     segments.next() == Some(b"xds") && segments.next() == Some(b"node")
 }
 
 /// The attributes that every context has. The outer `None`: it is another one.
-fn of_plugin<'a>(state: &'a VmState, context: &'a Context, path: &[u8]) -> Option<Option<&'a [u8]>> {
+pub(super) fn of_plugin<'a>(state: &'a VmState, context: &'a Context, path: &[u8]) -> Option<Option<&'a [u8]>> {
     if !path.starts_with(b"plugin_") {
         return None;
     }

@@ -11,6 +11,7 @@ use sandgate_http::{BodyBuffer, Direction};
 
 use super::callouts::CalloutStatus;
 use super::connection::ConnectionState;
+use super::expressions::Expressions;
 use super::timers::TimerKey;
 use crate::meter::Meter;
 use crate::{HttpStream, NetworkStream, Plugin};
@@ -49,6 +50,8 @@ pub(crate) struct RootState {
     pub(crate) logged: RefCell<Option<Rc<dyn AttributeSource>>>,
     /// What the last callback that has data of its own was given; it stays when the callback is over (as in Envoy).
     pub(crate) call_data: RefCell<Bytes>,
+    /// What `expr_create` made for this context and its streams.
+    pub(crate) expressions: RefCell<Expressions>,
 }
 
 /// What only a stream context has.
@@ -140,6 +143,7 @@ impl RootState {
             callout_status: RefCell::default(),
             logged: RefCell::new(None),
             call_data: RefCell::default(),
+            expressions: RefCell::default(),
         }
     }
 }

@@ -1,4 +1,5 @@
 //! Regular expressions, RE2's as Envoy has them.
+#![forbid(unsafe_code)]
 
 use std::fmt;
 
@@ -190,7 +191,8 @@ impl RegexRewrite {
 
 /// From RE2's syntax to the library's, which differ in classes: here those of Perl are Unicode's, and `[`, `&&`, `~~` in a bracket are
 /// operators.
-fn translate(pattern: &str) -> String {
+#[must_use]
+pub fn translate(pattern: &str) -> String {
     let mut out = String::with_capacity(pattern.len());
     let mut rest = pattern.chars().peekable();
     let mut in_class = false;
