@@ -69,10 +69,15 @@ impl Random {
         (self.0 >> 33) as usize % limit
     }
 
-    /// A script of some calls in each callback.
+    /// A script of some calls in each callback of streams.
     pub(crate) fn script(&mut self) -> String {
+        self.script_of(&CALLBACKS)
+    }
+
+    /// The same of those callbacks.
+    pub(crate) fn script_of(&mut self, callbacks: &[&str]) -> String {
         let mut script = String::from("trace\n");
-        for callback in CALLBACKS {
+        for &callback in callbacks {
             script.push_str(&format!("on {callback}:\n"));
             for _ in 0..self.below(5) {
                 let call = CALLS[self.below(CALLS.len())];
@@ -86,7 +91,10 @@ impl Random {
                 }
                 script.push('\n');
             }
-            if ["request", "response"].iter().any(|half| callback.starts_with(half)) {
+            if ["request", "response", "new_", "downstream_data", "upstream_data"]
+                .iter()
+                .any(|half| callback.starts_with(half))
+            {
                 script.push_str(&format!("return {}\n", self.below(5)));
             }
         }

@@ -10,6 +10,7 @@ use sandgate_host::{
     ClosePeer, FailurePolicy, NetworkContext, NetworkOutcome, NetworkSide, NetworkStatus, NetworkStream, PluginHandle,
 };
 
+use crate::any_order::Random;
 use crate::on_both_engines;
 use crate::world::{Runtime, World};
 
@@ -328,4 +329,61 @@ fn a_context_that_is_dropped_is_told_of_the_end(runtime: &Runtime) {
     drop(context);
     assert_eq!(world.said(), ["> downstream_connection_close(2, 1)", "> done(2)", "> log(2)", "> delete(2)"]);
     assert_eq!(world.worker.context_count(), 1);
+}
+
+/// What was said and asked in two connections that overlap.
+fn story(runtime: &Runtime, script: &str) -> (Vec<String>, [Vec<Asked>; 2], usize) {
+    let world = World::new(runtime);
+    let handle = world.script(script);
+    let (first, first_context) = begin(&handle);
+    let (second, second_context) = begin(&handle);
+    first_context.on_new_connection();
+    second_context.on_new_connection();
+    for (piece, end) in [("abc", false), ("de", false), ("", true)] {
+        let mut data = first.kept.take();
+        data.extend_from_slice(piece.as_bytes());
+        if first_context.on_downstream_data(&mut data, end) == NetworkStatus::Stop {
+            first.keeps.set(true);
+            first.kept.replace(data);
+        }
+        world.pass(5);
+        second_context.on_upstream_data(&mut BytesMut::from(piece), end);
+        world.worker.drain();
+    }
+    first_context.on_close(ClosePeer::Remote);
+    world.pass(5);
+    drop(second_context);
+    let asked = [first.asked(), second.asked()];
+    drop((first_context, handle));
+    (world.said(), asked, world.worker.context_count())
+}
+
+#[test]
+fn both_engines_tell_the_same_story() {
+    let callbacks = [
+        "context_create",
+        "configure",
+        "tick",
+        "new_connection",
+        "downstream_data",
+        "upstream_data",
+        "downstream_connection_close",
+        "upstream_connection_close",
+        "log",
+        "done",
+        "delete",
+        "queue_ready",
+        "grpc_close",
+    ];
+    let mut random = Random(2);
+    let mut lines = 0;
+    for number in 0..150 {
+        let script = random.script_of(&callbacks);
+        let wasm = story(&Runtime::Wasmtime, &script);
+        let native = story(&Runtime::Native, &script);
+        assert_eq!(wasm, native, "script {number}:\n{script}");
+        assert_eq!(wasm.2, 0);
+        lines += wasm.0.len();
+    }
+    assert!(lines > 150 * 20, "the scripts do next to nothing: {lines} lines");
 }
