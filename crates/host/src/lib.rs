@@ -45,7 +45,8 @@ pub use plugin_handle::PluginHandle;
 pub use report::{CallbackReport, FailedCallReport, PluginReport, TrapReport, WorkerReport};
 pub use sandgate_abi::Capabilities;
 pub use sandgate_vm::{
-    Engine, Fault, FaultKind, HostCalls, Limits, LoadError, NativeEngine, NativePlugin, OutgoingHttp, WasmtimeEngine,
+    Engine, Fault, FaultKind, HostCalls, Limits, LoadError, NativeEngine, NativePlugin, OutgoingHttp, Output,
+    WasmtimeEngine,
 };
 pub use stats::Stat;
 pub use vm::state::VmHost;

@@ -13,6 +13,7 @@ mod http2;
 mod http2_upstream;
 mod life;
 mod resilience;
+mod services;
 mod support;
 mod timeouts;
 mod tls;
