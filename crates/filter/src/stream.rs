@@ -100,6 +100,15 @@ impl Stream {
         Rc::new(Self::build(None, connection, options))
     }
 
+    /// What is left to tell of a connection that was no HTTP.
+    #[must_use]
+    pub fn finished(connection: Rc<ConnectionInfo>, info: StreamInfo) -> Rc<Self> {
+        let options = StreamOptions { buffer_limit: 0, protocol: None, start_time: info.start_time, start: info.start };
+        let stream = Self::build(None, connection, &options);
+        *stream.info.borrow_mut() = info;
+        Rc::new(stream)
+    }
+
     fn build(origin: Option<Rc<Self>>, connection: Rc<ConnectionInfo>, options: &StreamOptions) -> Self {
         let mut info = StreamInfo::new(options.protocol, options.start_time, options.start);
         info.filter_state = FilterState::of_stream(&connection.filter_state);

@@ -21,6 +21,14 @@ pub enum AccessLogType {
     UpstreamEnd,
     /// What follows the response's headers is not HTTP any more (`flush_log_on_tunnel_successfully_established`).
     DownstreamTunnelSuccessfullyEstablished,
+    /// A TCP proxy has a connection to a host (`flush_access_log_on_connected`).
+    TcpUpstreamConnected,
+    /// A connection goes on (`access_log_flush_interval`).
+    TcpPeriodic,
+    /// A connection is over.
+    TcpConnectionEnd,
+    /// A connection has begun (`flush_access_log_on_start`).
+    TcpConnectionStart,
 }
 
 // === impl AccessLogType ===
@@ -38,6 +46,10 @@ impl AccessLogType {
             Self::UpstreamPeriodic => "UpstreamPeriodic",
             Self::UpstreamEnd => "UpstreamEnd",
             Self::DownstreamTunnelSuccessfullyEstablished => "DownstreamTunnelSuccessfullyEstablished",
+            Self::TcpUpstreamConnected => "TcpUpstreamConnected",
+            Self::TcpPeriodic => "TcpPeriodic",
+            Self::TcpConnectionEnd => "TcpConnectionEnd",
+            Self::TcpConnectionStart => "TcpConnectionStart",
         }
     }
 
@@ -53,6 +65,10 @@ impl AccessLogType {
             Self::UpstreamPeriodic => 8,
             Self::UpstreamEnd => 9,
             Self::DownstreamTunnelSuccessfullyEstablished => 10,
+            Self::TcpUpstreamConnected => 1,
+            Self::TcpPeriodic => 2,
+            Self::TcpConnectionEnd => 3,
+            Self::TcpConnectionStart => 14,
         }
     }
 }

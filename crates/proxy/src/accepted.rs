@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
-use sandgate_filter::{ConnectionInfo, FilterState, StreamInfo};
+use sandgate_filter::ConnectionInfo;
 
 use crate::connection_id::next_connection_id;
 use crate::listener_tls::Secured;
@@ -47,11 +47,7 @@ impl AcceptedConnection {
             ..ConnectionInfo::default()
         });
         let only_http = chain.filters.is_empty() && matches!(chain.terminal, Terminal::Http(_));
-        let handle = (!only_http).then(|| {
-            let mut stream_info = StreamInfo::new(None, SystemTime::now(), now);
-            stream_info.filter_state = FilterState::of_stream(&info.filter_state);
-            ConnectionHandle::new(Rc::clone(&info), stream_info)
-        });
+        let handle = (!only_http).then(|| ConnectionHandle::of(&info, now));
         listener.stats.downstream_cx_total().inc();
         listener.stats.downstream_cx_active().inc();
         listener.stats.downstream_pre_cx_active().set(0);

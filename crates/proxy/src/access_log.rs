@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sandgate_config::model::{self, AccessLogOptions, AccessLogger, SubstitutionFormat};
-use sandgate_filter::Stream;
+use sandgate_filter::{ConnectionInfo, Stream, StreamInfo};
 use sandgate_formatter::{AccessLogType, FormatContext};
 use sandgate_host::PluginHandle;
 use sandgate_http::Direction;
@@ -115,13 +115,37 @@ impl AccessLogs {
             log_type: kind,
             ..FormatContext::new(&info, stream.connection(), now)
         };
-        let wanted = logger.filter.as_ref().is_none_or(|filter| filter.matches(&context));
+        self.write_line(logger, &context)
+    }
+
+    /// Writes what the logs want of a connection that is no HTTP.
+    pub(crate) fn log_connection(
+        &self,
+        info: &StreamInfo,
+        connection: &Rc<ConnectionInfo>,
+        kind: AccessLogType,
+        now: Instant,
+    ) {
+        let context = FormatContext { log_type: kind, ..FormatContext::new(info, connection, now) };
+        for logger in &self.loggers {
+            let wanted = self.write_line(logger, &context);
+            if let Target::Plugin(plugin) = &logger.target
+                && wanted
+                && kind == AccessLogType::TcpConnectionEnd
+            {
+                plugin.log(Stream::finished(Rc::clone(connection), info.clone()));
+            }
+        }
+    }
+
+    fn write_line(&self, logger: &Logger, context: &FormatContext<'_>) -> bool {
+        let wanted = logger.filter.as_ref().is_none_or(|filter| filter.matches(context));
         if let Target::Line { format, file } = &logger.target
             && wanted
         {
             self.buffers.write(*file, |out| match format {
-                SubstitutionFormat::Text(format) => format.render(&context, out),
-                SubstitutionFormat::Json(format) => format.render(&context, out),
+                SubstitutionFormat::Text(format) => format.render(context, out),
+                SubstitutionFormat::Json(format) => format.render(context, out),
             });
         }
         wanted

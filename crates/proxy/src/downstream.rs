@@ -59,7 +59,7 @@ struct Handshake {
 /// What a connection is to what its chain ends in.
 enum Base {
     Http(DownstreamConnection),
-    Tcp(TcpProxyStart),
+    Tcp(Box<TcpProxyStart>),
     InChain(AcceptedConnection),
 }
 
@@ -92,7 +92,7 @@ impl Downstream {
         let manager = manager.map(|handle| FilterManager::new(handle, &chain.filters));
         let base = match &chain.terminal {
             Terminal::Http(hcm) => Base::Http(DownstreamConnection::new(accepted, hcm)),
-            Terminal::TcpProxy(proxy) => Base::Tcp(TcpProxyStart::new(accepted, proxy)),
+            Terminal::TcpProxy(proxy) => Base::Tcp(Box::new(TcpProxyStart::new(accepted, proxy))),
             Terminal::InChain => Base::InChain(accepted),
         };
         if manager.is_none() && chain.tls.is_none() {
@@ -183,6 +183,13 @@ impl Handshake {
                 return Poll::Ready(None);
             }
         }
+        let passed = self.manager.as_ref().is_none_or(FilterManager::is_initialized);
+        if passed
+            && let Base::Tcp(start) = &mut self.base
+            && start.poll_meanwhile(cx)
+        {
+            return Poll::Ready(None);
+        }
         Poll::Ready(match ready!(self.securing.as_mut().poll(cx)) {
             Ok(secured) => {
                 self.base.accepted().set_tls(&secured);
@@ -255,7 +262,8 @@ impl Drop for Downstream {
         match &mut self.state {
             State::Http1(connection) => connection.end(),
             State::Http2(connection) => connection.end(),
-            State::Tcp(_) | State::Accepted(_) | State::Handshake(_) | State::InChain(..) | State::Over => {}
+            State::Tcp(connection) => connection.end(),
+            State::Accepted(_) | State::Handshake(_) | State::InChain(..) | State::Over => {}
         }
     }
 }

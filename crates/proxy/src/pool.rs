@@ -1,5 +1,6 @@
 //! One worker's connections to one host.
 
+mod active_request;
 mod connect;
 mod connection;
 mod http2;
@@ -18,6 +19,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
+pub(crate) use active_request::ActiveRequest;
 pub(crate) use connection::{CloseSide, UpstreamConnection};
 pub(crate) use http2::{Http2Connection, StreamLease};
 pub(crate) use key::{PoolKey, PoolProtocol, TlsNames};
@@ -202,6 +204,10 @@ impl HostPool {
         }
         if let Some(waiter) = self.next_waiter() {
             waiter.give(Ok(Lease::Http1(connection)));
+            return;
+        }
+        if self.key.protocol == PoolProtocol::Tcp {
+            // Nobody has it yet, and nobody wants it any more.
             return;
         }
         let sweeper = cluster.sweeper();

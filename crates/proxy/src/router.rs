@@ -30,6 +30,7 @@ use smallvec::SmallVec;
 pub(crate) use config::RouterConfig;
 pub(crate) use policy::ForwardPolicy;
 pub(crate) use reset::ResetReason;
+pub(crate) use retry::BackOffState;
 pub(crate) use upstream_request::{Chain, UpstreamEvent, UpstreamRequest};
 
 use crate::cluster::WorkerCluster;

@@ -183,6 +183,10 @@ fn log_type(number: i32) -> Option<AccessLogType> {
         UpstreamPeriodic,
         UpstreamEnd,
         DownstreamTunnelSuccessfullyEstablished,
+        TcpUpstreamConnected,
+        TcpPeriodic,
+        TcpConnectionEnd,
+        TcpConnectionStart,
     ];
     all.into_iter().find(|kind| kind.number() == number)
 }

@@ -135,6 +135,11 @@ impl Resource {
         (self.in_use.load(Relaxed) < self.limit()).then(|| self.acquire_over_limit())
     }
 
+    /// Whether there is another unit.
+    pub(crate) fn has_room(&self) -> bool {
+        self.in_use.load(Relaxed) < self.limit()
+    }
+
     /// Units in use.
     pub(crate) fn in_use(&self) -> u32 {
         self.in_use.load(Relaxed)

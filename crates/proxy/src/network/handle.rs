@@ -4,9 +4,10 @@ use std::cell::{Cell, RefCell, RefMut};
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::task::Waker;
+use std::time::{Instant, SystemTime};
 
 use bytes::BytesMut;
-use sandgate_filter::{ConnectionInfo, StreamInfo};
+use sandgate_filter::{ConnectionInfo, FilterState, StreamInfo};
 
 use super::CloseType;
 
@@ -43,9 +44,12 @@ pub(crate) struct NetworkCallbacks {
 // === impl ConnectionHandle ===
 
 impl ConnectionHandle {
-    pub(crate) fn new(info: Rc<ConnectionInfo>, stream_info: StreamInfo) -> Rc<Self> {
+    /// Of a connection that came just now.
+    pub(crate) fn of(info: &Rc<ConnectionInfo>, now: Instant) -> Rc<Self> {
+        let mut stream_info = StreamInfo::new(None, SystemTime::now(), now);
+        stream_info.filter_state = FilterState::of_stream(&info.filter_state);
         Rc::new(Self {
-            info: RefCell::new(info),
+            info: RefCell::new(Rc::clone(info)),
             stream_info: Rc::new(RefCell::new(stream_info)),
             asked: RefCell::default(),
             closing: Cell::new(None),

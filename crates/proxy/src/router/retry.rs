@@ -18,7 +18,8 @@ use crate::cluster::{Host, LbContext, ResourceGuard, WorkerCluster};
 use crate::pool::{HostPool, PoolKey};
 use crate::route_table::RequestScopes;
 use crate::runtime::Runtime;
-use back_off::{BackOffState, reset_interval};
+pub(crate) use back_off::BackOffState;
+use back_off::reset_interval;
 
 /// What a request needs to be tried again. There is one while no response was passed on, and only if there is a condition
 /// on which to try again.

@@ -35,7 +35,12 @@ scope!(
     }
     histograms {}
     zeros {
-        counters { early_data_received_count_total, }
+        counters {
+            downstream_cx_drain_close,
+            downstream_cx_overload_close,
+            early_data_received_count_total,
+            route_delayed_total,
+        }
         gauges {}
     }
 );

@@ -13,7 +13,7 @@ const BASE: u64 = 25;
 
 /// Exponential with full jitter, or what the response asked for.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct BackOffState {
+pub(crate) struct BackOffState {
     /// In milliseconds; waits are below it.
     next: u64,
     max: u64,
@@ -23,7 +23,7 @@ pub(super) struct BackOffState {
 // === impl BackOffState ===
 
 impl BackOffState {
-    pub(super) fn new(config: Option<&BackOff>, runtime: &Runtime) -> Self {
+    pub(crate) fn new(config: Option<&BackOff>, runtime: &Runtime) -> Self {
         let base = config
             .and_then(|config| config.base_interval)
             .unwrap_or_else(|| Duration::from_millis(runtime.integer("upstream.base_retry_backoff_ms", BASE)));
@@ -37,7 +37,7 @@ impl BackOffState {
     }
 
     /// The next wait, and whether the response asked for it.
-    pub(super) fn next(&mut self) -> (Duration, bool) {
+    pub(crate) fn next(&mut self) -> (Duration, bool) {
         if let Some(interval) = self.at_least.take() {
             let half = (millis(interval) / 2).max(1);
             return (interval + Duration::from_millis(fastrand::u64(..half)), true);

@@ -1,7 +1,5 @@
 //! Request and response on one upstream connection, whatever it speaks.
 
-use std::rc::Rc;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -12,7 +10,7 @@ use super::http1::Http1Exchange;
 use super::http2::Http2Exchange;
 use super::outgoing::Outgoing;
 use super::tcp::TcpExchange;
-use crate::cluster::{Host, HostStats, ResourceGuard, WorkerCluster};
+pub(super) use crate::pool::ActiveRequest;
 use crate::router::ResetReason;
 
 /// Request and response on one connection.
@@ -20,32 +18,6 @@ pub(super) enum Exchange {
     Http1(Box<Http1Exchange>),
     Http2(Box<Http2Exchange>),
     Tcp(Box<TcpExchange>),
-}
-
-/// Counts a request in flight.
-pub(super) struct ActiveRequest {
-    cluster: Rc<WorkerCluster>,
-    host: Arc<Host>,
-    _slot: ResourceGuard,
-}
-
-// === impl ActiveRequest ===
-
-impl ActiveRequest {
-    pub(super) fn new(cluster: &Rc<WorkerCluster>, host: &Arc<Host>, slot: ResourceGuard) -> Self {
-        cluster.stats.upstream_rq_total().inc();
-        cluster.stats.upstream_rq_active().inc();
-        HostStats::inc(&host.stats.rq_total);
-        HostStats::inc(&host.stats.rq_active);
-        Self { cluster: Rc::clone(cluster), host: Arc::clone(host), _slot: slot }
-    }
-}
-
-impl Drop for ActiveRequest {
-    fn drop(&mut self) {
-        self.cluster.stats.upstream_rq_active().dec();
-        HostStats::dec(&self.host.stats.rq_active);
-    }
 }
 
 // === impl Exchange ===

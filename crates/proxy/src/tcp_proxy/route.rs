@@ -1,0 +1,73 @@
+//! Where a connection goes.
+
+use std::net::SocketAddr;
+
+use sandgate_attributes::StateValue;
+use sandgate_config::model::{TcpClusters, TcpHashPolicy};
+use sandgate_filter::{ConnectionInfo, FilterState};
+use xxhash_rust::xxh64::xxh64;
+
+/// The filter state object that names the cluster of a connection.
+const CLUSTER_KEY: &[u8] = b"envoy.tcp_proxy.cluster";
+
+/// The cluster of a connection, `random` being any number. The object counts where one cluster is configured, as in Envoy.
+pub(super) fn cluster(clusters: &TcpClusters, state: &FilterState, random: u64) -> String {
+    match clusters {
+        TcpClusters::One(name) => match state.get(CLUSTER_KEY) {
+            Some(StateValue::Hidden(name)) => String::from_utf8_lossy(&name).into_owned(),
+            Some(object) => object.text().map(|text| String::from_utf8_lossy(&text).into_owned()).unwrap_or_default(),
+            None => name.as_ref().to_owned(),
+        },
+        TcpClusters::Weighted(clusters) => {
+            let sum: u64 = clusters.iter().map(|cluster| u64::from(cluster.weight)).sum();
+            let mut left = random.checked_rem(sum).unwrap_or(0);
+            for cluster in clusters {
+                match left.checked_sub(cluster.weight.into()) {
+                    Some(rest) => left = rest,
+                    None => return cluster.name.as_ref().to_owned(),
+                }
+            }
+            String::new()
+        }
+    }
+}
+
+/// What load balancers that hash go by: of the first policy, as in Envoy.
+pub(super) fn hash(policies: &[TcpHashPolicy], connection: &ConnectionInfo) -> Option<u64> {
+    match policies.first()? {
+        TcpHashPolicy::SourceIp => connection.remote_address.map(|address| of_ip(&address)),
+        TcpHashPolicy::FilterState(key) => {
+            let object = connection.filter_state.borrow().get(key)?;
+            object.text().map(|text| xxh64(&text, 0))
+        }
+    }
+}
+
+fn of_ip(address: &SocketAddr) -> u64 {
+    xxh64(address.ip().to_string().as_bytes(), 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use sandgate_config::model::TcpClusterWeight;
+
+    use super::*;
+
+    #[test]
+    fn weights_share_out() {
+        let weight = |name: &str, weight| TcpClusterWeight { name: name.into(), weight };
+        let clusters = TcpClusters::Weighted(vec![weight("a", 1), weight("b", 3)]);
+        let chosen: Vec<_> = (0..5).map(|random| cluster(&clusters, &FilterState::default(), random)).collect();
+        assert_eq!(chosen, ["a", "b", "b", "b", "a"]);
+    }
+
+    #[test]
+    fn a_connection_may_have_its_own_cluster() {
+        let one = TcpClusters::One("a".into());
+        let mut state = FilterState::default();
+        assert_eq!(cluster(&one, &state, 7), "a");
+        let value = StateValue::Hidden("b".into());
+        assert!(state.set(CLUSTER_KEY, value, false, sandgate_attributes::LifeSpan::Connection).is_ok());
+        assert_eq!(cluster(&one, &state, 7), "b");
+    }
+}
