@@ -37,6 +37,7 @@ mod network_filters;
 mod outlier_detection;
 mod per_filter;
 mod protocol;
+mod rbac;
 mod redirect;
 mod request_options;
 mod retry;

@@ -24,6 +24,7 @@ mod network_filter;
 mod origin;
 mod outlier_detection;
 mod per_filter;
+mod rbac;
 mod redirect;
 mod request_options;
 mod retry;
@@ -76,7 +77,8 @@ pub use self::{
     network_filter::{NetworkFilter, NetworkFilterKind, TerminalFilter},
     origin::Origin,
     outlier_detection::OutlierDetection,
-    per_filter::PerFilterConfig,
+    per_filter::{PerFilterConfig, PerFilterKind},
+    rbac::{HttpRbac, RbacAction, RbacPolicy, RbacRule, RbacRules},
     redirect::{RedirectAction, RedirectPath},
     request_options::{
         CidrRange, ClientCertDetails, EscapedSlashesAction, ForwardClientCert, HeaderMutation, OriginalIpDetection,

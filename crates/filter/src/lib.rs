@@ -25,6 +25,7 @@ pub mod response_flag;
 mod state_factory;
 mod stream;
 mod stream_info;
+mod stream_route;
 mod tls_info;
 mod upstream_info;
 
@@ -41,5 +42,6 @@ pub use manager::FilterManager;
 pub use state_factory::{state_factory_exists, state_object};
 pub use stream::{Stream, StreamOptions};
 pub use stream_info::{ConnectionInfo, ListenerInfo, StreamInfo};
+pub use stream_route::{RouteChooser, StreamRoute};
 pub use tls_info::{CertificateInfo, TlsInfo};
 pub use upstream_info::{AttemptedHost, ByteMeter, UpstreamInfo};

@@ -15,6 +15,7 @@ use crate::filter_state::FilterState;
 use crate::held::Held;
 use crate::local_reply::{LocalReplyHeaders, LocalReplyRewriter};
 use crate::stream_info::{ConnectionInfo, StreamInfo};
+use crate::stream_route::{RouteChooser, StreamRoute};
 
 /// What a stream is made with.
 #[derive(Clone, Debug)]
@@ -50,6 +51,8 @@ pub struct Stream {
     /// The manager is at work and will look at the actions itself.
     pub(crate) running: Cell<bool>,
     route_cleared: Cell<bool>,
+    pub(crate) route: RefCell<Option<Rc<dyn StreamRoute>>>,
+    pub(crate) route_chooser: RefCell<Option<Rc<dyn RouteChooser>>>,
     local_reply_headers: RefCell<Option<Rc<dyn LocalReplyHeaders>>>,
     local_reply_rewriter: RefCell<Option<Rc<dyn LocalReplyRewriter>>>,
     /// A 400 was made here.
@@ -125,6 +128,8 @@ impl Stream {
             encode_aborted: Cell::new(false),
             running: Cell::new(false),
             route_cleared: Cell::new(false),
+            route: RefCell::new(None),
+            route_chooser: RefCell::new(None),
             local_reply_headers: RefCell::new(None),
             local_reply_rewriter: RefCell::new(None),
             bad_request: Cell::new(false),

@@ -40,6 +40,8 @@ pub struct ConnectionInfo {
     pub direct_remote_address: Option<SocketAddr>,
     /// When it was accepted.
     pub opened: Option<Instant>,
+    /// Of a stream whose request tells another client than the connection: the connection's.
+    pub connection_remote_address: Option<SocketAddr>,
     /// Our address that the client reached.
     pub local_address: Option<SocketAddr>,
     /// The listener.
@@ -181,6 +183,12 @@ impl StreamInfo {
 // === impl ConnectionInfo ===
 
 impl ConnectionInfo {
+    /// The client of the connection, whatever a request says of it.
+    #[must_use]
+    pub fn source_address(&self) -> Option<SocketAddr> {
+        self.connection_remote_address.or(self.remote_address)
+    }
+
     /// The same, to share among the connection's streams.
     #[must_use]
     pub fn shared(self) -> Rc<Self> {

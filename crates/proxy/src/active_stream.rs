@@ -14,7 +14,7 @@ use std::task::{Context, Poll};
 use std::time::{Instant, SystemTime};
 
 use sandgate_filter::{
-    ByteMeter, ConnectionInfo, EncodeEvent, FilterManager, LocalReplyRewriter, Stream, StreamOptions,
+    ByteMeter, ConnectionInfo, EncodeEvent, FilterManager, LocalReplyRewriter, RouteChooser, Stream, StreamOptions,
 };
 use sandgate_formatter::AccessLogType;
 use sandgate_http::h1::is_upgrade;
@@ -74,6 +74,7 @@ pub(crate) struct ActiveStream {
     manager: FilterManager,
     terminal: Terminal,
     route: Option<Rc<RouteEntry>>,
+    chooser: Option<Rc<route::Chooser>>,
     /// For what is decided by chance, each time in the same way.
     random: u64,
     timers: StreamTimers,
@@ -125,7 +126,11 @@ impl ActiveStream {
             };
             match request_headers::mutate(&mut headers, &context) {
                 Ok(client) if client != connection.remote_address => {
-                    let seen = ConnectionInfo { remote_address: client, ..ConnectionInfo::clone(&connection) };
+                    let seen = ConnectionInfo {
+                        remote_address: client,
+                        connection_remote_address: connection.source_address(),
+                        ..ConnectionInfo::clone(&connection)
+                    };
                     connection = Rc::new(seen);
                 }
                 Ok(_) => {}
@@ -205,6 +210,10 @@ impl ActiveStream {
             stream.set_headers(Direction::Request, headers);
         }
         let manager = FilterManager::new(Rc::clone(&stream), hcm.make_filters(route.as_deref(), upgrade));
+        let chooser = route::Chooser::new(worker, hcm, random);
+        if let Some(chooser) = &chooser {
+            stream.set_route_chooser(Rc::clone(chooser) as Rc<dyn RouteChooser>);
+        }
         let terminal = Terminal::new(worker, hcm, &stream);
         Self {
             worker: Rc::clone(worker),
@@ -213,6 +222,7 @@ impl ActiveStream {
             manager,
             terminal,
             route,
+            chooser,
             random,
             timers,
             request_complete: false,

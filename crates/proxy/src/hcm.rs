@@ -51,6 +51,8 @@ pub(crate) struct Hcm {
     pub(crate) local_replies: Option<Rc<LocalReplies>>,
     /// In the order of the request; the terminal is not among them.
     pub(crate) filters: Vec<FilterEntry>,
+    /// One of them has other settings on some routes, and asks for them.
+    pub(crate) filters_ask_for_route: bool,
     /// What is said of requests for other protocols.
     pub(crate) upgrades: Vec<UpgradeChain>,
     pub(crate) terminal: TerminalFactory,

@@ -28,6 +28,7 @@ mod memory;
 mod network;
 mod outlier;
 mod pool;
+mod rbac_filter;
 mod request_headers;
 mod request_path;
 mod response_headers;

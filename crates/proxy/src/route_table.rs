@@ -15,14 +15,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use sandgate_config::model::{
-    ClusterNotFoundResponseCode, DirectResponse, Domain, PerFilterConfig, RedirectAction, RouteConfiguration,
-    TlsRequirement,
+    ClusterNotFoundResponseCode, DirectResponse, Domain, RedirectAction, RouteConfiguration, TlsRequirement,
 };
 use sandgate_filter::Stream;
 use sandgate_http::HeaderMap;
 
 use self::cluster_choice::ClusterChoice;
-use self::entry::{HostScope, TableScope};
+use self::entry::{HostScope, RouteFilter, TableScope};
 use self::header_mutator::HeaderMutator;
 use self::matcher::{RouteInput, RouteMatcher};
 use self::rewrite::Rewrite;
@@ -79,7 +78,7 @@ pub(crate) struct RouteEntry {
     virtual_clusters: Option<Rc<VirtualClusters>>,
     scope: Option<Rc<RequestScope>>,
     /// From the most to the least specific; empty if nothing is said of any filter, as mostly.
-    per_filter: Rc<[PerFilterConfig]>,
+    per_filter: Rc<[RouteFilter]>,
 }
 
 /// What a route does.

@@ -27,6 +27,10 @@ pub use names::TcpProxyStats;
 pub use names::scope_name;
 pub use names::{ClusterStats, TransportSocketMatchStats};
 pub use names::{ConfiguredListenerStats, ListenerStats, ThreadListenerStats};
+pub use names::{
+    ConnectionLimitStats, RbacPolicyAllowedStats, RbacPolicyDeniedStats, RbacPolicyShadowAllowedStats,
+    RbacPolicyShadowDeniedStats, RbacShadowStats, RbacStats,
+};
 pub use names::{HealthCheckStats, OutlierDetectionStats};
 pub use names::{
     Http1CodecStats, Http2CodecStats, HttpListenerStats, HttpStats, RouterStats, TracingStats, VirtualClusterStats,

@@ -1,5 +1,6 @@
 //! The scopes and their stats, named as Envoy 1.40 names them.
 
+mod access;
 mod cluster;
 mod filesystem;
 mod health;
@@ -11,6 +12,10 @@ mod vhost;
 
 use std::borrow::Cow;
 
+pub use access::{
+    ConnectionLimitStats, RbacPolicyAllowedStats, RbacPolicyDeniedStats, RbacPolicyShadowAllowedStats,
+    RbacPolicyShadowDeniedStats, RbacShadowStats, RbacStats,
+};
 pub use cluster::{ClusterStats, TransportSocketMatchStats};
 pub use filesystem::FilesystemStats;
 pub use health::{HealthCheckStats, OutlierDetectionStats};

@@ -3,6 +3,7 @@
 use super::{
     Context,
     health_check_filter::health_check_filter,
+    rbac::{HTTP_RBAC, http_rbac},
     state_filters::{set_filter_state, set_metadata},
     type_name,
     upstream_filters::upstream_filters,
@@ -71,6 +72,11 @@ fn http_filter(context: &mut Context<'_>, message: Message, last: bool) -> Optio
             });
             not_last(context, &message.name, last);
             HttpFilterKind::HealthCheck(filter?)
+        }
+        Some((HTTP_RBAC, config)) => {
+            let rbac = context.field("typed_config", |context| http_rbac(context, config));
+            not_last(context, &message.name, last);
+            HttpFilterKind::Rbac(rbac?)
         }
         Some((SET_METADATA, config)) => {
             let filter = context.field("typed_config", |context| {

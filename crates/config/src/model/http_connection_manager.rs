@@ -1,11 +1,12 @@
 //! The HTTP connection manager and its filters.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
     AccessLog, AccessLogOptions, CidrRange, ClientCertDetails, ForwardClientCert, HeaderMutation, HealthCheckFilter,
-    Http2Options, LocalReplyConfig, Origin, OriginalIpDetection, PathOptions, RouteConfiguration, SetFilterState,
-    SetMetadata, StripPort, UpgradeConfig, WasmPlugin,
+    Http2Options, HttpRbac, LocalReplyConfig, Origin, OriginalIpDetection, PathOptions, RouteConfiguration,
+    SetFilterState, SetMetadata, StripPort, UpgradeConfig, WasmPlugin,
 };
 
 /// Envoy's `envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager`.
@@ -181,6 +182,8 @@ pub enum HttpFilterKind {
     SetMetadata(SetMetadata),
     /// `envoy.filters.http.set_filter_state`.
     SetFilterState(SetFilterState),
+    /// `envoy.filters.http.rbac`.
+    Rbac(Arc<HttpRbac>),
     /// `envoy.filters.http.router`.
     Router(Router),
 }

@@ -5,6 +5,7 @@
 mod support;
 mod tls;
 
+mod access;
 mod access_logs;
 mod any;
 mod clusters;

@@ -1,55 +1,106 @@
 //! Which route a stream has.
 
+use std::cell::RefCell;
+use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use sandgate_filter::LocalReplyHeaders;
+use sandgate_filter::{LocalReplyHeaders, RouteChooser, Stream, StreamRoute};
 use sandgate_http::Direction;
 
 use super::ActiveStream;
-use crate::route_table::{Chance, Target};
+use crate::hcm::Hcm;
+use crate::route_table::{Chance, RouteEntry, Target};
+use crate::worker::Worker;
+
+/// Chooses a route while the stream is in its filters, for one that needs to know it.
+pub(super) struct Chooser {
+    worker: Rc<Worker>,
+    hcm: Rc<Hcm>,
+    random: u64,
+    /// Until the stream's owner takes it.
+    chosen: RefCell<Option<Option<Rc<RouteEntry>>>>,
+}
 
 impl ActiveStream {
     /// Chooses again if a filter asked for that.
     pub(super) fn refresh_route(&mut self) {
-        if self.stream.take_route_cleared() {
-            self.choose_route();
+        if let Some(chosen) = self.chooser.as_ref().and_then(|chooser| chooser.chosen.take()) {
+            self.route = chosen;
+            self.note_timeouts();
         }
-    }
-
-    fn choose_route(&mut self) {
-        self.route = match self.stream.headers(Direction::Request) {
-            Some(headers) => {
-                let chance = Chance { random: self.random, runtime: &self.worker.runtime };
-                self.hcm.routes.find(&headers, &self.stream, chance)
-            }
-            None => None,
-        };
-        self.note_route();
+        if self.stream.take_route_cleared() {
+            self.route = choose(&self.hcm, &self.worker, &self.stream, self.random);
+            self.note_route();
+        }
     }
 
     /// Tells the stream which route it has.
     pub(super) fn note_route(&mut self) {
-        let replies = self.route.as_ref().filter(|route| route.changes_local_replies());
-        self.stream.set_local_reply_headers(replies.map(|route| Rc::clone(route) as Rc<dyn LocalReplyHeaders>));
-        let mut info = self.stream.info_mut();
-        match &self.route {
-            Some(route) => {
-                info.route_name = Some(Arc::clone(&route.name));
-                info.virtual_host_name = Some(Arc::clone(&route.virtual_host));
-                info.route_metadata = route.metadata.clone();
-                info.virtual_host_metadata = route.virtual_host_metadata.clone();
-                if let Target::Cluster { name, idle_timeout, policy, .. } = &route.target {
-                    if let Some(max) = policy.max_stream_duration(&self.stream) {
-                        self.timers.set_max_duration(max);
-                    }
-                    info.cluster_name = self.worker.clusters.get(name).map(|cluster| Arc::clone(&cluster.name));
-                    if let Some(timeout) = idle_timeout {
-                        self.timers.set_idle_timeout(*timeout);
-                    }
-                }
+        note(&self.hcm, &self.worker, &self.stream, self.route.as_ref());
+        self.note_timeouts();
+    }
+
+    fn note_timeouts(&mut self) {
+        let Some(route) = &self.route else { return };
+        if let Target::Cluster { idle_timeout, policy, .. } = &route.target {
+            if let Some(max) = policy.max_stream_duration(&self.stream) {
+                self.timers.set_max_duration(max);
             }
-            None => (info.route_name, info.virtual_host_name, info.cluster_name) = (None, None, None),
+            if let Some(timeout) = idle_timeout {
+                self.timers.set_idle_timeout(*timeout);
+            }
         }
+    }
+}
+
+fn choose(hcm: &Hcm, worker: &Worker, stream: &Stream, random: u64) -> Option<Rc<RouteEntry>> {
+    let headers = stream.headers(Direction::Request)?;
+    hcm.routes.find(&headers, stream, Chance { random, runtime: &worker.runtime })
+}
+
+fn note(hcm: &Hcm, worker: &Worker, stream: &Stream, route: Option<&Rc<RouteEntry>>) {
+    let replies = route.filter(|route| route.changes_local_replies());
+    stream.set_local_reply_headers(replies.map(|route| Rc::clone(route) as Rc<dyn LocalReplyHeaders>));
+    if hcm.filters_ask_for_route {
+        let says = route.filter(|route| route.has_filter_configs());
+        stream.set_route(says.map(|route| Rc::clone(route) as Rc<dyn StreamRoute>));
+    }
+    let mut info = stream.info_mut();
+    match route {
+        Some(route) => {
+            info.route_name = Some(Arc::clone(&route.name));
+            info.virtual_host_name = Some(Arc::clone(&route.virtual_host));
+            info.route_metadata = route.metadata.clone();
+            info.virtual_host_metadata = route.virtual_host_metadata.clone();
+            if let Target::Cluster { name, .. } = &route.target {
+                info.cluster_name = worker.clusters.get(name).map(|cluster| Arc::clone(&cluster.name));
+            }
+        }
+        None => (info.route_name, info.virtual_host_name, info.cluster_name) = (None, None, None),
+    }
+}
+
+// === impl Chooser ===
+
+impl Chooser {
+    /// Nothing if no filter asks.
+    pub(super) fn new(worker: &Rc<Worker>, hcm: &Rc<Hcm>, random: u64) -> Option<Rc<Self>> {
+        let (worker, hcm) = (Rc::clone(worker), Rc::clone(hcm));
+        hcm.filters_ask_for_route.then(|| Rc::new(Self { worker, hcm, random, chosen: RefCell::default() }))
+    }
+}
+
+impl fmt::Debug for Chooser {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Chooser").field("chosen", &self.chosen).finish_non_exhaustive()
+    }
+}
+
+impl RouteChooser for Chooser {
+    fn choose(&self, stream: &Stream) {
+        let route = choose(&self.hcm, &self.worker, stream, self.random);
+        note(&self.hcm, &self.worker, stream, route.as_ref());
+        *self.chosen.borrow_mut() = Some(route);
     }
 }

@@ -1,5 +1,6 @@
 //! From the configuration of a route to what a stream needs to know of it.
 
+use std::any::Any;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
@@ -7,9 +8,9 @@ use std::time::Instant;
 use bytes::Bytes;
 use sandgate_config::model::{
     ClusterSpecifier, ClusterWeight, ClusterWeightTarget, HeaderMutations, HostRewrite, PathRewrite, PerFilterConfig,
-    RedirectPath, Route, RouteAction, RouteConfiguration, RouteKind, VirtualHost,
+    PerFilterKind, RedirectPath, Route, RouteAction, RouteConfiguration, RouteKind, VirtualHost,
 };
-use sandgate_filter::{LocalReplyHeaders, Stream};
+use sandgate_filter::{LocalReplyHeaders, Stream, StreamRoute};
 use sandgate_formatter::FormatContext;
 use sandgate_http::{Direction, HeaderMap, HeaderMapKind};
 
@@ -19,6 +20,7 @@ use super::matcher::RouteMatcher;
 use super::redirect::new_url;
 use super::rewrite::{self, Rewrite};
 use super::{CompiledHost, RequestScope, RouteEntry, Target, VirtualCluster, VirtualClusters};
+use crate::rbac_filter::RbacRouteConfig;
 use crate::router::ForwardPolicy;
 use crate::stats::StatsStore;
 
@@ -28,7 +30,7 @@ pub(super) struct TableScope<'a> {
     request_headers: Rc<HeaderMutations>,
     response_headers: Rc<HeaderMutations>,
     most_specific_wins: bool,
-    per_filter: Vec<PerFilterConfig>,
+    per_filter: Vec<RouteFilter>,
 }
 
 /// What all routes of a virtual host have in common.
@@ -39,7 +41,15 @@ pub(super) struct HostScope<'a> {
     metadata: Bytes,
     request_headers: Rc<HeaderMutations>,
     response_headers: Rc<HeaderMutations>,
-    per_filter: Vec<PerFilterConfig>,
+    per_filter: Vec<RouteFilter>,
+}
+
+/// What a route, or what it is part of, says of a filter.
+#[derive(Clone, Debug)]
+pub(super) struct RouteFilter {
+    filter: Box<str>,
+    disabled: bool,
+    config: Option<Rc<dyn Any>>,
 }
 
 /// An answer that a route gives itself.
@@ -59,7 +69,7 @@ impl<'a> TableScope<'a> {
             request_headers: Rc::new(config.request_headers.clone()),
             response_headers: Rc::new(config.response_headers.clone()),
             most_specific_wins: config.most_specific_header_mutations_wins,
-            per_filter: config.per_filter.clone(),
+            per_filter: route_filters(&config.per_filter),
         }
     }
 }
@@ -75,7 +85,7 @@ impl<'a> HostScope<'a> {
             metadata: host.metadata.as_deref().map(Bytes::copy_from_slice).unwrap_or_default(),
             request_headers: Rc::new(host.request_headers.clone()),
             response_headers: Rc::new(host.response_headers.clone()),
-            per_filter: host.per_filter.clone(),
+            per_filter: route_filters(&host.per_filter),
         }
     }
 
@@ -144,8 +154,9 @@ impl<'a> HostScope<'a> {
         let own = (Rc::new(route.request_headers.clone()), Rc::new(route.response_headers.clone()));
         let weighted =
             weight.map(|weight| (Rc::new(weight.request_headers.clone()), Rc::new(weight.response_headers.clone())));
-        let mut per_filter = weight.map(|weight| weight.per_filter.clone()).unwrap_or_default();
-        for level in [&route.per_filter, &self.per_filter, &self.table.per_filter] {
+        let mut per_filter = weight.map(|weight| route_filters(&weight.per_filter)).unwrap_or_default();
+        per_filter.extend(route_filters(&route.per_filter));
+        for level in [&self.per_filter, &self.table.per_filter] {
             per_filter.extend(level.iter().cloned());
         }
         RouteEntry {
@@ -199,6 +210,18 @@ fn rewrite_of(route: &Route) -> Option<Rewrite> {
         }
         _ => None,
     }
+}
+
+/// Ready for use on this worker.
+fn route_filters(configs: &[PerFilterConfig]) -> Vec<RouteFilter> {
+    let filters = configs.iter().map(|config| RouteFilter {
+        filter: config.filter.as_str().into(),
+        disabled: config.disabled,
+        config: config.config.as_ref().map(|config| match config {
+            PerFilterKind::Rbac(rbac) => Rc::new(RbacRouteConfig::new(rbac)) as Rc<dyn Any>,
+        }),
+    });
+    filters.collect()
 }
 
 // === impl Target ===
@@ -270,7 +293,7 @@ impl RouteEntry {
 
     /// Whether a filter is off, or on though the chain has it off; `None` if nothing is said of it.
     pub(crate) fn filter_disabled(&self, filter: &str) -> Option<bool> {
-        self.per_filter.iter().find(|config| config.filter == filter).map(|config| config.disabled)
+        self.per_filter.iter().find(|config| *config.filter == *filter).map(|config| config.disabled)
     }
 
     /// Whether anything is said of any filter.
@@ -383,5 +406,12 @@ impl RouteEntry {
 impl LocalReplyHeaders for RouteEntry {
     fn modify(&self, headers: &mut HeaderMap, stream: &Stream) {
         self.finalize_response_headers(headers, stream, Instant::now());
+    }
+}
+
+impl StreamRoute for RouteEntry {
+    fn filter_config(&self, filter: &str) -> Option<Rc<dyn Any>> {
+        let configs = self.per_filter.iter().filter(|config| *config.filter == *filter);
+        configs.filter_map(|config| config.config.clone()).next()
     }
 }

@@ -15,6 +15,7 @@ use crate::drain::ListenerDrain;
 use crate::hcm::{FilterEntry, FilterFactory, Hcm, TerminalFactory, UserAgent, request_options};
 use crate::health_check_filter::HealthCheckFilters;
 use crate::local_reply::LocalReplies;
+use crate::rbac_filter::RbacFilter;
 use crate::route_table::RouteTable;
 use crate::router::RouterConfig;
 use crate::state_filters::{set_filter_state_factory, set_metadata_factory};
@@ -30,14 +31,24 @@ pub(super) fn build(
     bootstrap: &Bootstrap,
     (plugins, checks): (&Plugins, &HealthCheckFilters),
     local: &LocalWorker,
-    store: &StatsStore,
+    store: &Arc<StatsStore>,
 ) -> Result<Rc<Hcm>, StartError> {
     let config = Arc::new(config.clone());
     // Their plugins start before those of filters, as in Envoy.
     let access_logs =
         AccessLogs::new(&config.access_logs, config.access_log_options, &local.worker.logs, &local.worker.runtime);
-    let mut chains =
-        Chains { index, chain: chain_index, plugins, checks, local, next: 0, router: model::Router::default() };
+    let mut chains = Chains {
+        index,
+        chain: chain_index,
+        plugins,
+        checks,
+        local,
+        store,
+        stat_prefix: &config.stat_prefix,
+        next: 0,
+        ask_for_route: false,
+        router: model::Router::default(),
+    };
     let filters = chains.build(&config.http_filters)?;
     let upstream_filters = std::mem::take(&mut chains.router.upstream_http_filters);
     let upstream_filters = chains.build(&upstream_filters)?;
@@ -46,6 +57,7 @@ pub(super) fn build(
         let own = upgrade.filters.as_deref().map(|filters| chains.build(filters)).transpose()?;
         upgrades.push(UpgradeChain::new(upgrade, own));
     }
+    let filters_ask_for_route = chains.ask_for_route;
     let mut router = RouterConfig::new(chains.router, store, &config.stat_prefix, config.proxy_100_continue);
     router.upstream_filters = upstream_filters;
     router.stats.show();
@@ -57,6 +69,7 @@ pub(super) fn build(
         access_logs,
         config,
         filters,
+        filters_ask_for_route,
         upgrades,
         terminal: TerminalFactory::Router(Rc::new(router)),
         buffer_limit: listener.per_connection_buffer_limit_bytes as usize,
@@ -80,7 +93,12 @@ struct Chains<'a> {
     plugins: &'a Plugins,
     checks: &'a HealthCheckFilters,
     local: &'a LocalWorker,
+    store: &'a Arc<StatsStore>,
+    /// The connection manager's.
+    stat_prefix: &'a str,
     next: usize,
+    /// One of the filters has other settings on some routes.
+    ask_for_route: bool,
     router: model::Router,
 }
 
@@ -98,6 +116,10 @@ impl Chains<'_> {
                 HttpFilterKind::HealthCheck(config) => self.checks.factory((self.index, place), &filter.name, config),
                 HttpFilterKind::SetMetadata(config) => set_metadata_factory(&filter.name, config),
                 HttpFilterKind::SetFilterState(config) => set_filter_state_factory(&filter.name, config),
+                HttpFilterKind::Rbac(config) => {
+                    self.ask_for_route = true;
+                    RbacFilter::factory(&filter.name, config, self.stat_prefix, self.store)
+                }
                 HttpFilterKind::Wasm(_) => {
                     let place = Place::Listener(self.index, self.chain, place);
                     let Some(plugin) = self.plugins.get(place) else { continue };
@@ -139,6 +161,7 @@ pub(super) fn build_admin(
         access_logs: AccessLogs::new(&config.access_logs, config.access_log_options, &worker.logs, &worker.runtime),
         config: Arc::new(config),
         filters: Vec::new(),
+        filters_ask_for_route: false,
         upgrades: Vec::new(),
         terminal: TerminalFactory::Admin(Arc::clone(context)),
         buffer_limit: 1024 * 1024,
@@ -154,6 +177,7 @@ struct Parts<'a> {
     access_logs: AccessLogs,
     config: Arc<model::HttpConnectionManager>,
     filters: Vec<FilterEntry>,
+    filters_ask_for_route: bool,
     upgrades: Vec<UpgradeChain>,
     terminal: TerminalFactory,
     buffer_limit: usize,
@@ -169,6 +193,7 @@ fn assemble(parts: Parts<'_>) -> Rc<Hcm> {
         access_logs,
         config,
         filters,
+        filters_ask_for_route,
         upgrades,
         terminal,
         buffer_limit,
@@ -184,6 +209,7 @@ fn assemble(parts: Parts<'_>) -> Rc<Hcm> {
         access_logs,
         routes: RouteTable::new(&config.route_config, store),
         filters,
+        filters_ask_for_route,
         upgrades,
         terminal,
         request_options: request_options(&config),
