@@ -44,6 +44,7 @@ mod retry;
 mod rewrite;
 mod route;
 mod runtime;
+mod simple_network_filters;
 mod source;
 mod state_filters;
 mod stats;

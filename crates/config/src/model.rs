@@ -21,6 +21,7 @@ mod local_reply;
 mod matcher;
 mod mirror;
 mod network_filter;
+mod network_filters;
 mod origin;
 mod outlier_detection;
 mod per_filter;
@@ -75,6 +76,7 @@ pub use self::{
     },
     mirror::{MaxStreamDuration, MirrorCluster, RequestMirrorPolicy},
     network_filter::{NetworkFilter, NetworkFilterKind, TerminalFilter},
+    network_filters::{ConnectionLimit, NetworkRbac},
     origin::Origin,
     outlier_detection::OutlierDetection,
     per_filter::{PerFilterConfig, PerFilterKind},

@@ -26,6 +26,7 @@ mod listener_tls;
 mod local_reply;
 mod memory;
 mod network;
+mod network_filters;
 mod outlier;
 mod pool;
 mod rbac_filter;

@@ -7,6 +7,7 @@ use prost_types::Any;
 use super::{
     Context,
     http_connection_manager::http_connection_manager,
+    simple_network_filters::{connection_limit, direct_response, network_rbac},
     tcp_proxy::tcp_proxy,
     type_name,
     wasm::{WASM_NETWORK_FILTER, wasm_network_filter},
@@ -19,6 +20,12 @@ use crate::{
 const HTTP_CONNECTION_MANAGER: &str =
     "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
 const TCP_PROXY: &str = "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy";
+
+const CONNECTION_LIMIT: &str = "envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit";
+const RBAC: &str = "envoy.extensions.filters.network.rbac.v3.RBAC";
+const DIRECT_RESPONSE: &str = "envoy.extensions.filters.network.direct_response.v3.Config";
+const SNI_CLUSTER: &str = "envoy.extensions.filters.network.sni_cluster.v3.SniCluster";
+const ECHO: &str = "envoy.extensions.filters.network.echo.v3.Echo";
 
 /// A network filter as it is configured.
 enum Converted {
@@ -104,6 +111,20 @@ fn network_filter(
 fn network_filter_kind(context: &mut Context<'_>, name: &str, config: &Any) -> Option<NetworkFilterKind> {
     match type_name(config) {
         WASM_NETWORK_FILTER => wasm_network_filter(context, config).map(|wasm| NetworkFilterKind::Wasm(Box::new(wasm))),
+        CONNECTION_LIMIT => context.field("typed_config", |context| {
+            let message = context.unpack(config)?;
+            connection_limit(context, message).map(NetworkFilterKind::ConnectionLimit)
+        }),
+        RBAC => context.field("typed_config", |context| {
+            let message = context.unpack(config)?;
+            Some(NetworkFilterKind::Rbac(Box::new(network_rbac(context, message))))
+        }),
+        DIRECT_RESPONSE => context.field("typed_config", |context| {
+            let message = context.unpack(config)?;
+            direct_response(context, message).map(NetworkFilterKind::DirectResponse)
+        }),
+        SNI_CLUSTER => Some(NetworkFilterKind::SniCluster),
+        ECHO => Some(NetworkFilterKind::Echo),
         _ => {
             context.unknown_extension("network filter", name, Some(config));
             None

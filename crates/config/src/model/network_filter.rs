@@ -1,6 +1,8 @@
 //! What the connections of a filter chain pass through.
 
-use super::{HttpConnectionManager, Origin, TcpProxy, WasmPlugin};
+use bytes::Bytes;
+
+use super::{ConnectionLimit, HttpConnectionManager, NetworkRbac, Origin, TcpProxy, WasmPlugin};
 
 /// One of the network filters in front of the end of a chain.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,6 +20,16 @@ pub struct NetworkFilter {
 pub enum NetworkFilterKind {
     /// `envoy.filters.network.wasm`.
     Wasm(Box<WasmPlugin>),
+    /// `envoy.filters.network.connection_limit`.
+    ConnectionLimit(ConnectionLimit),
+    /// `envoy.filters.network.rbac`.
+    Rbac(Box<NetworkRbac>),
+    /// `envoy.filters.network.sni_cluster`.
+    SniCluster,
+    /// `envoy.filters.network.direct_response`: what it sends.
+    DirectResponse(Bytes),
+    /// `envoy.filters.network.echo`.
+    Echo,
 }
 
 /// What a filter chain ends in.
@@ -48,7 +60,8 @@ impl NetworkFilterKind {
     #[must_use]
     pub fn is_terminal(&self) -> bool {
         match self {
-            Self::Wasm(_) => false,
+            Self::DirectResponse(_) | Self::Echo => true,
+            Self::Wasm(_) | Self::ConnectionLimit(_) | Self::Rbac(_) | Self::SniCluster => false,
         }
     }
 
@@ -57,6 +70,7 @@ impl NetworkFilterKind {
     pub fn wasm(&self) -> Option<&WasmPlugin> {
         match self {
             Self::Wasm(plugin) => Some(plugin),
+            _ => None,
         }
     }
 }

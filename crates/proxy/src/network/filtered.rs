@@ -94,7 +94,7 @@ impl Filtered {
             return Poll::Pending;
         }
         let Some(transport) = &mut self.transport else { return Poll::Ready(Ok(false)) };
-        if limit > 0 && self.manager.input().len() >= limit {
+        if limit > 0 && self.manager.input().len() >= limit || self.manager.handle().is_read_disabled() {
             // The filter that stops them has to go on first. That the client has gone is to be noticed all the same.
             return self.poll_closed(cx).map(|()| Ok(false));
         }

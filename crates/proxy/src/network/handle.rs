@@ -18,6 +18,7 @@ pub(crate) struct ConnectionHandle {
     asked: RefCell<VecDeque<Asked>>,
     closing: Cell<Option<CloseType>>,
     half_close: Cell<bool>,
+    read_disabled: Cell<bool>,
     waker: RefCell<Option<Waker>>,
     /// The connection's read buffer; empty while filters are shown what was in it.
     input: RefCell<BytesMut>,
@@ -54,6 +55,7 @@ impl ConnectionHandle {
             asked: RefCell::default(),
             closing: Cell::new(None),
             half_close: Cell::new(false),
+            read_disabled: Cell::new(false),
             waker: RefCell::default(),
             input: RefCell::default(),
             stopped: RefCell::default(),
@@ -123,6 +125,15 @@ impl ConnectionHandle {
     /// What is written and has not passed the filters.
     pub(super) fn written(&self) -> RefMut<'_, BytesMut> {
         self.stopped.borrow_mut()
+    }
+
+    /// Reads no more from the client; what it sends stays with the system.
+    pub(crate) fn disable_reading(&self) {
+        self.read_disabled.set(true);
+    }
+
+    pub(super) fn is_read_disabled(&self) -> bool {
+        self.read_disabled.get()
     }
 
     pub(super) fn takes_half_close(&self) -> bool {

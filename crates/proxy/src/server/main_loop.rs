@@ -33,6 +33,7 @@ use crate::health_check_filter::HealthCheckFilters;
 use crate::lifecycle::{Lifecycle, ServerState};
 use crate::listener::{BoundListener, ListenerSpec};
 use crate::listener_tls::{ListenerTls, Reloadable, keep_fresh};
+use crate::network_filters::ConnectionCounts;
 use crate::runtime::Runtime;
 use crate::stats::StatsStore;
 use crate::stats_sinks::{self, HostLookup};
@@ -64,6 +65,7 @@ pub(super) enum MainCommand {
 pub(super) struct Shared {
     pub(super) bootstrap: Bootstrap,
     pub(super) checks: HealthCheckFilters,
+    pub(super) connection_counts: ConnectionCounts,
     /// The TLS of every listener that has it, in the order of the configuration.
     pub(super) tls: Vec<Option<Arc<ListenerTls>>>,
     pub(super) clusters: Arc<ClusterTable>,
@@ -165,6 +167,7 @@ impl Main {
         };
         let shared = Arc::new(Shared {
             dns: Arc::new(Dns::new(&name_servers)),
+            connection_counts: ConnectionCounts::default(),
             checks: HealthCheckFilters::new(&clusters, &lifecycle, &bootstrap.node.cluster),
             clusters,
             tls,

@@ -16,6 +16,9 @@ use crate::drain::ListenerDrain;
 use crate::hcm::Hcm;
 use crate::listener_tls::WorkerTls;
 use crate::network::{ActiveListener, FilterChain, NetworkFilterFactory, Terminal};
+use crate::network_filters::{
+    ConnectionLimitFilter, DirectResponseFilter, EchoFilter, NetworkRbacFilter, SniClusterFilter,
+};
 use crate::stats::{ConfiguredListenerStats, ListenerStats, StatsStore, ThreadListenerStats};
 use crate::tcp_proxy::TcpProxy;
 use crate::wasm_network_filter::{FailedNetworkPlugin, WasmNetworkFilter};
@@ -104,10 +107,19 @@ impl ListenerBuilder<'_> {
     /// What makes a filter for each connection; nothing if connections pass without it. `place` is its listener and its chain,
     /// `index` where it stands in the chain.
     fn filter(&self, place: (usize, usize), index: usize, filter: &NetworkFilter) -> Option<NetworkFilterFactory> {
+        let shared = self.shared;
         match &filter.kind {
             NetworkFilterKind::Wasm(_) => {
                 wasm_factory(self.plugins.get(Place::Network(place.0, place.1, index))?, &self.local.host)
             }
+            NetworkFilterKind::ConnectionLimit(config) => {
+                let count = (&shared.connection_counts, (place.0, place.1, index));
+                Some(ConnectionLimitFilter::factory(config, count, &shared.runtime, &shared.stats))
+            }
+            NetworkFilterKind::Rbac(config) => Some(NetworkRbacFilter::factory(config, &shared.stats)),
+            NetworkFilterKind::SniCluster => Some(SniClusterFilter::factory()),
+            NetworkFilterKind::DirectResponse(response) => Some(DirectResponseFilter::factory(response)),
+            NetworkFilterKind::Echo => Some(EchoFilter::factory()),
         }
     }
 }
