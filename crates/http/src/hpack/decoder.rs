@@ -131,7 +131,7 @@ impl Decoder {
         let name = name.get(&self.name);
         let value = value.get(&self.value);
         if remember {
-            self.table.insert(name, value);
+            self.table.insert(None, name, value);
         }
         field(name, value);
         Ok(())

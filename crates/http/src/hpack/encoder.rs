@@ -1,6 +1,6 @@
 //! From fields to header blocks.
 
-use super::dynamic_table::DynamicTable;
+use super::dynamic_table::{DynamicTable, Tag};
 use super::static_table::{self, FIELDS};
 use super::{DEFAULT_TABLE_SIZE, huffman};
 
@@ -66,17 +66,15 @@ impl Encoder {
         {
             return number(known + at + 1, 7, 0x80, block);
         }
-        let mut index = known.map(|known| known + 1);
-        for (age, (other, other_value)) in self.table.iter().enumerate() {
-            if other != name {
-                continue;
-            }
-            let at = age + FIELDS.len() + 1;
-            if exact && other_value == value {
-                return number(at, 7, 0x80, block);
-            }
-            index = index.or(Some(at));
+        let tag = Tag::new(name, value);
+        let index_of = |age| age + FIELDS.len() + 1;
+        if exact && let Some(age) = self.table.find_field(tag, name, value) {
+            return number(index_of(age), 7, 0x80, block);
         }
+        let index = match known {
+            Some(known) => Some(known + 1),
+            None => self.table.find_name(tag, name).map(index_of),
+        };
         let (bits, first) = match indexing {
             Indexing::Yes => (6, 0x40),
             Indexing::No => (4, 0),
@@ -88,7 +86,7 @@ impl Encoder {
         }
         text(value, block);
         if indexing == Indexing::Yes {
-            self.table.insert(name, value);
+            self.table.insert(Some(tag), name, value);
         }
     }
 
