@@ -26,6 +26,7 @@ pub(super) fn http2(context: &mut Context<'_>, message: Http2ProtocolOptions) ->
         max_inbound_window_update_frames_per_data_frame_sent: message
             .max_inbound_window_update_frames_per_data_frame_sent
             .unwrap_or(default.max_inbound_window_update_frames_per_data_frame_sent),
+        max_outbound_control_frames: message.max_outbound_control_frames.unwrap_or(default.max_outbound_control_frames),
         stream_error_on_invalid_http_message: message
             .override_stream_error_on_invalid_http_message
             .unwrap_or(default.stream_error_on_invalid_http_message),

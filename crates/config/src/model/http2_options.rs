@@ -21,6 +21,8 @@ pub struct Http2Options {
     pub max_inbound_priority_frames_per_stream: u32,
     /// WINDOW_UPDATE frames for each DATA frame that was sent.
     pub max_inbound_window_update_frames_per_data_frame_sent: u32,
+    /// Answers to PING and SETTINGS, and resets, that may wait to be written to a client.
+    pub max_outbound_control_frames: u32,
     /// An invalid message ends its stream, not the connection.
     pub stream_error_on_invalid_http_message: bool,
     /// KiB that one header field may have.
@@ -59,6 +61,7 @@ impl Default for Http2Options {
             max_consecutive_inbound_frames_with_empty_payload: 1,
             max_inbound_priority_frames_per_stream: 100,
             max_inbound_window_update_frames_per_data_frame_sent: 10,
+            max_outbound_control_frames: 1000,
             stream_error_on_invalid_http_message: false,
             max_header_field_size_kb: None,
             disallow_obs_text: false,

@@ -238,7 +238,11 @@ impl Http2Connection {
                     drop(io);
                     self.on_broken(VIOLATION, now);
                 }
-                Fault::Flood(flood) => self.on_broken(flood.details(), now),
+                // Envoy does not count these as errors of the protocol.
+                Fault::Flood(flood) => {
+                    shared.broken.set(Some(flood.details()));
+                    self.close(true, now);
+                }
                 Fault::HeaderBlock => self.on_broken("http2.header_list_size_too_large", now),
                 Fault::Resets => self.on_broken("http2.remote_reset", now),
             }

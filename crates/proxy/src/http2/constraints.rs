@@ -7,6 +7,8 @@ use sandgate_config::model::Http2Options;
 use super::frame_head::{FrameHead, kind};
 use crate::stats::Http2CodecStats;
 
+const ACK: u8 = 0x1;
+
 /// Too many frames of a kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Flood {
@@ -14,6 +16,8 @@ pub(crate) enum Flood {
     Empty,
     Priority,
     WindowUpdates,
+    /// Answers and resets that wait to be written.
+    Control,
 }
 
 /// What one side of a connection has sent.
@@ -22,11 +26,14 @@ pub(crate) struct Constraints {
     most_empty: u32,
     most_priority: u64,
     most_window_updates: u64,
+    most_control: u32,
     opened: u64,
     empty: u32,
     priority: u64,
     window_updates: u64,
     data_sent: u64,
+    /// Answers and resets since all was written.
+    control: u32,
 }
 
 // === impl Constraints ===
@@ -37,11 +44,13 @@ impl Constraints {
             most_empty: options.max_consecutive_inbound_frames_with_empty_payload,
             most_priority: options.max_inbound_priority_frames_per_stream.into(),
             most_window_updates: options.max_inbound_window_update_frames_per_data_frame_sent.into(),
+            most_control: options.max_outbound_control_frames,
             opened: 0,
             empty: 0,
             priority: 0,
             window_updates: 0,
             data_sent: 0,
+            control: 0,
         }
     }
 
@@ -50,9 +59,20 @@ impl Constraints {
         self.opened += 1;
     }
 
-    /// A frame goes out.
-    pub(crate) fn sent(&mut self, head: FrameHead) {
-        self.data_sent += u64::from(head.kind == kind::DATA);
+    /// A frame goes out; whether it is one too many for a client to be told.
+    pub(crate) fn sent(&mut self, head: FrameHead) -> Option<Flood> {
+        match head.kind {
+            kind::DATA => self.data_sent += 1,
+            kind::RST_STREAM => self.control += 1,
+            kind::PING | kind::SETTINGS if head.flags & ACK != 0 => self.control += 1,
+            _ => {}
+        }
+        (self.control > self.most_control).then_some(Flood::Control)
+    }
+
+    /// All that went out is written.
+    pub(crate) fn written(&mut self) {
+        self.control = 0;
     }
 
     /// A frame comes in; whether it is one too many.
@@ -87,15 +107,17 @@ impl Flood {
             Self::Empty => stats.inbound_empty_frames_flood().inc(),
             Self::Priority => stats.inbound_priority_frames_flood().inc(),
             Self::WindowUpdates => stats.inbound_window_update_frames_flood().inc(),
+            Self::Control => stats.outbound_control_flood().inc(),
         }
     }
 
-    /// Envoy's details of a request that ends with its connection.
+    /// Details of a request that ends with its connection, as observed in Envoy 1.40.
     pub(super) fn details(self) -> &'static str {
         match self {
             Self::Empty => "http2.inbound_empty_frames_flood",
-            Self::Priority => "http2.inbound_priority_frames_flood",
-            Self::WindowUpdates => "http2.inbound_window_update_frames_flood",
+            Self::Priority => "codec_error:Too_many_PRIORITY_frames",
+            Self::WindowUpdates => "codec_error:Too_many_WINDOW_UPDATE_frames",
+            Self::Control => "codec_error:Too_many_control_frames_in_the_outbound_queue.",
         }
     }
 }
@@ -120,11 +142,26 @@ mod tests {
     }
 
     #[test]
+    fn answers_wait_in_numbers() {
+        let mut constraints =
+            Constraints::new(&Http2Options { max_outbound_control_frames: 3, ..Http2Options::default() });
+        let head = |kind, flags| FrameHead { len: 8, kind, flags, stream: 0, code: 0 };
+        for _ in 0..2 {
+            for (kind, flags) in [(kind::PING, ACK), (kind::PING, 0), (kind::SETTINGS, ACK), (kind::RST_STREAM, 0)] {
+                assert_eq!(constraints.sent(head(kind, flags)), None);
+            }
+            constraints.written();
+        }
+        assert!((0..3).all(|_| constraints.sent(head(kind::PING, ACK)).is_none()));
+        assert_eq!(constraints.sent(head(kind::PING, ACK)), Some(Flood::Control));
+    }
+
+    #[test]
     fn streams_and_data_allow_more() {
         let mut constraints = Constraints::new(&Http2Options::default());
         let head = |kind| FrameHead { len: 4, kind, flags: 0, stream: 1, code: 0 };
         constraints.opened();
-        (0..2).for_each(|_| constraints.sent(head(kind::DATA)));
+        assert!((0..2).all(|_| constraints.sent(head(kind::DATA)).is_none()));
         // 5, 2 for the stream, 2 * 10 for each DATA.
         assert!((0..47).all(|_| constraints.received(head(kind::WINDOW_UPDATE)).is_none()));
         assert_eq!(constraints.received(head(kind::WINDOW_UPDATE)), Some(Flood::WindowUpdates));

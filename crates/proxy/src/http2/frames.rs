@@ -267,9 +267,17 @@ impl Frames {
         }
     }
 
+    /// All that went out is written.
+    pub(super) fn written(&mut self) {
+        self.constraints.written();
+    }
+
     /// A frame goes out; whether it may.
     pub(super) fn sent(&mut self, head: FrameHead) -> bool {
-        self.constraints.sent(head);
+        if let Some(flood) = self.constraints.sent(head) {
+            self.fault.get_or_insert(Fault::Flood(flood));
+            return false;
+        }
         match head.kind {
             kind::DATA | kind::HEADERS | kind::CONTINUATION => {
                 if let Some(stream) = self.stream(head.stream) {

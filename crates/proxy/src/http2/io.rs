@@ -122,11 +122,15 @@ impl Http2Io {
     fn poll_write_own(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.put_own();
         let (socket, stats) = (&mut self.socket, &self.hcm.stats);
-        self.sent.poll_flush(|pieces| {
+        let written = self.sent.poll_flush(|pieces| {
             let count = ready!(socket.poll_write_pieces(cx, pieces))?;
             stats.downstream_cx_tx_bytes_total().add(count as u64);
             Poll::Ready(Ok(count))
-        })
+        });
+        if let Poll::Ready(Ok(())) = written {
+            self.frames.written();
+        }
+        written
     }
 
     /// Writes all that waits: to be called whenever the connection has been polled.

@@ -84,9 +84,9 @@ impl Responses {
         self.constraints.opened();
     }
 
-    /// A frame goes out.
+    /// A frame goes out. A host that does not take answers is not read from: that is the only limit to them.
     pub(super) fn sent(&mut self, head: FrameHead) {
-        self.constraints.sent(head);
+        let _ = self.constraints.sent(head);
     }
 
     /// What the host's decoder remembers, if it has said so since this was last asked.
