@@ -9,6 +9,8 @@ mod bootstrap;
 mod circuit_breakers;
 mod cluster;
 mod dns_resolver;
+mod filter_chain_match;
+mod filter_chain_tree;
 mod grpc_service;
 mod hash_policy;
 mod header_mutations;
@@ -16,6 +18,7 @@ mod health_check;
 mod http2_options;
 mod http_connection_manager;
 mod listener;
+mod listener_filter;
 mod load_balancing;
 mod local_reply;
 mod matcher;
@@ -53,6 +56,8 @@ pub use self::{
         LocalityEndpoints, UpstreamHttpOptions, UpstreamHttpProtocol, UpstreamTlsNames,
     },
     dns_resolver::{DnsResolver, NameServers},
+    filter_chain_match::{FilterChainMatch, SourceType},
+    filter_chain_tree::{ConnectionFacts, FilterChainTree, Overlap},
     grpc_service::{EnvoyGrpc, GrpcService, GrpcTarget},
     hash_policy::{HashCookie, HashPolicy, HashSpecifier},
     header_mutations::{HeaderAppendAction, HeaderMutations, HeaderValueOption},
@@ -66,6 +71,9 @@ pub use self::{
     },
     http2_options::{Http2Options, Keepalive},
     listener::{DrainType, FilterChain, Listener, TrafficDirection},
+    listener_filter::{
+        ListenerFilter, ListenerFilterKind, ListenerFilterPredicate, ProxyProtocol, ProxyProtocolRule, TlsInspector,
+    },
     load_balancing::{
         ConsistentHashing, HashFunction, LbPolicy, LeastRequest, LoadBalancing, Maglev, RingHash, SlowStart,
     },

@@ -42,8 +42,10 @@ pub struct ConnectionInfo {
     pub opened: Option<Instant>,
     /// Of a stream whose request tells another client than the connection: the connection's.
     pub connection_remote_address: Option<SocketAddr>,
-    /// Our address that the client reached.
+    /// The address that the client connected to.
     pub local_address: Option<SocketAddr>,
+    /// Our address of the socket.
+    pub direct_local_address: Option<SocketAddr>,
     /// The listener.
     pub listener: Arc<ListenerInfo>,
     /// Its TLS; nothing for plain text.

@@ -21,6 +21,7 @@ pub(crate) enum End {
     DownstreamRemote,
     DownstreamDirectRemote,
     DownstreamLocal,
+    DownstreamDirectLocal,
     UpstreamLocal,
     UpstreamRemote,
 }
@@ -36,8 +37,7 @@ const ENDS: &[(&str, End)] = &[
     ("DOWNSTREAM_REMOTE", End::DownstreamRemote),
     ("DOWNSTREAM_DIRECT_REMOTE", End::DownstreamDirectRemote),
     ("DOWNSTREAM_LOCAL", End::DownstreamLocal),
-    // Nothing here restores another local address than the socket's.
-    ("DOWNSTREAM_DIRECT_LOCAL", End::DownstreamLocal),
+    ("DOWNSTREAM_DIRECT_LOCAL", End::DownstreamDirectLocal),
     ("UPSTREAM_LOCAL", End::UpstreamLocal),
     ("UPSTREAM_REMOTE", End::UpstreamRemote),
 ];
@@ -78,6 +78,7 @@ impl AddressOf {
             End::DownstreamRemote => context.connection.remote_address,
             End::DownstreamDirectRemote => context.connection.direct_remote_address,
             End::DownstreamLocal => context.connection.local_address,
+            End::DownstreamDirectLocal => context.connection.direct_local_address,
             End::UpstreamLocal => context.info.upstream.local_address,
             End::UpstreamRemote => context.info.upstream.remote_address,
         }

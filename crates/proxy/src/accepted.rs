@@ -1,6 +1,5 @@
 //! A connection that a listener has accepted, whatever becomes of it.
 
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
@@ -9,6 +8,7 @@ use std::time::Instant;
 use sandgate_filter::ConnectionInfo;
 
 use crate::connection_id::next_connection_id;
+use crate::listener_filters::AcceptedSocket;
 use crate::listener_tls::Secured;
 use crate::network::{ActiveListener, ConnectionHandle, FilterChain, Terminal};
 use crate::stats::milliseconds;
@@ -33,24 +33,28 @@ impl AcceptedConnection {
         worker: &Rc<Worker>,
         listener: &Rc<ActiveListener>,
         chain: &Rc<FilterChain>,
-        local: Option<SocketAddr>,
-        peer: SocketAddr,
+        socket: &AcceptedSocket,
     ) -> Self {
         let now = Instant::now();
         let info = Rc::new(ConnectionInfo {
             id: next_connection_id(),
-            remote_address: Some(peer),
-            direct_remote_address: Some(peer),
+            remote_address: Some(socket.remote),
+            direct_remote_address: Some(socket.direct_remote),
             opened: Some(now),
-            local_address: local,
+            local_address: socket.local,
+            direct_local_address: socket.direct_local,
+            requested_server_name: Arc::clone(&socket.server_name),
             listener: Arc::clone(&chain.info),
             ..ConnectionInfo::default()
         });
         let only_http = chain.filters.is_empty() && matches!(chain.terminal, Terminal::Http(_));
-        let handle = (!only_http).then(|| ConnectionHandle::of(&info, now));
+        let handle = (!only_http).then(|| {
+            let handle = ConnectionHandle::of(&info, now);
+            handle.stream_info().borrow_mut().dynamic_metadata = socket.metadata();
+            handle
+        });
         listener.stats.downstream_cx_total().inc();
         listener.stats.downstream_cx_active().inc();
-        listener.stats.downstream_pre_cx_active().set(0);
         listener.thread_stats.downstream_cx_total().inc();
         listener.thread_stats.downstream_cx_active().inc();
         log::debug!(target: "conn_handler", "[C{}] new connection from {:?}", info.id, info.remote_address);

@@ -1,19 +1,18 @@
 //! A connection of a client, whatever is spoken on it.
 
 use std::future::Future;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use bytes::BytesMut;
 use sandgate_config::model::CodecType;
-use tokio::net::TcpStream;
 
 use crate::accepted::AcceptedConnection;
 use crate::connection::{Connection, Served};
 use crate::hcm::Hcm;
 use crate::http2::Http2Connection;
+use crate::listener_filters::AcceptedSocket;
 use crate::listener_tls::{Secured, secure};
 use crate::network::{ActiveListener, ConnectionEvent, FilterChain, FilterDriver, FilterManager, Filtered, Terminal};
 use crate::pool::CloseSide;
@@ -76,18 +75,15 @@ pub(crate) struct DownstreamConnection {
 // === impl Downstream ===
 
 impl Downstream {
-    /// A connection that was accepted; `local` is its address here, if it need not be asked for.
+    /// A connection that was accepted, and has a filter chain.
     pub(crate) fn new(
         worker: &Rc<Worker>,
         listener: &Rc<ActiveListener>,
         chain: &Rc<FilterChain>,
-        stream: TcpStream,
-        local: Option<SocketAddr>,
-        peer: SocketAddr,
+        socket: AcceptedSocket,
     ) -> Self {
-        let tcp = Tcp::accepted(stream);
-        let local = local.or_else(|| tcp.local_addr());
-        let accepted = AcceptedConnection::new(worker, listener, chain, local, peer);
+        let accepted = AcceptedConnection::new(worker, listener, chain, &socket);
+        let tcp = socket.tcp;
         let manager = accepted.handle.as_ref().filter(|_| !chain.filters.is_empty());
         let manager = manager.map(|handle| FilterManager::new(handle, &chain.filters));
         let base = match &chain.terminal {

@@ -19,8 +19,8 @@ pub(crate) struct HealthCheckFilters {
     clusters: Arc<ClusterTable>,
     lifecycle: Arc<Lifecycle>,
     local_cluster: String,
-    /// By listener and place in the chain.
-    caches: Mutex<HashMap<(usize, usize), Arc<HealthCheckCache>>>,
+    /// By listener, filter chain and place in that.
+    caches: Mutex<HashMap<(usize, usize, usize), Arc<HealthCheckCache>>>,
 }
 
 /// What the filters of one entry share on a worker.
@@ -211,7 +211,12 @@ impl HealthCheckFilters {
     }
 
     /// What makes filters on one worker for an entry, which `key` tells from all others.
-    pub(crate) fn factory(&self, key: (usize, usize), name: &str, config: &model::HealthCheckFilter) -> FilterFactory {
+    pub(crate) fn factory(
+        &self,
+        key: (usize, usize, usize),
+        name: &str,
+        config: &model::HealthCheckFilter,
+    ) -> FilterFactory {
         let cache = config.cache_time.map(|time| {
             let mut caches = self.caches.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(caches.entry(key).or_insert_with(|| HealthCheckCache::new(time)))

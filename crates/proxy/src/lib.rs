@@ -22,6 +22,7 @@ mod health_check_filter;
 mod http2;
 pub mod lifecycle;
 mod listener;
+mod listener_filters;
 mod listener_tls;
 mod local_reply;
 mod memory;

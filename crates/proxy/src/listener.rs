@@ -11,7 +11,9 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::sync::Notify;
 
 use crate::downstream::Downstream;
+use crate::listener_filters::AcceptedSocket;
 use crate::network::ActiveListener;
+use crate::transport::Tcp;
 use crate::worker::{Worker, guarded};
 
 /// How long an accept that fails for want of resources waits before it tries again.
@@ -141,9 +143,16 @@ pub(crate) async fn accept(
         match accepted {
             Ok((stream, peer)) => {
                 active.stats.connections_accepted_per_socket_event().record(1);
-                let Some(chain) = active.chains.first() else { continue };
-                let connection = Downstream::new(&worker, &active, chain, stream, local, peer);
-                tokio::task::spawn_local(guarded("connection", connection));
+                active.stats.downstream_pre_cx_active().add(0);
+                let socket = AcceptedSocket::new(Tcp::accepted(stream), local, peer);
+                if active.listener_filters.is_empty() {
+                    if let Some(connection) = start(&worker, &active, socket) {
+                        tokio::task::spawn_local(guarded("connection", connection));
+                    }
+                } else {
+                    let inspected = inspect(Rc::clone(&worker), Rc::clone(&active), socket);
+                    tokio::task::spawn_local(guarded("connection", inspected));
+                }
             }
             Err(error) if is_the_clients(&error) => {}
             Err(error) => {
@@ -152,6 +161,24 @@ pub(crate) async fn accept(
             }
         }
     }
+}
+
+/// Shows a connection to the listener filters, and serves it.
+async fn inspect(worker: Rc<Worker>, active: Rc<ActiveListener>, socket: AcceptedSocket) {
+    let socket = active.listener_filters.run(socket, &active.stats, &worker).await;
+    if let Some(connection) = socket.and_then(|socket| start(&worker, &active, socket)) {
+        connection.await;
+    }
+}
+
+/// The connection on its filter chain; nothing if there is none for it.
+fn start(worker: &Rc<Worker>, active: &Rc<ActiveListener>, socket: AcceptedSocket) -> Option<Downstream> {
+    let Some(chain) = active.find_chain(&socket) else {
+        log::debug!(target: "conn_handler", "closing connection from {}: no matching filter chain found", socket.remote);
+        active.stats.no_filter_chain_match().inc();
+        return None;
+    };
+    Some(Downstream::new(worker, active, chain, socket))
 }
 
 /// Whether the next accept may well succeed at once.

@@ -106,6 +106,52 @@ impl Tcp {
         self.flag_cleared
     }
 
+    /// Looks at what has come, once it is more than `known` bytes; they stay in the socket. Nothing if the peer has closed the
+    /// connection: then no more will come.
+    pub(crate) async fn peek_more(&mut self, room: &mut [u8], known: usize) -> io::Result<usize> {
+        use rustix::net::RecvFlags;
+        loop {
+            let ready = self.stream.ready(Interest::READABLE).await?;
+            self.flag_cleared = false;
+            match rustix::net::recv(&self.stream, &mut *room, RecvFlags::PEEK | RecvFlags::DONTWAIT) {
+                Ok((0, _)) => return Ok(0),
+                Ok((count, _)) if count > known => return Ok(count),
+                Ok(_) if ready.is_read_closed() => return Ok(0),
+                Ok(_) => {
+                    // The flag goes off without a read, as in `poll_closed`.
+                    let _ = self.stream.try_io(Interest::READABLE, || Err::<(), _>(io::ErrorKind::WouldBlock.into()));
+                    self.flag_cleared = true;
+                }
+                Err(rustix::io::Errno::INTR) => {}
+                Err(rustix::io::Errno::AGAIN) => {
+                    let _ = self.stream.try_io(Interest::READABLE, || Err::<(), _>(io::ErrorKind::WouldBlock.into()));
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Takes away bytes that have come.
+    pub(crate) fn discard(&mut self, mut count: usize) -> io::Result<()> {
+        let mut room = [0; 1024];
+        while count > 0 {
+            let most = count.min(room.len());
+            match self.read_untracked(room.get_mut(..most).unwrap_or_default())? {
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                taken => count -= taken,
+            }
+        }
+        Ok(())
+    }
+
+    /// The address that the peer connected to, if it was redirected here.
+    pub(crate) fn original_dst(&self) -> Option<SocketAddr> {
+        let socket = socket2::SockRef::from(&self.stream);
+        let local = self.local_addr()?;
+        let original = if local.is_ipv4() { socket.original_dst_v4() } else { socket.original_dst_v6() };
+        original.ok()?.as_socket().filter(|original| *original != local)
+    }
+
     /// What is readable is known to the readiness flag again.
     pub(crate) fn trust_flag(&mut self) {
         self.flag_cleared = false;

@@ -35,6 +35,9 @@ pub use names::{HealthCheckStats, OutlierDetectionStats};
 pub use names::{
     Http1CodecStats, Http2CodecStats, HttpListenerStats, HttpStats, RouterStats, TracingStats, VirtualClusterStats,
 };
+pub use names::{
+    HttpInspectorStats, LegacyProxyProtocolStats, ProxyProtocolStats, ProxyProtocolVersionStats, TlsInspectorStats,
+};
 pub use names::{SslNames, SslSocketFactoryStats, SslStats};
 pub use query::{HistogramBuckets, StatsFormat, StatsQuery, StatsQueryError};
 pub use sample::{HistogramSample, Sample, StatKind, Unit};

@@ -6,6 +6,7 @@ mod filesystem;
 mod health;
 mod http;
 mod listener;
+mod listener_filters;
 mod ssl;
 mod tcp;
 mod vhost;
@@ -21,6 +22,9 @@ pub use filesystem::FilesystemStats;
 pub use health::{HealthCheckStats, OutlierDetectionStats};
 pub use http::{Http1CodecStats, Http2CodecStats, HttpListenerStats, HttpStats, RouterStats, TracingStats};
 pub use listener::{ConfiguredListenerStats, ListenerStats, ThreadListenerStats};
+pub use listener_filters::{
+    HttpInspectorStats, LegacyProxyProtocolStats, ProxyProtocolStats, ProxyProtocolVersionStats, TlsInspectorStats,
+};
 pub use ssl::{SslNames, SslSocketFactoryStats, SslStats};
 pub use tcp::TcpProxyStats;
 pub use vhost::VirtualClusterStats;

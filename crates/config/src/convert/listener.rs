@@ -1,12 +1,21 @@
 //! Listeners.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
-use super::{Context, address, network_filters::network_filters, tls};
+use super::{
+    Context, address,
+    filter_chain_match::{filter_chain_match, filter_chain_tree},
+    listener_filters::listener_filter,
+    network_filters::network_filters,
+    tls,
+};
 use crate::{
     model::{DrainType, FilterChain, Listener, TrafficDirection},
     proto::envoy::config::{core::v3::TrafficDirection as Direction, listener::v3 as proto},
 };
+
+/// How long listener filters may take, unless the configuration says otherwise.
+const LISTENER_FILTERS_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Converts a listener.
 pub(super) fn listener(
@@ -19,21 +28,18 @@ pub(super) fn listener(
         address.and_then(|address| context.field("address", |context| address::bind_address(context, address)));
     let mut filter_chains =
         context.list("filter_chains", message.filter_chains, |context, chain| filter_chain(context, chain, clusters));
-    match (filter_chains.len(), message.default_filter_chain) {
-        (0, None) if !context.report.has_errors() => context.error("no filter chains specified"),
-        (_, None) => {}
-        // One chain that takes every connection leaves none to the default one.
-        (0, Some(chain)) => {
-            filter_chains
-                .extend(context.field("default_filter_chain", |context| filter_chain(context, chain, clusters)));
-        }
-        (_, Some(chain)) => {
-            context.field("default_filter_chain", |context| filter_chain(context, chain, clusters));
-        }
+    let filter_chain_tree = filter_chain_tree(context, &filter_chains);
+    let mut default_filter_chain = None;
+    if let Some(chain) = message.default_filter_chain {
+        let chain = context.field("default_filter_chain", |context| filter_chain(context, chain, clusters));
+        default_filter_chain = chain.is_some().then_some(filter_chains.len());
+        filter_chains.extend(chain);
+    } else if filter_chains.is_empty() && !context.report.has_errors() {
+        context.error("no filter chains specified");
     }
-    if filter_chains.len() > 1 {
-        context.error_at("filter_chains", "several filter chains have the same matching rules: none");
-    }
+    let listener_filters = context.list("listener_filters", message.listener_filters, listener_filter);
+    let listener_filters_timeout =
+        context.limit("listener_filters_timeout", message.listener_filters_timeout, Some(LISTENER_FILTERS_TIMEOUT));
     let (address, ipv4_compat) = address?;
     Some(Listener {
         name: if message.name.is_empty() { random_name(address, &context.path) } else { message.name },
@@ -53,7 +59,12 @@ pub(super) fn listener(
         enable_reuse_port: message.enable_reuse_port.unwrap_or(true),
         per_connection_buffer_limit_bytes: message.per_connection_buffer_limit_bytes.unwrap_or(1 << 20),
         tcp_backlog_size: message.tcp_backlog_size,
+        listener_filters,
+        listener_filters_timeout,
+        continue_on_listener_filters_timeout: message.continue_on_listener_filters_timeout,
         filter_chains,
+        filter_chain_tree,
+        default_filter_chain,
         origin: context.origin(),
     })
 }
@@ -71,9 +82,12 @@ fn filter_chain(
     let tls = tls::downstream_socket(context, message.transport_socket.as_ref());
     let connect_timeout =
         context.limit("transport_socket_connect_timeout", message.transport_socket_connect_timeout, None);
+    let criteria = message.filter_chain_match.unwrap_or_default();
+    let filter_chain_match = context.field("filter_chain_match", |context| filter_chain_match(context, criteria));
     let (network_filters, terminal) = network_filters(context, message.filters, clusters)?;
     Some(FilterChain {
         name: message.name,
+        filter_chain_match,
         tls: tls.map(Arc::new),
         transport_socket_connect_timeout: connect_timeout,
         network_filters,

@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{AccessLog, DownstreamTlsContext, HttpConnectionManager, NetworkFilter, Origin, TerminalFilter};
+use super::{
+    AccessLog, DownstreamTlsContext, FilterChainMatch, FilterChainTree, HttpConnectionManager, ListenerFilter,
+    NetworkFilter, Origin, TerminalFilter,
+};
 
 /// Envoy's `envoy.config.listener.v3.Listener`, bound to a TCP address.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,8 +36,18 @@ pub struct Listener {
     pub per_connection_buffer_limit_bytes: u32,
     /// The accept queue's length; `None` is the system's maximum (`net.core.somaxconn`).
     pub tcp_backlog_size: Option<u32>,
-    /// Exactly one for now: chains are chosen by filter chain matches, which are refused.
+    /// What looks at connections before they have a chain, in order.
+    pub listener_filters: Vec<ListenerFilter>,
+    /// How long that may take; 15 s by default, and `None` is for ever.
+    pub listener_filters_timeout: Option<Duration>,
+    /// A connection that it takes too long for goes on as it is; it is closed by default.
+    pub continue_on_listener_filters_timeout: bool,
+    /// At least one. The default chain, if there is one, is the last.
     pub filter_chains: Vec<FilterChain>,
+    /// How one of them is chosen for a connection; the default chain is not in it.
+    pub filter_chain_tree: FilterChainTree,
+    /// The place of the default chain, which takes what no other does.
+    pub default_filter_chain: Option<usize>,
     /// Where it stands.
     pub origin: Origin,
 }
@@ -44,6 +57,8 @@ pub struct Listener {
 pub struct FilterChain {
     /// May be empty.
     pub name: String,
+    /// Which connections it is for.
+    pub filter_chain_match: FilterChainMatch,
     /// How connections are secured; `None`: not at all.
     pub tls: Option<Arc<DownstreamTlsContext>>,
     /// How long a handshake may take; `None` is for ever.

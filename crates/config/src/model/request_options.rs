@@ -117,6 +117,22 @@ pub enum HeaderMutation {
 // === impl CidrRange ===
 
 impl CidrRange {
+    /// The same range by its first address.
+    #[must_use]
+    pub fn network(&self) -> Self {
+        let address = match self.address {
+            IpAddr::V4(address) => {
+                let mask = u32::MAX.checked_shl(32_u32.saturating_sub(self.prefix_len.into())).unwrap_or_default();
+                IpAddr::V4((address.to_bits() & mask).into())
+            }
+            IpAddr::V6(address) => {
+                let mask = u128::MAX.checked_shl(128_u32.saturating_sub(self.prefix_len.into())).unwrap_or_default();
+                IpAddr::V6((address.to_bits() & mask).into())
+            }
+        };
+        Self { address, prefix_len: self.prefix_len }
+    }
+
     /// Whether an address is in it; an IPv4 address that is mapped to IPv6 is itself.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {

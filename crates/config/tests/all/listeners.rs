@@ -84,7 +84,10 @@ fn filter_chains() {
     );
     let text = config(Slot::Top, "");
     let chain = &text[text.find("    - filters:").unwrap()..text.find("  clusters:").unwrap()];
-    refused(&text.replace(chain, &format!("{chain}{chain}")), "several filter chains have the same matching rules");
+    let again =
+        text.replace(chain, &format!("{chain}{}", chain.replace("    - filters:", "    - name: b\n      filters:")));
+    let findings = refused(&again, "filter chain 'b' has the same matching rules defined as ''");
+    assert!(findings.items()[0].origin.path.ends_with("filter_chains[1]"));
     let default = accepted(&changed("filter_chains:\n    - filters:", "default_filter_chain:\n      filters:"));
     assert_eq!(default.listeners[0].filter_chains.len(), 1);
     let named = accepted(&changed("    - filters:", "    - name: x\n      filter_chain_match: {}\n      filters:"));
@@ -92,10 +95,98 @@ fn filter_chains() {
     assert!(
         matches!(&named.listeners[0].filter_chains[0].terminal, TerminalFilter::Http { name, .. } if name == "hcm")
     );
-    refused(
-        &changed("    - filters:", "    - filter_chain_match: {destination_port: 80}\n      filters:"),
-        "destination_port is not implemented",
+}
+
+#[test]
+fn filter_chain_matches() {
+    let with =
+        |criteria: &str| changed("    - filters:", &format!("    - filter_chain_match: {criteria}\n      filters:"));
+    for (criteria, wanted) in [
+        ("{destination_port: 80, source_ports: [1, 2], source_type: EXTERNAL}", OK),
+        ("{server_names: [a, \"*.b\"], transport_protocol: tls, application_protocols: [h2]}", OK),
+        (
+            "{prefix_ranges: [{address_prefix: 10.0.0.0, prefix_len: 40}], source_prefix_ranges: [{address_prefix: \"::\"}]}",
+            OK,
+        ),
+        ("{destination_port: 0}", Some("inside range [1, 65535]")),
+        ("{source_ports: [0]}", Some("inside range [1, 65535]")),
+        ("{source_type: 7}", Some("source_type")),
+        ("{prefix_ranges: [{address_prefix: x}]}", Some("malformed IP address: x")),
+        ("{server_names: [\"*\"]}", Some("partial wildcards are not supported in \"server_names\"")),
+        ("{server_names: [\"a*\"]}", Some("partial wildcards")),
+        ("{server_names: [a, A]}", Some("multiple filter chains with overlapping matching rules are defined")),
+        ("{suffix_len: 3}", Some("suffix_len is not implemented")),
+    ] {
+        match wanted {
+            None => drop(accepted(&with(criteria))),
+            Some(wanted) => drop(refused(&with(criteria), wanted)),
+        }
+    }
+    let text = config(Slot::Top, "");
+    let chain = &text[text.find("    - filters:").unwrap()..text.find("  clusters:").unwrap()];
+    let default = chain.replace("    - filters:", "    default_filter_chain:\n      filters:");
+    let first = chain.replace("    - filters:", "    - filter_chain_match: {destination_port: 80}\n      filters:");
+    let listener = &accepted(&text.replace(chain, &format!("{first}{default}"))).listeners[0];
+    assert_eq!((listener.filter_chains.len(), listener.default_filter_chain), (2, Some(1)));
+    assert_eq!(listener.filter_chains[0].filter_chain_match.destination_port, Some(80));
+}
+
+#[test]
+fn listener_filters() {
+    let filter = |name: &str, fields: &str| {
+        let base = "type.googleapis.com/envoy.extensions.filters.listener";
+        config(
+            Slot::Listener,
+            &format!("listener_filters: [{{name: x, typed_config: {{\"@type\": {base}.{name}{fields}}}}}]"),
+        )
+    };
+    for (name, fields, wanted) in [
+        ("tls_inspector.v3.TlsInspector", ", initial_read_buffer_size: 300", OK),
+        ("tls_inspector.v3.TlsInspector", ", max_client_hello_size: 16385", Some("inside range (255, 16384]")),
+        ("tls_inspector.v3.TlsInspector", ", enable_ja3_fingerprinting: false", OK),
+        (
+            "tls_inspector.v3.TlsInspector",
+            ", enable_ja3_fingerprinting: true",
+            Some("enable_ja3_fingerprinting is not implemented"),
+        ),
+        ("http_inspector.v3.HttpInspector", "", OK),
+        ("original_dst.v3.OriginalDst", "", OK),
+        ("proxy_protocol.v3.ProxyProtocol", ", rules: [{tlv_type: 2}]", OK),
+        ("proxy_protocol.v3.ProxyProtocol", ", rules: [{tlv_type: 256}]", Some("less than 256")),
+        (
+            "proxy_protocol.v3.ProxyProtocol",
+            ", rules: [{tlv_type: 2, on_tlv_present: {}}]",
+            Some("at least 1 characters"),
+        ),
+        (
+            "proxy_protocol.v3.ProxyProtocol",
+            ", disallowed_versions: [V1, V2]",
+            Some("all proxy protocol versions are disallowed"),
+        ),
+        ("proxy_protocol.v3.ProxyProtocol", ", pass_through_tlvs: {}", Some("pass_through_tlvs is not implemented")),
+        ("local_ratelimit.v3.LocalRateLimit", "", Some("LocalRateLimit) is not implemented")),
+    ] {
+        match wanted {
+            None => drop(accepted(&filter(name, fields))),
+            Some(wanted) => drop(refused(&filter(name, fields), wanted)),
+        }
+    }
+    table(
+        Slot::Listener,
+        &[
+            ("listener_filters: [{name: envoy.filters.listener.tls_inspector}]", Some("has no typed_config")),
+            ("listener_filters_timeout: 0s\ncontinue_on_listener_filters_timeout: true", OK),
+        ],
     );
+    let text = filter("http_inspector.v3.HttpInspector", "").replace(
+        "{name: x,",
+        "{name: x, filter_disabled: {or_match: {rules: [{destination_port_range: {start: 1, end: 3}}, {not_match: {any_match: true}}]}},",
+    );
+    let listener = &accepted(&text).listeners[0];
+    let disabled = listener.listener_filters[0].filter_disabled.as_ref().unwrap();
+    assert_eq!([0, 1, 2, 3].map(|port| disabled.matches(port)), [false, true, true, false]);
+    assert_eq!(listener.listener_filters_timeout, Some(std::time::Duration::from_secs(15)));
+    refused(&text.replace("{any_match: true}", "{any_match: false}"), "any_match: value must equal true");
 }
 
 #[test]
@@ -187,8 +278,8 @@ fn listener_fields_reach_the_model() {
 #[test]
 fn harmless_fields_are_noted() {
     let loaded =
-        load(&config(Slot::Listener, "listener_filters_timeout: 5s\nbind_to_port: true\nreuse_port: true")).unwrap();
+        load(&config(Slot::Listener, "ignore_global_conn_limit: true\nbind_to_port: true\nreuse_port: true")).unwrap();
     let notes: Vec<_> = loaded.warnings.items().iter().filter(|item| item.severity == Severity::Note).collect();
     assert_eq!(notes.len(), 3, "{}", loaded.warnings);
-    assert!(notes[0].message.contains("there are no listener filters"));
+    assert!(notes[0].message.contains("there is no global limit"));
 }

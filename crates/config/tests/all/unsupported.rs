@@ -32,7 +32,7 @@ fn some_may_be_ignored_if_the_user_says_so() {
 #[test]
 fn what_protects_is_refused_all_the_same() {
     for (slot, text) in [
-        (Slot::Listener, "listener_filters: [{name: x}]"),
+        (Slot::Listener, "additional_addresses: [{address: {pipe: {path: x}}}]"),
         (Slot::Manager, "forward_client_cert_matcher: {}"),
         (Slot::RouteConfig, "vhds: {config_source: {ads: {}}}"),
         (Slot::VirtualHost, "rate_limits: [{actions: [{remote_address: {}}]}]"),

@@ -3,11 +3,13 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use sandgate_config::model::FilterChainTree;
 use sandgate_filter::ListenerInfo;
 
 use super::NetworkFilterFactory;
 use crate::drain::ListenerDrain;
 use crate::hcm::Hcm;
+use crate::listener_filters::{AcceptedSocket, ListenerFilters};
 use crate::listener_tls::WorkerTls;
 use crate::stats::{ListenerStats, ThreadListenerStats};
 use crate::tcp_proxy::TcpProxy;
@@ -18,8 +20,14 @@ pub(crate) struct ActiveListener {
     pub(crate) thread_stats: ThreadListenerStats,
     /// `None` is never drained: the admin interface.
     pub(crate) drain: Option<ListenerDrain>,
+    /// What looks at connections before they have a chain.
+    pub(crate) listener_filters: ListenerFilters,
     /// In the order of the configuration.
     pub(crate) chains: Vec<Rc<FilterChain>>,
+    /// How one of them is chosen; nothing if there is one for all connections.
+    pub(crate) chain_tree: Option<FilterChainTree>,
+    /// The chain for what no other is for.
+    pub(crate) default_chain: Option<usize>,
 }
 
 /// One filter chain.
@@ -40,4 +48,14 @@ pub(crate) enum Terminal {
     TcpProxy(Rc<TcpProxy>),
     /// The last of its filters.
     InChain,
+}
+
+// === impl ActiveListener ===
+
+impl ActiveListener {
+    /// The chain for a connection, if there is one.
+    pub(crate) fn find_chain(&self, socket: &AcceptedSocket) -> Option<&Rc<FilterChain>> {
+        let Some(tree) = &self.chain_tree else { return self.chains.first() };
+        self.chains.get(tree.find(&socket.facts()).or(self.default_chain)?)
+    }
 }

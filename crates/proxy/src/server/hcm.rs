@@ -113,7 +113,9 @@ impl Chains<'_> {
                     self.router = config.clone();
                     continue;
                 }
-                HttpFilterKind::HealthCheck(config) => self.checks.factory((self.index, place), &filter.name, config),
+                HttpFilterKind::HealthCheck(config) => {
+                    self.checks.factory((self.index, self.chain, place), &filter.name, config)
+                }
                 HttpFilterKind::SetMetadata(config) => set_metadata_factory(&filter.name, config),
                 HttpFilterKind::SetFilterState(config) => set_filter_state_factory(&filter.name, config),
                 HttpFilterKind::Rbac(config) => {

@@ -23,6 +23,7 @@ use super::plugins::{PluginLoader, Running, running_log_plugins};
 use super::signals::{SignalEvent, Signals};
 use super::stats::{Numbers, add_host_stats, add_runtime_stats, add_server_stats, add_start_time, flush, settings};
 use super::thread::{LocalWorker, listen};
+use super::tls::ListenerContexts;
 use super::{ListenerAddress, ServerError, ServerOptions, StartError, upstream_filters};
 use crate::access_log::LogFiles;
 use crate::admin::{AdminAction, AdminContext};
@@ -67,7 +68,7 @@ pub(super) struct Shared {
     pub(super) checks: HealthCheckFilters,
     pub(super) connection_counts: ConnectionCounts,
     /// The TLS of every listener that has it, in the order of the configuration.
-    pub(super) tls: Vec<Option<Arc<ListenerTls>>>,
+    pub(super) tls: ListenerContexts,
     pub(super) clusters: Arc<ClusterTable>,
     pub(super) host: Arc<Host>,
     pub(super) stats: Arc<StatsStore>,
@@ -219,7 +220,7 @@ impl Main {
         context.command_line = options.command_line.clone();
         context.node_id = shared.bootstrap.node.id.clone();
         context.node_cluster = shared.bootstrap.node.cluster.clone();
-        context.tls = shared.tls.iter().flatten().cloned().collect();
+        context.tls = shared.tls.iter().flatten().flatten().cloned().collect();
         let listeners = context.tls.iter().map(|tls| Arc::<ListenerTls>::clone(tls) as Arc<dyn Reloadable>);
         let clusters = shared.clusters.tls().map(|tls| Arc::<UpstreamTls>::clone(tls) as Arc<dyn Reloadable>);
         let fresh = keep_fresh(listeners.chain(clusters).collect(), Arc::clone(&options.stats));

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use sandgate_config::model::{self, Bootstrap, NetworkFilter, NetworkFilterKind, TerminalFilter};
+use sandgate_config::model::{self, Bootstrap, FilterChainMatch, NetworkFilter, NetworkFilterKind, TerminalFilter};
 use sandgate_filter::ListenerInfo;
 use sandgate_host::WorkerHost;
 
@@ -14,6 +14,7 @@ use super::thread::LocalWorker;
 use super::{StartError, main_loop::Shared};
 use crate::drain::ListenerDrain;
 use crate::hcm::Hcm;
+use crate::listener_filters::ListenerFilters;
 use crate::listener_tls::WorkerTls;
 use crate::network::{ActiveListener, FilterChain, NetworkFilterFactory, Terminal};
 use crate::network_filters::{
@@ -53,13 +54,18 @@ impl ListenerBuilder<'_> {
         let chains = listener.filter_chains.iter().enumerate();
         let chains = chains.map(|(chain_index, chain)| self.chain((index, chain_index), listener, chain).map(Rc::new));
         let chains = chains.collect::<Result<_, _>>()?;
+        let one_for_all = listener.filter_chains.len() == 1
+            && listener.filter_chains.iter().all(|chain| chain.filter_chain_match == FilterChainMatch::default());
         // Every worker has these; they are zero.
         let _ = ConfiguredListenerStats::new(store, &stat_name);
         Ok(Rc::new(ActiveListener {
             stats: ListenerStats::new(store, &stat_name),
             thread_stats: ThreadListenerStats::new(store, &format!("{stat_name}.{}", self.thread)),
             drain: Some(ListenerDrain::new(listener)),
+            listener_filters: ListenerFilters::new(listener, store),
             chains,
+            chain_tree: (!one_for_all).then(|| listener.filter_chain_tree.clone()),
+            default_chain: listener.default_filter_chain,
         }))
     }
 
@@ -88,7 +94,7 @@ impl ListenerBuilder<'_> {
             }
             TerminalFilter::InChain => Terminal::InChain,
         };
-        let tls = shared.tls.get(place.0).and_then(Option::as_ref);
+        let tls = shared.tls.get(place.0).and_then(|chains| chains.get(place.1)?.as_ref());
         Ok(FilterChain {
             info: Arc::new(ListenerInfo {
                 name: listener.name.as_str().into(),
@@ -149,6 +155,9 @@ pub(super) fn admin_listener(hcm: Rc<Hcm>, store: &StatsStore) -> Rc<ActiveListe
         stats: ListenerStats::new(store, "admin"),
         thread_stats: ThreadListenerStats::new(store, "admin.main_thread"),
         drain: None,
+        listener_filters: ListenerFilters::default(),
         chains: vec![Rc::new(chain)],
+        chain_tree: None,
+        default_chain: None,
     })
 }

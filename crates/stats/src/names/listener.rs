@@ -16,11 +16,17 @@ scope!(
         downstream_cx_transport_socket_connect_timeout,
         /// Connections that no filter chain matched.
         no_filter_chain_match,
+        /// Connections that could not be read by listener filters.
+        downstream_listener_filter_error,
+        /// Connections that clients closed before listener filters were done.
+        downstream_listener_filter_remote_close,
+        /// Connections that listener filters took too long for.
+        downstream_pre_cx_timeout,
     }
     gauges {
         /// Connections open.
         downstream_cx_active,
-        /// Connections that listener filters look at: always none.
+        /// Connections that listener filters look at.
         downstream_pre_cx_active,
     }
     histograms {
@@ -33,9 +39,6 @@ scope!(
         counters {
             downstream_cx_overload_reject,
             downstream_global_cx_overflow,
-            downstream_listener_filter_error,
-            downstream_listener_filter_remote_close,
-            downstream_pre_cx_timeout,
         }
         gauges {}
     }

@@ -7,8 +7,9 @@ use bytes::Bytes;
 use sandgate_abi::LogLevel;
 use sandgate_config::model::{
     Admin, Bootstrap, Cluster, DirectResponse, Discovery, Domain, DrainType, Endpoint, EndpointAddress, FilterChain,
-    HttpConnectionManager, HttpFilter, HttpFilterKind, Listener, LocalityEndpoints, Origin, PathMatcher, Route,
-    RouteAction, RouteConfiguration, RouteKind, RouteMatch, Router, TerminalFilter, TrafficDirection, VirtualHost,
+    FilterChainMatch, FilterChainTree, HttpConnectionManager, HttpFilter, HttpFilterKind, Listener, LocalityEndpoints,
+    Origin, PathMatcher, Route, RouteAction, RouteConfiguration, RouteKind, RouteMatch, Router, TerminalFilter,
+    TrafficDirection, VirtualHost,
 };
 use sandgate_host::{GuestLog, Host};
 use sandgate_proxy::stats::{Sample, StatsStore};
@@ -85,6 +86,7 @@ impl Proxy {
 
 pub(crate) fn bootstrap(hcm: HttpConnectionManager, clusters: Vec<Cluster>) -> Bootstrap {
     let chain = FilterChain {
+        filter_chain_match: FilterChainMatch::default(),
         name: String::new(),
         tls: None,
         transport_socket_connect_timeout: None,
@@ -106,6 +108,11 @@ pub(crate) fn bootstrap(hcm: HttpConnectionManager, clusters: Vec<Cluster>) -> B
 
 fn listener(chain: FilterChain) -> Listener {
     Listener {
+        listener_filters: Vec::new(),
+        listener_filters_timeout: None,
+        continue_on_listener_filters_timeout: false,
+        filter_chain_tree: FilterChainTree::default(),
+        default_filter_chain: None,
         name: "l".into(),
         address: ([127, 0, 0, 1], 0).into(),
         ipv4_compat: false,
