@@ -1,7 +1,7 @@
 //! `xds.*`: the names and metadata of what the configuration made the stream use.
 
 use super::{Found, Rest, Take, scalar};
-use crate::{AttributeSource, MetadataOf, Value, proto};
+use crate::{AttributeSource, LookupError, MetadataOf, Value, proto};
 
 pub(super) fn lookup(source: &dyn AttributeSource, name: &[u8], rest: Rest<'_, '_>, take: Take<'_>) -> Found {
     let of = match name {
@@ -20,6 +20,11 @@ pub(super) fn lookup(source: &dyn AttributeSource, name: &[u8], rest: Rest<'_, '
         _ => return scalar(None, rest, take),
     };
     match source.metadata(of) {
+        // Null, where others are empty (observed in Envoy 1.40).
+        Some(bytes) if of == MetadataOf::UpstreamHost && bytes.is_empty() => match rest.next() {
+            None => Err(LookupError::NoByteForm),
+            Some(_) => Err(LookupError::NotFound),
+        },
         Some(bytes) => proto::metadata(&bytes, rest, take),
         None => scalar(None, rest, take),
     }

@@ -24,6 +24,8 @@ pub(crate) struct Filtered {
     limit: usize,
     /// The client will send no more.
     read_end: bool,
+    /// Nothing more will be written.
+    write_end: bool,
     ended: bool,
 }
 
@@ -37,7 +39,7 @@ impl std::fmt::Debug for Filtered {
 
 impl Filtered {
     pub(crate) fn new(transport: Transport, manager: FilterManager, limit: usize) -> Self {
-        Self { transport: Some(transport), manager, limit, read_end: false, ended: false }
+        Self { transport: Some(transport), manager, limit, read_end: false, write_end: false, ended: false }
     }
 
     /// What is underneath.
@@ -45,17 +47,18 @@ impl Filtered {
         self.transport.as_ref()
     }
 
-    /// Ready once all filters have let the connection pass, or it is over.
-    pub(crate) fn poll_initialized(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Ready once all filters have let the connection pass, or it is over; whether it is not. Nothing is read meanwhile.
+    pub(crate) fn poll_initialized(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         self.enter(cx);
-        // Filters may want to see bytes before that.
-        while !self.manager.is_initialized() && self.is_open() {
-            match ready!(self.fill(cx)) {
-                Ok(true) => {}
-                Ok(false) | Err(_) => break,
-            }
+        if self.manager.is_initialized() || !self.is_open() {
+            return Poll::Ready(self.is_open());
         }
-        Poll::Ready(())
+        Poll::Pending
+    }
+
+    /// Whether a filter has stopped the end of what is written. Nothing lets it go on.
+    pub(crate) fn stops_end(&mut self) -> bool {
+        self.write_end && !self.manager.output().1
     }
 
     /// Ready once the client has closed the connection, or a filter has.
@@ -118,7 +121,8 @@ impl Filtered {
                 self.end(ConnectionEvent::RemoteClose);
                 Poll::Ready(Ok(false))
             }
-            Ok(_) => {
+            Ok(count) => {
+                self.manager.handle().count_received(count);
                 self.manager.on_read(false);
                 Poll::Ready(Ok(true))
             }
@@ -219,7 +223,7 @@ impl AsyncWrite for Filtered {
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         this.enter(cx);
-        if this.is_open() && !this.manager.output().1 {
+        if this.is_open() && !std::mem::replace(&mut this.write_end, true) {
             this.manager.write(true);
         }
         ready!(this.poll_output(cx))?;

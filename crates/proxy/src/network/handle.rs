@@ -84,10 +84,13 @@ impl ConnectionHandle {
 
     /// Closes the connection; `reason` is `%DOWNSTREAM_LOCAL_CLOSE_REASON%`, if it is not empty.
     pub(crate) fn close(&self, kind: CloseType, reason: &str) {
+        if !reason.is_empty() {
+            // The last one counts (observed in Envoy 1.40).
+            reason.clone_into(&mut self.stream_info.borrow_mut().local_close_reason);
+        }
         if self.closing.get().is_some() {
             return;
         }
-        reason.clone_into(&mut self.stream_info.borrow_mut().local_close_reason);
         self.closing.set(Some(kind));
         self.ask(Asked::Close(kind));
     }
@@ -105,6 +108,13 @@ impl ConnectionHandle {
     /// A client that will send no more may still receive.
     pub(crate) fn enable_half_close(&self) {
         self.half_close.set(true);
+    }
+
+    /// Bytes have come from the client.
+    pub(super) fn count_received(&self, count: usize) {
+        let mut info = self.stream_info.borrow_mut();
+        info.bytes_received += count as u64;
+        info.bytes.wire_received += count as u64;
     }
 
     /// Bytes of the client that a filter has stopped, while none is shown them.

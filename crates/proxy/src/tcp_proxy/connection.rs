@@ -91,8 +91,11 @@ impl TcpProxyConnection {
         if self.session.accepted.worker.is_draining() {
             return Poll::Ready(());
         }
-        if let Transport::Filtered(filtered) = self.client.transport_mut() {
-            ready!(filtered.poll_initialized(cx));
+        if self.upstream.is_none()
+            && let Transport::Filtered(filtered) = self.client.transport_mut()
+            && !ready!(filtered.poll_initialized(cx))
+        {
+            return Poll::Ready(());
         }
         let now = Instant::now();
         if self.session.on_timers(now) {
@@ -134,8 +137,11 @@ impl TcpProxyConnection {
             proxy.stats.downstream_cx_rx_bytes_total().add(moved.read as u64);
             connection.count_sent(moved.written);
             let mut info = self.session.info();
-            info.bytes_received += moved.read as u64;
-            info.bytes.wire_received += moved.read as u64;
+            // Filters in front count before they see them.
+            if !matches!(self.client.transport(), Transport::Filtered(_)) {
+                info.bytes_received += moved.read as u64;
+                info.bytes.wire_received += moved.read as u64;
+            }
             info.upstream.bytes.wire_sent += moved.read as u64;
         }
         match moved.pause {
@@ -166,7 +172,13 @@ impl TcpProxyConnection {
             (Err(RelayError::Write(error)), _) | (_, Err(RelayError::Read(error))) => self.host_failed(&error),
             (Ok(()), Ok(())) => false,
         };
-        if self.up.is_over() && self.down.is_over() {
+        let stops_end = |client: &mut Socket| match client.transport_mut() {
+            Transport::Filtered(filtered) => filtered.stops_end(),
+            _ => false,
+        };
+        // The host has closed its connection, whether or not the client is to know.
+        let down_over = self.down.is_over() || self.down.read_end && stops_end(&mut self.client);
+        if self.up.is_over() && down_over {
             self.closed_by(CloseSide::Remote);
             return true;
         }
