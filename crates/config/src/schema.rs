@@ -98,6 +98,7 @@ impl Schema {
     /// # Errors
     /// The descriptors that are built in are damaged, which a test rules out.
     pub(crate) fn get() -> Result<&'static Self, &'static str> {
+        sandgate_expression::Environment::register_types(crate::message_types);
         static SCHEMA: OnceLock<Result<Schema, String>> = OnceLock::new();
         SCHEMA.get_or_init(Self::new).as_ref().map_err(String::as_str)
     }

@@ -1,6 +1,11 @@
 //! What the language has, depending on who asks.
 
+use std::sync::OnceLock;
+
 use prost_reflect::{DescriptorPool, MessageDescriptor};
+
+/// See [`Environment::register_types`].
+static TYPES: OnceLock<fn() -> Option<&'static DescriptorPool>> = OnceLock::new();
 
 /// What expressions may use.
 #[derive(Clone, Debug)]
@@ -24,8 +29,15 @@ impl Environment {
             string_conversion: false,
             concatenation: false,
             regex_functions: true,
-            types: || None,
+            types: || TYPES.get().and_then(|types| types()),
         }
+    }
+
+    /// The Protobuf messages that the expressions of filters can read and make in this process; the first call counts. Formats are read in
+    /// many places, which know nothing of messages.
+    pub fn register_types(types: fn() -> Option<&'static DescriptorPool>) {
+        // Whoever comes second has the same schema.
+        let _ = TYPES.set(types);
     }
 
     /// What plugins get from `expr_create`: the whole of the standard library, no extensions.

@@ -1,13 +1,18 @@
 //! A compiled expression.
 
+use bytes::Bytes;
+
 use crate::activation::Activation;
+use crate::ast::Expr;
 use crate::evaluate::State;
 use crate::node::Node;
 use crate::{CompileError, Environment, EvaluateError, Value, compile, parse, print, wire};
 
 /// An expression, compiled once and evaluated many times, on any thread.
+/// Compared by what it was compiled from.
 #[derive(Clone, Debug)]
 pub struct Expression {
+    source: Bytes,
     node: Node,
     locals: usize,
     environment: Environment,
@@ -23,7 +28,7 @@ impl Expression {
     pub fn parse(text: &[u8], environment: &Environment) -> Result<Self, CompileError> {
         let text = std::str::from_utf8(text).map_err(|error| CompileError::Syntax(error.to_string()))?;
         let expr = parse::parse(text).map_err(|error| CompileError::Syntax(error.to_string()))?;
-        Self::new(&expr, environment)
+        Self::new(text.as_bytes(), &expr, environment)
     }
 
     /// Compiles a serialized `google.api.expr.v1alpha1.Expr`, or `cel.expr.Expr`, which is the same.
@@ -31,12 +36,12 @@ impl Expression {
     /// # Errors
     /// As [`Self::parse`].
     pub fn from_message(expr: &[u8], environment: &Environment) -> Result<Self, CompileError> {
-        Self::new(&wire::decode(expr)?, environment)
+        Self::new(expr, &wire::decode(expr)?, environment)
     }
 
-    fn new(expr: &crate::ast::Expr, environment: &Environment) -> Result<Self, CompileError> {
+    fn new(source: &[u8], expr: &Expr, environment: &Environment) -> Result<Self, CompileError> {
         let (node, locals) = compile::compile(expr, environment)?;
-        Ok(Self { node, locals, environment: environment.clone() })
+        Ok(Self { source: Bytes::copy_from_slice(source), node, locals, environment: environment.clone() })
     }
 
     /// Evaluates the expression. Takes no more than some tens of milliseconds, whatever the expression.
@@ -61,3 +66,11 @@ impl Expression {
         self.evaluate(activation).ok().map(|value| print::print(&value))
     }
 }
+
+impl PartialEq for Expression {
+    fn eq(&self, other: &Self) -> bool {
+        self.source == other.source
+    }
+}
+
+impl Eq for Expression {}

@@ -16,6 +16,7 @@ mod error;
 mod evaluate;
 mod expression;
 mod functions;
+mod json;
 mod message;
 mod node;
 mod parse;

@@ -23,21 +23,19 @@ pub(crate) fn print(value: &Value) -> Vec<u8> {
             fields(message, &mut out);
             out
         }
-        Value::List(_) => b"list value".to_vec(),
-        Value::Map(_) | Value::Attributes(_) => b"map value".to_vec(),
+        Value::List(_) => b"CelList value".to_vec(),
+        Value::Map(_) | Value::Attributes(_) => b"CelMap value".to_vec(),
         Value::Type(_) => b"CelType value".to_vec(),
     }
 }
 
-/// The fields of a message on one line, as Protobuf's short text format has them.
+/// The fields of a message on one line, a space behind each, as Protobuf's short text format has them.
 fn fields(message: &DynamicMessage, out: &mut Vec<u8>) {
     for (field, value) in message.fields() {
         let mut put = |value: &Field| {
-            if !out.is_empty() && out.last() != Some(&b' ') {
-                out.push(b' ');
-            }
             out.extend_from_slice(field.name().as_bytes());
             single(value, field.kind(), out);
+            out.push(b' ');
         };
         match value {
             Field::List(list) => list.iter().for_each(put),
@@ -59,12 +57,7 @@ fn single(value: &Field, kind: Kind, out: &mut Vec<u8>) {
     let scalar = match value {
         Field::Message(message) => {
             out.extend_from_slice(b" { ");
-            let mut inner = Vec::new();
-            fields(message, &mut inner);
-            out.extend_from_slice(&inner);
-            if !inner.is_empty() {
-                out.push(b' ');
-            }
+            fields(message, out);
             out.push(b'}');
             return;
         }

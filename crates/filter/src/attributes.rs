@@ -1,6 +1,6 @@
 //! The stream as a source of attributes.
 
-use std::cell::Ref;
+use std::cell::{Ref, RefCell};
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
@@ -8,7 +8,161 @@ use bytes::Bytes;
 use sandgate_attributes::{AttributeSource, MetadataOf, ResponseFlags, StateValue, TlsAttribute};
 use sandgate_http::{Direction, HeaderMap};
 
-use crate::{Stream, TlsInfo};
+use crate::{ConnectionInfo, Stream, StreamInfo, TlsInfo};
+
+/// What is known of a stream, with header maps that are not its own or not yet: what formats and filters of logs see.
+#[derive(Debug)]
+pub struct InfoAttributes<'a> {
+    info: &'a StreamInfo,
+    connection: &'a ConnectionInfo,
+    request_headers: RefCell<Option<&'a HeaderMap>>,
+    response_headers: RefCell<Option<&'a HeaderMap>>,
+    response_trailers: RefCell<Option<&'a HeaderMap>>,
+}
+
+/// The attributes that come from what `self.info()` and `self.connection()` tell.
+macro_rules! attributes_of_info {
+    () => {
+        fn protocol(&self) -> Option<&'static str> {
+            self.info().protocol
+        }
+
+        fn start_time(&self) -> Option<SystemTime> {
+            Some(self.info().start_time)
+        }
+
+        fn duration(&self) -> Option<Duration> {
+            self.info().duration()
+        }
+
+        fn backend_latency(&self) -> Option<Duration> {
+            let info = self.info();
+            Some(info.upstream.last_rx?.saturating_duration_since(info.upstream.first_tx?))
+        }
+
+        fn request_body_bytes(&self) -> u64 {
+            self.info().bytes_received
+        }
+
+        fn response_body_bytes(&self) -> u64 {
+            self.info().bytes_sent
+        }
+
+        fn response_code(&self) -> Option<u32> {
+            self.info().response_code
+        }
+
+        fn response_code_details(&self) -> Option<String> {
+            self.info().response_code_details.clone()
+        }
+
+        fn response_flags(&self) -> ResponseFlags {
+            self.info().response_flags
+        }
+
+        fn downstream_remote_address(&self) -> Option<SocketAddr> {
+            self.connection().remote_address
+        }
+
+        fn downstream_local_address(&self) -> Option<SocketAddr> {
+            self.connection().local_address
+        }
+
+        fn connection_id(&self) -> Option<u64> {
+            // Requests of the proxy's own came on no connection.
+            Some(self.connection().id).filter(|id| *id > 0)
+        }
+
+        fn mtls(&self) -> bool {
+            self.connection().tls.as_ref().is_some_and(|tls| tls.peer().is_some())
+        }
+
+        fn requested_server_name(&self) -> String {
+            self.connection().requested_server_name.as_ref().to_owned()
+        }
+
+        fn connection_tls(&self, of: TlsAttribute) -> Option<String> {
+            tls(self.connection().tls.as_deref()?, of)
+        }
+
+        fn connection_termination_details(&self) -> Option<String> {
+            self.info().connection_termination_details.clone()
+        }
+
+        fn connection_transport_failure_reason(&self) -> Option<String> {
+            let connection = self.connection();
+            Some(connection.transport_failure_reason.as_ref().to_owned()).filter(|reason| !reason.is_empty())
+        }
+
+        fn upstream_tls(&self, of: TlsAttribute) -> Option<String> {
+            tls(self.info().upstream.tls.as_deref()?, of)
+        }
+
+        fn upstream_transport_failure_reason(&self) -> Option<String> {
+            let info = self.info();
+            let upstream = &info.upstream;
+            (upstream.attempt_count > 0).then(|| upstream.transport_failure_reason.clone())
+        }
+
+        fn upstream_address(&self) -> Option<SocketAddr> {
+            self.info().upstream.address
+        }
+
+        fn upstream_local_address(&self) -> Option<SocketAddr> {
+            self.info().upstream.local_address
+        }
+
+        fn upstream_request_attempt_count(&self) -> u32 {
+            self.info().upstream.attempt_count
+        }
+
+        fn cluster_name(&self) -> Option<String> {
+            self.info().cluster_name.as_deref().map(str::to_owned)
+        }
+
+        fn cluster_endpoints(&self) -> Option<u64> {
+            self.info().upstream.cluster_endpoints
+        }
+
+        fn route_name(&self) -> Option<String> {
+            self.info().route_name.as_deref().map(str::to_owned)
+        }
+
+        fn virtual_host_name(&self) -> Option<String> {
+            self.info().virtual_host_name.as_deref().map(str::to_owned)
+        }
+
+        fn filter_chain_name(&self) -> Option<String> {
+            Some(self.connection().listener.filter_chain_name.as_ref().to_owned())
+        }
+
+        fn listener_direction(&self) -> Option<i64> {
+            Some(self.connection().listener.direction)
+        }
+
+        fn node(&self) -> Option<Bytes> {
+            Some(self.connection().listener.node.clone())
+        }
+
+        fn metadata(&self, of: MetadataOf) -> Option<Bytes> {
+            let info = self.info();
+            Some(match of {
+                MetadataOf::Dynamic => info.dynamic_metadata.clone(),
+                MetadataOf::Listener => self.connection().listener.metadata.clone(),
+                MetadataOf::Route => info.route_name.as_ref().map(|_| info.route_metadata.clone())?,
+                MetadataOf::VirtualHost => {
+                    info.virtual_host_name.as_ref().map(|_| info.virtual_host_metadata.clone())?
+                }
+                MetadataOf::Cluster => info.cluster_name.as_ref().map(|_| info.upstream.cluster_metadata.clone())?,
+                MetadataOf::UpstreamHost => info.upstream.address.map(|_| info.upstream.host_metadata.clone())?,
+            })
+        }
+
+        fn filter_state(&self, key: &[u8]) -> Option<StateValue> {
+            self.info().filter_state.get(key)
+        }
+    };
+}
 
 impl AttributeSource for Stream {
     fn request_headers(&self) -> Option<Ref<'_, HeaderMap>> {
@@ -23,142 +177,63 @@ impl AttributeSource for Stream {
         self.trailers(Direction::Response)
     }
 
-    fn protocol(&self) -> Option<&'static str> {
-        self.info().protocol
+    attributes_of_info!();
+}
+
+// === impl InfoAttributes ===
+
+impl<'a> InfoAttributes<'a> {
+    /// Of a stream without headers.
+    #[must_use]
+    pub fn new(info: &'a StreamInfo, connection: &'a ConnectionInfo) -> Self {
+        Self {
+            info,
+            connection,
+            request_headers: RefCell::default(),
+            response_headers: RefCell::default(),
+            response_trailers: RefCell::default(),
+        }
     }
 
-    fn start_time(&self) -> Option<SystemTime> {
-        Some(self.info().start_time)
+    /// With these request headers, response headers and response trailers.
+    #[must_use]
+    pub fn with_headers(
+        self,
+        request_headers: Option<&'a HeaderMap>,
+        response_headers: Option<&'a HeaderMap>,
+        response_trailers: Option<&'a HeaderMap>,
+    ) -> Self {
+        Self {
+            request_headers: RefCell::new(request_headers),
+            response_headers: RefCell::new(response_headers),
+            response_trailers: RefCell::new(response_trailers),
+            ..self
+        }
     }
 
-    fn duration(&self) -> Option<Duration> {
-        self.info().duration()
+    fn info(&self) -> &'a StreamInfo {
+        self.info
     }
 
-    fn backend_latency(&self) -> Option<Duration> {
-        let info = self.info();
-        Some(info.upstream.last_rx?.saturating_duration_since(info.upstream.first_tx?))
+    fn connection(&self) -> &'a ConnectionInfo {
+        self.connection
+    }
+}
+
+impl AttributeSource for InfoAttributes<'_> {
+    fn request_headers(&self) -> Option<Ref<'_, HeaderMap>> {
+        Ref::filter_map(self.request_headers.borrow(), |headers| *headers).ok()
     }
 
-    fn request_body_bytes(&self) -> u64 {
-        self.info().bytes_received
+    fn response_headers(&self) -> Option<Ref<'_, HeaderMap>> {
+        Ref::filter_map(self.response_headers.borrow(), |headers| *headers).ok()
     }
 
-    fn response_body_bytes(&self) -> u64 {
-        self.info().bytes_sent
+    fn response_trailers(&self) -> Option<Ref<'_, HeaderMap>> {
+        Ref::filter_map(self.response_trailers.borrow(), |headers| *headers).ok()
     }
 
-    fn response_code(&self) -> Option<u32> {
-        self.info().response_code
-    }
-
-    fn response_code_details(&self) -> Option<String> {
-        self.info().response_code_details.clone()
-    }
-
-    fn response_flags(&self) -> ResponseFlags {
-        self.info().response_flags
-    }
-
-    fn downstream_remote_address(&self) -> Option<SocketAddr> {
-        self.connection().remote_address
-    }
-
-    fn downstream_local_address(&self) -> Option<SocketAddr> {
-        self.connection().local_address
-    }
-
-    fn connection_id(&self) -> Option<u64> {
-        // Requests of the proxy's own came on no connection.
-        Some(self.connection().id).filter(|id| *id > 0)
-    }
-
-    fn mtls(&self) -> bool {
-        self.connection().tls.as_ref().is_some_and(|tls| tls.peer().is_some())
-    }
-
-    fn requested_server_name(&self) -> String {
-        self.connection().requested_server_name.as_ref().to_owned()
-    }
-
-    fn connection_tls(&self, of: TlsAttribute) -> Option<String> {
-        tls(self.connection().tls.as_deref()?, of)
-    }
-
-    fn connection_termination_details(&self) -> Option<String> {
-        self.info().connection_termination_details.clone()
-    }
-
-    fn connection_transport_failure_reason(&self) -> Option<String> {
-        let connection = self.connection();
-        Some(connection.transport_failure_reason.as_ref().to_owned()).filter(|reason| !reason.is_empty())
-    }
-
-    fn upstream_tls(&self, of: TlsAttribute) -> Option<String> {
-        tls(self.info().upstream.tls.as_deref()?, of)
-    }
-
-    fn upstream_transport_failure_reason(&self) -> Option<String> {
-        let info = self.info();
-        let upstream = &info.upstream;
-        (upstream.attempt_count > 0).then(|| upstream.transport_failure_reason.clone())
-    }
-
-    fn upstream_address(&self) -> Option<SocketAddr> {
-        self.info().upstream.address
-    }
-
-    fn upstream_local_address(&self) -> Option<SocketAddr> {
-        self.info().upstream.local_address
-    }
-
-    fn upstream_request_attempt_count(&self) -> u32 {
-        self.info().upstream.attempt_count
-    }
-
-    fn cluster_name(&self) -> Option<String> {
-        self.info().cluster_name.as_deref().map(str::to_owned)
-    }
-
-    fn cluster_endpoints(&self) -> Option<u64> {
-        self.info().upstream.cluster_endpoints
-    }
-
-    fn route_name(&self) -> Option<String> {
-        self.info().route_name.as_deref().map(str::to_owned)
-    }
-
-    fn virtual_host_name(&self) -> Option<String> {
-        self.info().virtual_host_name.as_deref().map(str::to_owned)
-    }
-
-    fn filter_chain_name(&self) -> Option<String> {
-        Some(self.connection().listener.filter_chain_name.as_ref().to_owned())
-    }
-
-    fn listener_direction(&self) -> Option<i64> {
-        Some(self.connection().listener.direction)
-    }
-
-    fn node(&self) -> Option<Bytes> {
-        Some(self.connection().listener.node.clone())
-    }
-
-    fn metadata(&self, of: MetadataOf) -> Option<Bytes> {
-        let info = self.info();
-        Some(match of {
-            MetadataOf::Dynamic => info.dynamic_metadata.clone(),
-            MetadataOf::Listener => self.connection().listener.metadata.clone(),
-            MetadataOf::Route => info.route_name.as_ref().map(|_| info.route_metadata.clone())?,
-            MetadataOf::VirtualHost => info.virtual_host_name.as_ref().map(|_| info.virtual_host_metadata.clone())?,
-            MetadataOf::Cluster => info.cluster_name.as_ref().map(|_| info.upstream.cluster_metadata.clone())?,
-            MetadataOf::UpstreamHost => info.upstream.address.map(|_| info.upstream.host_metadata.clone())?,
-        })
-    }
-
-    fn filter_state(&self, key: &[u8]) -> Option<StateValue> {
-        self.info().filter_state.get(key)
-    }
+    attributes_of_info!();
 }
 
 /// Subjects are there whatever certificates there are, and then empty (observed in Envoy 1.40).

@@ -29,6 +29,7 @@ mod stream_route;
 mod tls_info;
 mod upstream_info;
 
+pub use attributes::InfoAttributes;
 pub use callbacks::FilterCallbacks;
 pub use connection_attributes::ConnectionAttributes;
 pub use event::{DecodeEvent, EncodeEvent};

@@ -4,6 +4,7 @@ use crate::FormatError;
 use crate::address::{self, AddressOf, Part};
 use crate::coalesce;
 use crate::common_duration::CommonDuration;
+use crate::expression::ExpressionOf;
 use crate::filter_state::FilterState;
 use crate::format::Command;
 use crate::grpc_status::GrpcStatusStyle;
@@ -83,6 +84,10 @@ fn with_parameters(name: &str, parameters: &str, length: Option<usize>) -> Resul
                 _ => ServerName::Seen,
             })
         }
+        "CEL" | "TYPED_CEL" => {
+            check(Takes::Optional, true)?;
+            Operator::Expression(ExpressionOf::parse(parameters, name == "TYPED_CEL")?)
+        }
         "QUERY_PARAM" => {
             check(Takes::Required, true)?;
             Operator::QueryParam(QueryParam::new(parameters))
@@ -124,8 +129,6 @@ fn with_parameters(name: &str, parameters: &str, length: Option<usize>) -> Resul
             check(Takes::Required, true)?;
             Operator::Coalesce(coalesce::parse(parameters)?)
         }
-        "CEL" => return Err(FormatError::NotImplemented("CEL")),
-        "TYPED_CEL" => return Err(FormatError::NotImplemented("TYPED_CEL")),
         _ => return Ok(None),
     }))
 }

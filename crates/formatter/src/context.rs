@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use sandgate_filter::{ConnectionInfo, StreamInfo};
+use sandgate_attributes::View;
+use sandgate_expression::Activation;
+use sandgate_filter::{ConnectionInfo, InfoAttributes, StreamInfo};
 use sandgate_http::HeaderMap;
 
 use crate::AccessLogType;
@@ -45,6 +47,17 @@ impl<'a> FormatContext<'a> {
             log_type: AccessLogType::NotSet,
             now,
         }
+    }
+
+    /// Lets an expression be evaluated over what is known.
+    pub fn with_activation<T>(&self, evaluate: impl FnOnce(&Activation<'_>) -> T) -> T {
+        let source = InfoAttributes::new(self.info, self.connection).with_headers(
+            self.request_headers,
+            self.response_headers,
+            self.response_trailers,
+        );
+        let view = View { source: &source, request_headers: true, response_headers: true, response_trailers: true };
+        evaluate(&Activation::stream(view))
     }
 
     /// From the first byte of the request to the stream's end, or to now if it is not over.

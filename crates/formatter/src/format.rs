@@ -116,6 +116,11 @@ impl Command {
 
     /// Appends the command's value for JSON, where values from metadata are not cut.
     pub(crate) fn render_value(&self, context: &FormatContext<'_>, out: &mut Vec<u8>) -> Rendered {
+        if let Operator::Expression(expression) = &self.operator
+            && expression.typed
+        {
+            return expression.render_value(context, self.max_length, out);
+        }
         if matches!(self.operator, Operator::Metadata(_)) {
             return self.operator.render(context, out);
         }

@@ -11,6 +11,7 @@ mod command;
 mod common_duration;
 mod context;
 mod error;
+mod expression;
 mod filter_state;
 mod format;
 mod grpc_status;

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use crate::FormatContext;
 use crate::address::AddressOf;
 use crate::common_duration::CommonDuration;
+use crate::expression::ExpressionOf;
 use crate::filter_state::FilterState;
 use crate::format::{Command, Rendered};
 use crate::grpc_status::GrpcStatusStyle;
@@ -51,6 +52,7 @@ pub(crate) enum Operator {
     Time(Clock, TimeFormat),
     Metadata(Metadata),
     FilterState(FilterState),
+    Expression(ExpressionOf),
     Coalesce(Vec<Command>),
 }
 
@@ -77,6 +79,7 @@ impl Operator {
             Self::Time(clock, format) => clock.render(context, format, out),
             Self::Metadata(metadata) => metadata.render(context, out),
             Self::FilterState(state) => state.render(context, out),
+            Self::Expression(expression) => expression.render(context, out),
             Self::Coalesce(commands) => crate::coalesce::render(commands, context, out),
         }
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use prost_types::{Any, Struct};
+use sandgate_expression::{CompileError, Environment, Expression};
 use sandgate_filter::response_flag;
 use sandgate_formatter::AccessLogType;
 
@@ -18,13 +19,16 @@ use crate::{
     proto::envoy::{
         config::accesslog::v3::{
             self as proto, access_log::ConfigType, access_log_filter::FilterSpecifier, comparison_filter::Op,
+            extension_filter::ConfigType as ExtensionConfig,
         },
-        extensions::access_loggers::{file::v3 as file, stream::v3 as stream},
+        extensions::access_loggers::{file::v3 as file, filters::cel::v3 as cel, stream::v3 as stream},
     },
 };
 
 const FILE: &str = "envoy.extensions.access_loggers.file.v3.FileAccessLog";
 const STDOUT: &str = "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog";
+/// An access log filter.
+const EXPRESSION: &str = "envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter";
 const STDERR: &str = "envoy.extensions.access_loggers.stream.v3.StderrAccessLog";
 
 /// Converts the list of access logs in `field`.
@@ -143,11 +147,38 @@ pub(super) fn filter(context: &mut Context<'_>, message: proto::AccessLogFilter)
                 .fold(0, |bits, status| bits | 1u32.checked_shl(*status as u32).unwrap_or(0)),
             exclude: filter.exclude,
         },
+        FilterSpecifier::ExtensionFilter(filter) => {
+            let config = filter.config_type.as_ref().map(|ExtensionConfig::TypedConfig(config)| config);
+            match config.map(|config| (type_name(config), config)) {
+                Some((EXPRESSION, config)) => context.field("extension_filter", |context| {
+                    context.field("typed_config", |context| expression(context, config))
+                })?,
+                _ => {
+                    context.unknown_extension("access log filter", &filter.name, config);
+                    return None;
+                }
+            }
+        }
         FilterSpecifier::LogTypeFilter(filter) => AccessLogFilter::LogType {
             types: filter.types.into_iter().filter_map(log_type).collect(),
             exclude: filter.exclude,
         },
     })
+}
+
+fn expression(context: &mut Context<'_>, config: &Any) -> Option<AccessLogFilter> {
+    let message: cel::ExpressionFilter = context.unpack(config)?;
+    match Expression::parse(message.expression.as_bytes(), &Environment::filters()) {
+        Ok(expression) => Some(AccessLogFilter::Expression(Arc::new(expression))),
+        Err(CompileError::Syntax(what)) => {
+            context.error_at("expression", format!("Not able to parse filter expression: {what}"));
+            None
+        }
+        Err(CompileError::Unknown(what)) => {
+            context.error_at("expression", format!("failed to create an expression: {what}"));
+            None
+        }
+    }
 }
 
 fn filters(context: &mut Context<'_>, messages: Vec<proto::AccessLogFilter>) -> Vec<AccessLogFilter> {

@@ -17,8 +17,9 @@ const ACCESS_LOG_DEFAULT: &str = "[%START_TIME%] \"%REQ(:METHOD)% %REQ(X-ENVOY-O
 /// The most a format may have when it is read from a file.
 const MAX_FORMAT: usize = 1 << 20;
 
-/// A commands' parser that is built in anyway.
-const METADATA: &str = "envoy.extensions.formatter.metadata.v3.Metadata";
+/// Commands' parsers that are built in anyway.
+const BUILT_IN: [&str; 2] =
+    ["envoy.extensions.formatter.metadata.v3.Metadata", "envoy.extensions.formatter.cel.v3.Cel"];
 
 /// Envoy's default for access logs.
 pub(super) fn access_log_default(context: &mut Context<'_>) -> Option<SubstitutionFormat> {
@@ -52,7 +53,7 @@ pub(super) fn json(context: &mut Context<'_>, json: &Struct, omit_empty: bool) -
 /// Converts a format.
 pub(super) fn format(context: &mut Context<'_>, message: SubstitutionFormatString) -> Option<SubstitutionFormat> {
     context.list("formatters", message.formatters, |context, formatter| {
-        if formatter.typed_config.as_ref().map(type_name) != Some(METADATA) {
+        if !formatter.typed_config.as_ref().map(type_name).is_some_and(|name| BUILT_IN.contains(&name)) {
             context.unknown_extension("formatter", &formatter.name, formatter.typed_config.as_ref());
         }
         None::<()>

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use sandgate_expression::Expression;
 use sandgate_formatter::{AccessLogType, Format, JsonFormat};
 
 use super::{FractionalPercent, HeaderMatcher, MetadataMatcher, Origin, RuntimeUInt32, WasmPlugin};
@@ -93,6 +94,8 @@ pub enum AccessLogFilter {
         /// It is none of them.
         exclude: bool,
     },
+    /// This expression is true.
+    Expression(Arc<Expression>),
     /// The entry is one of these kinds.
     LogType {
         /// The kinds of HTTP among those that are configured.

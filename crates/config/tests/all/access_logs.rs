@@ -116,7 +116,7 @@ fn filters() {
         ("{response_flag_filter: {flags: [XX]}}", Some("flags[0]: value is not in the list of allowed ones")),
         ("{grpc_status_filter: {statuses: [17]}}", Some("defined enum values")),
         ("{log_type_filter: {types: [DownstreamEnd], exclude: true}}", OK),
-        ("{extension_filter: {name: x}}", Some("extension_filter is not implemented")),
+        ("{extension_filter: {name: x}}", Some("access log filter")),
     ] {
         table(Slot::Manager, &[(&filtered(filter), wanted)]);
     }

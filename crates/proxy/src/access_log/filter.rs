@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use sandgate_config::model::{AccessLogFilter, Comparison, ComparisonOp, FractionalPercent};
+use sandgate_expression::Expression;
 use sandgate_formatter::{AccessLogType, FormatContext};
 use sandgate_http::HeaderMap;
 use sandgate_matcher::{HeaderMatcher, ValueMatcher};
@@ -29,6 +30,7 @@ enum Kind {
     Constant(bool),
     ResponseFlag(u64),
     GrpcStatus { statuses: u32, exclude: bool },
+    Expression(Arc<Expression>),
     LogType { types: Vec<AccessLogType>, exclude: bool },
 }
 
@@ -64,6 +66,7 @@ impl LogFilter {
             AccessLogFilter::GrpcStatus { statuses, exclude } => {
                 Kind::GrpcStatus { statuses: *statuses, exclude: *exclude }
             }
+            AccessLogFilter::Expression(expression) => Kind::Expression(Arc::clone(expression)),
             AccessLogFilter::LogType { types, exclude } => Kind::LogType { types: types.clone(), exclude: *exclude },
         };
         Self { kind, runtime: Arc::clone(runtime) }
@@ -99,6 +102,7 @@ impl LogFilter {
                 let bit = u32::try_from(status).ok().and_then(|status| 1u32.checked_shl(status));
                 (bit.unwrap_or(0) & statuses != 0) != *exclude
             }
+            Kind::Expression(expression) => context.with_activation(|activation| expression.matches(activation)),
             Kind::LogType { types, exclude } => types.contains(&context.log_type) != *exclude,
         }
     }
