@@ -1,5 +1,7 @@
 //! TLS to clients: files that change, secrets that come late, handshakes that take their time.
 
+mod upstream;
+
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
@@ -95,7 +97,8 @@ fn of_file(path: &Path) -> SecretSource<TlsCertificate> {
     SecretSource::Inline { name: String::new(), secret }
 }
 
-fn with_tls(certificate: SecretSource<TlsCertificate>, timeout: Option<Duration>) -> Bootstrap {
+/// What both sides of a connection have.
+fn common(certificate: SecretSource<TlsCertificate>) -> CommonTlsContext {
     let params = TlsParameters {
         min_version: TlsVersion::Tls12,
         max_version: TlsVersion::Tls13,
@@ -103,13 +106,15 @@ fn with_tls(certificate: SecretSource<TlsCertificate>, timeout: Option<Duration>
         ecdh_curves: vec![0x1d],
         signature_algorithms: Vec::new(),
     };
-    let common =
-        CommonTlsContext { params, certificates: vec![certificate], validation: None, alpn_protocols: Vec::new() };
+    CommonTlsContext { params, certificates: vec![certificate], validation: None, alpn_protocols: Vec::new() }
+}
+
+fn with_tls(certificate: SecretSource<TlsCertificate>, timeout: Option<Duration>) -> Bootstrap {
     let mut bootstrap = bootstrap(hcm(vec![direct("/", 200, "over TLS")]), Vec::new());
     let chain = &mut bootstrap.listeners[0].filter_chains[0];
     chain.transport_socket_connect_timeout = timeout;
     chain.tls = Some(Arc::new(DownstreamTlsContext {
-        common,
+        common: common(certificate),
         require_client_certificate: false,
         require_sni: false,
         session_ticket_keys: None,
