@@ -6,5 +6,6 @@ mod gateway;
 mod hello;
 mod https;
 mod limits;
+mod redis;
 mod reload;
 mod support;
