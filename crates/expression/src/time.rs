@@ -216,7 +216,7 @@ mod tests {
             assert_eq!(timestamp_text(parse_timestamp(text).unwrap()), text);
         }
         assert_eq!(parse_timestamp("1970-01-01T01:00:00+01:00"), Some(0));
-        for text in ["2019-02-29T00:00:00Z", "2020-01-02", "2020-01-02T3:04:05Z", "2020-13-02T03:04:05Z", "x"] {
+        for text in ["2019-02-29T00:00:00Z", "2020-01-02", "+2020-01-02T03:04:05Z", "2020-13-02T03:04:05Z", "x"] {
             assert_eq!(parse_timestamp(text), None, "{text}");
         }
     }
