@@ -1,5 +1,6 @@
 //! The main thread: prepares everything, then looks after names, signals and workers until the end.
 
+mod admin;
 mod dns;
 mod drains;
 mod health;
@@ -14,19 +15,17 @@ use std::time::Duration;
 
 use sandgate_config::model::{AccessLog, Bootstrap, DnsResolver, FilterChain, NameServers};
 use sandgate_host::{Environment, Host, WorkerHost};
-use sandgate_matcher::StringMatcher;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::task::LocalSet;
 
-use super::network::admin_listener;
-use super::plugins::{PluginLoader, Running, running_log_plugins};
+use super::plugins::{PluginLoader, Running};
 use super::signals::{SignalEvent, Signals};
 use super::stats::{Numbers, add_host_stats, add_runtime_stats, add_server_stats, add_start_time, flush, settings};
-use super::thread::{LocalWorker, listen};
+use super::thread::LocalWorker;
 use super::tls::ListenerContexts;
 use super::{ListenerAddress, ServerError, ServerOptions, StartError, upstream_filters};
 use crate::access_log::LogFiles;
-use crate::admin::{AdminAction, AdminContext};
+use crate::admin::AdminAction;
 use crate::cluster::{ClusterTable, add_breaker_stats, add_hash_stats};
 use crate::dns::Dns;
 use crate::drain::{DrainDirection, DrainManager};
@@ -200,34 +199,23 @@ impl Main {
             }
         }
         dns::count_members(&shared.clusters, &local.worker.clusters);
+        let listeners: Vec<_> =
+            bound.iter().map(|bound| ListenerAddress { name: bound.name.clone(), address: bound.address }).collect();
+        let admin_address = admin.as_ref().map(|admin| admin.address);
+        if let Some(bound) = admin {
+            let of = (&*shared, options);
+            admin::start(bound, &listeners, of, (&local, plugins.running()), to_main.clone())?;
+        }
         plugins.fetch(&options.host, &env, &local, &mut signals, &lifecycle).await;
         let (plugins, handles) = plugins.finish();
         upstream_filters::equip_main(&shared.bootstrap, &plugins, &handles, &local);
         let workers = Workers::start(&shared, &Arc::new(plugins), concurrency, to_main.clone())?;
 
-        let mut context = AdminContext::new(Arc::clone(&options.stats), Arc::clone(&lifecycle));
-        context.stats_flush_on_admin = shared.bootstrap.stats_flush_on_admin;
-        context.runtime = Arc::clone(&shared.runtime);
-        let act = to_main.clone();
-        // A main loop that is gone does nothing any more.
-        context.act = Box::new(move |action| drop(act.send(MainCommand::Admin(action))));
-        let allowed = shared.bootstrap.admin.iter().flat_map(|admin| &admin.allow_paths);
-        context.allow_paths = allowed.map(StringMatcher::new).collect();
-        context.clusters = Some(Arc::clone(&shared.clusters));
-        context.bootstrap = shared.bootstrap.serialized.clone();
-        context.host = Some(Arc::clone(&options.host));
-        context.logging.clone_from(&options.logging);
-        context.command_line = options.command_line.clone();
-        context.node_id = shared.bootstrap.node.id.clone();
-        context.node_cluster = shared.bootstrap.node.cluster.clone();
-        context.tls = shared.tls.iter().flatten().flatten().cloned().collect();
-        let listeners = context.tls.iter().map(|tls| Arc::<ListenerTls>::clone(tls) as Arc<dyn Reloadable>);
+        let reloadable =
+            shared.tls.iter().flatten().flatten().map(|tls| Arc::<ListenerTls>::clone(tls) as Arc<dyn Reloadable>);
         let clusters = shared.clusters.tls().map(|tls| Arc::<UpstreamTls>::clone(tls) as Arc<dyn Reloadable>);
-        let fresh = keep_fresh(listeners.chain(clusters).collect(), Arc::clone(&options.stats));
+        let fresh = keep_fresh(reloadable.chain(clusters).collect(), Arc::clone(&options.stats));
         tokio::task::spawn_local(guarded("certificate watcher", fresh));
-        let listeners: Vec<_> =
-            bound.iter().map(|bound| ListenerAddress { name: bound.name.clone(), address: bound.address }).collect();
-        listeners.iter().for_each(|listener| context.add_listener(&listener.name, listener.address));
         log::info!(target: "config", "all dependencies initialized. starting workers");
         workers.listen(bound)?;
         let numbers = Numbers {
@@ -240,16 +228,6 @@ impl Main {
         add_hash_stats(&options.stats, &shared.clusters);
         add_server_stats(&options.stats, &lifecycle, numbers);
         add_runtime_stats(&options.stats, &shared.runtime);
-        let admin_address = admin.as_ref().map(|admin| admin.address);
-        if let Some(admin) = admin {
-            log::info!(target: "admin", "admin address: {}", admin.address);
-            let logs = shared.bootstrap.admin.as_ref().map(|admin| admin.access_logs.clone()).unwrap_or_default();
-            local.worker.logs.set_plugins(Some(running_log_plugins(&handles)));
-            let hcm = super::hcm::build_admin(&Arc::new(context), logs, &local.worker, &options.stats);
-            let sockets = listening(admin)?;
-            local.worker.logs.set_plugins(None);
-            let _ = listen(&local.worker, &[admin_listener(hcm, &options.stats)], sockets);
-        }
         let flush_interval = (!shared.bootstrap.stats_flush_on_admin).then_some(shared.bootstrap.stats_flush_interval);
         let drains = Drains::new(&shared.bootstrap, &shared.drain, &lifecycle, to_main);
         let clusters = Arc::clone(&shared.clusters);

@@ -175,6 +175,11 @@ impl PluginLoader {
         }
     }
 
+    /// What runs already.
+    pub(super) fn running(&self) -> &Running {
+        &self.running
+    }
+
     /// The plugins, and what keeps them on the main thread.
     pub(super) fn finish(self) -> (Plugins, Running) {
         (self.plugins, self.running)

@@ -8,4 +8,5 @@ mod https;
 mod limits;
 mod redis;
 mod reload;
+mod services;
 mod support;
