@@ -11,7 +11,8 @@ pub(super) struct DynamicTable {
     /// The newest is the last.
     entries: VecDeque<Entry>,
     /// Of each entry, in the same order: a table full of request ids is looked through for every field.
-    tags: VecDeque<Tag>,
+    fields: VecDeque<u32>,
+    names: VecDeque<u32>,
     bytes: Vec<u8>,
     /// Where the oldest entry begins in `bytes`.
     oldest: usize,
@@ -58,7 +59,15 @@ fn mix(seed: u64, bytes: &[u8]) -> u64 {
 
 impl DynamicTable {
     pub(super) fn new(max_size: usize) -> Self {
-        Self { entries: VecDeque::new(), tags: VecDeque::new(), bytes: Vec::new(), oldest: 0, size: 0, max_size }
+        Self {
+            entries: VecDeque::new(),
+            fields: VecDeque::new(),
+            names: VecDeque::new(),
+            bytes: Vec::new(),
+            oldest: 0,
+            size: 0,
+            max_size,
+        }
     }
 
     pub(super) fn max_size(&self) -> usize {
@@ -79,17 +88,24 @@ impl DynamicTable {
 
     /// How many fields before the newest this one came last.
     pub(super) fn find_field(&self, tag: Tag, name: &[u8], value: &[u8]) -> Option<usize> {
-        self.find(|other| other.field == tag.field, |field| field == (name, value))
+        self.find(&self.fields, tag.field, |field| field == (name, value))
     }
 
     /// How many fields before the newest one of this name came last.
     pub(super) fn find_name(&self, tag: Tag, name: &[u8]) -> Option<usize> {
-        self.find(|other| other.name == tag.name, |field| field.0 == name)
+        self.find(&self.names, tag.name, |field| field.0 == name)
     }
 
-    fn find(&self, may_be: impl Fn(&Tag) -> bool, is: impl Fn((&[u8], &[u8])) -> bool) -> Option<usize> {
-        let tags = self.tags.iter().rev().enumerate();
-        tags.filter(|(_, tag)| may_be(tag)).map(|(age, _)| age).find(|age| self.get(*age).is_some_and(&is))
+    fn find(&self, tags: &VecDeque<u32>, tag: u32, is: impl Fn((&[u8], &[u8])) -> bool) -> Option<usize> {
+        let (older, newer) = tags.as_slices();
+        // Most fields are not there; that is seen for many entries at once.
+        if !newer.contains(&tag) && !older.contains(&tag) {
+            return None;
+        }
+        (0..tags.len()).find(|age| {
+            let at = tags.len() - 1 - age;
+            tags.get(at) == Some(&tag) && self.get(*age).is_some_and(&is)
+        })
     }
 
     /// `tag` is the field's, where fields are looked for.
@@ -103,7 +119,10 @@ impl DynamicTable {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(name);
         self.bytes.extend_from_slice(value);
-        self.tags.extend(tag);
+        if let Some(tag) = tag {
+            self.fields.push_back(tag.field);
+            self.names.push_back(tag.name);
+        }
         self.entries.push_back(Entry { start, name: name.len(), value: value.len() });
         self.size += size;
     }
@@ -116,7 +135,8 @@ impl DynamicTable {
         while self.size > size
             && let Some(entry) = self.entries.pop_front()
         {
-            self.tags.pop_front();
+            self.fields.pop_front();
+            self.names.pop_front();
             self.size -= entry.name + entry.value + OVERHEAD;
             self.oldest = entry.start + entry.name + entry.value;
         }
@@ -198,6 +218,6 @@ mod tests {
             assert_eq!(table.get(0), Some((&b"name"[..], &number.to_be_bytes()[..])));
         }
         table.set_max_size(0);
-        assert_eq!((table.entries.len(), table.tags.len(), table.size), (0, 0, 0));
+        assert_eq!((table.entries.len(), table.fields.len(), table.names.len(), table.size), (0, 0, 0, 0));
     }
 }
