@@ -201,6 +201,7 @@ impl FilterManager {
                 return;
             }
         }
+        self.handle.stream_info().borrow_mut().bytes_sent += data.len() as u64;
         append(&mut self.output, data);
         self.output_end |= end_stream;
     }
@@ -214,3 +215,6 @@ fn append(to: &mut BytesMut, data: BytesMut) {
         to.extend_from_slice(&data);
     }
 }
+
+#[cfg(test)]
+mod tests;

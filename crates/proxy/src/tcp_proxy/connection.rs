@@ -15,6 +15,7 @@ use super::relay::{Buffers, Flow, RelayError};
 use super::session::{Session, Upstream};
 use super::timers::Timers;
 use crate::accepted::AcceptedConnection;
+use crate::network::CloseType;
 use crate::pool::CloseSide;
 use crate::socket::Socket;
 use crate::transport::Transport;
@@ -97,6 +98,10 @@ impl TcpProxyConnection {
         {
             return Poll::Ready(());
         }
+        if !self.session.handle.is_open() {
+            // A filter in front has closed it.
+            return Poll::Ready(());
+        }
         let now = Instant::now();
         if self.session.on_timers(now) {
             return Poll::Ready(());
@@ -125,6 +130,8 @@ impl TcpProxyConnection {
     fn relay(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
         let Some(upstream) = &mut self.upstream else { return true };
         let proxy = Rc::clone(&self.session.proxy);
+        // Filters in front see more, or less, than is passed on: who reads and writes counts then.
+        let filtered = matches!(self.client.transport(), Transport::Filtered(_));
         let connection = &mut upstream.connection;
         let buffers = Buffers {
             input: &mut self.input,
@@ -134,11 +141,10 @@ impl TcpProxyConnection {
         let (moved, up) = self.up.relay(cx, &mut self.client, &mut connection.socket, buffers);
         if moved.read > 0 || moved.written > 0 {
             self.session.timers.active = Some(now);
-            proxy.stats.downstream_cx_rx_bytes_total().add(moved.read as u64);
             connection.count_sent(moved.written);
             let mut info = self.session.info();
             // Filters in front count before they see them.
-            if !matches!(self.client.transport(), Transport::Filtered(_)) {
+            if !filtered {
                 info.bytes_received += moved.read as u64;
                 info.bytes.wire_received += moved.read as u64;
             }
@@ -154,13 +160,15 @@ impl TcpProxyConnection {
         if moved.read > 0 || moved.written > 0 {
             self.session.timers.active = Some(now);
             connection.count_received(moved.read);
-            proxy.stats.downstream_cx_tx_bytes_total().add(moved.written as u64);
             proxy.stats.downstream_cx_tx_bytes_buffered().change(&mut self.unwritten, self.output.len());
             let mut info = self.session.info();
-            info.bytes_sent += moved.read as u64;
+            if !filtered {
+                info.bytes_sent += moved.read as u64;
+            }
             info.bytes.wire_sent += moved.read as u64;
             info.upstream.bytes.wire_received += moved.read as u64;
         }
+        self.session.count_bytes();
         let stats = &upstream.cluster.stats;
         match moved.pause {
             Some(true) => stats.upstream_flow_control_paused_reading_total().inc(),
@@ -234,13 +242,27 @@ impl Session {
         }
         if Timers::take(&mut self.timers.too_old, now) {
             self.info().set_response_flag(response_flag::DURATION_TIMEOUT);
+            self.handle.close(CloseType::NoFlush, "max_connection_duration_reached");
             self.proxy.stats.max_downstream_connection_duration().inc();
             return true;
         }
         let idle = self.timers.idle_at().is_some_and(|deadline| deadline <= now);
         if idle {
             self.proxy.stats.idle_timeout().inc();
+            self.handle.close(CloseType::NoFlush, "tcp_session_idle_timeout");
         }
         idle
+    }
+
+    /// Counts what went over the client's connection since this was last asked.
+    fn count_bytes(&mut self) {
+        let (received, sent) = {
+            let info = self.handle.stream_info().borrow();
+            (info.bytes_received, info.bytes_sent)
+        };
+        let stats = &self.proxy.stats;
+        stats.downstream_cx_rx_bytes_total().add(received.saturating_sub(self.received));
+        stats.downstream_cx_tx_bytes_total().add(sent.saturating_sub(self.sent));
+        (self.received, self.sent) = (received, sent);
     }
 }

@@ -1,6 +1,7 @@
 //! Where a connection goes.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use sandgate_attributes::StateValue;
 use sandgate_config::model::{TcpClusters, TcpHashPolicy};
@@ -9,6 +10,8 @@ use xxhash_rust::xxh64::xxh64;
 
 /// The filter state object that names the cluster of a connection.
 const CLUSTER_KEY: &[u8] = b"envoy.tcp_proxy.cluster";
+/// The one that says how long it may be idle.
+const IDLE_TIMEOUT_KEY: &[u8] = b"envoy.tcp_proxy.per_connection_idle_timeout_ms";
 
 /// The cluster of a connection, `random` being any number. The object counts where one cluster is configured, as in Envoy.
 pub(super) fn cluster(clusters: &TcpClusters, state: &FilterState, random: u64) -> String {
@@ -30,6 +33,13 @@ pub(super) fn cluster(clusters: &TcpClusters, state: &FilterState, random: u64) 
             String::new()
         }
     }
+}
+
+/// How long the connection may be idle, if a filter has said so.
+pub(super) fn own_idle_timeout(connection: &ConnectionInfo) -> Option<Duration> {
+    let object = connection.filter_state.borrow().get(IDLE_TIMEOUT_KEY)?;
+    let text = object.text()?;
+    std::str::from_utf8(&text).ok()?.parse().ok().map(Duration::from_millis)
 }
 
 /// What load balancers that hash go by: of the first policy, as in Envoy.

@@ -15,7 +15,7 @@ use super::timers::Timers;
 use super::{TcpProxy, route};
 use crate::accepted::AcceptedConnection;
 use crate::cluster::{LbContext, ResourceGuard, WorkerCluster};
-use crate::network::ConnectionHandle;
+use crate::network::{CloseType, ConnectionHandle};
 use crate::pool::{
     Acquired, ActiveRequest, ConnectFailure, HostPool, Lease, PendingConnection, PoolKey, PoolProtocol,
     UpstreamConnection,
@@ -28,6 +28,9 @@ pub(super) struct Session {
     pub(super) proxy: Rc<TcpProxy>,
     pub(super) handle: Rc<ConnectionHandle>,
     pub(super) timers: Timers,
+    /// Bytes of the client's connection that the stats know.
+    pub(super) received: u64,
+    pub(super) sent: u64,
     begun: bool,
     cluster: Option<Rc<WorkerCluster>>,
     connecting: Option<Connecting>,
@@ -69,6 +72,8 @@ impl Session {
             proxy: Rc::clone(proxy),
             handle,
             timers: Timers::default(),
+            received: 0,
+            sent: 0,
             begun: false,
             cluster: None,
             connecting: None,
@@ -113,7 +118,10 @@ impl Session {
 
     fn begin(&mut self, now: Instant) {
         let config = &self.proxy.config;
-        self.timers.idle_timeout = config.idle_timeout;
+        self.timers.idle_timeout = match route::own_idle_timeout(&self.accepted.info) {
+            Some(own) => Some(own),
+            None => config.idle_timeout,
+        };
         self.timers.active = Some(now);
         self.timers.too_old = config.max_connection_duration.map(|max| now + max);
         self.timers.log = self.proxy.access_logs.interval().map(|interval| now + interval);
@@ -129,7 +137,7 @@ impl Session {
         let name = route::cluster(&config.clusters, &connection.filter_state.borrow(), fastrand::u64(..));
         let Some(cluster) = self.accepted.worker.clusters.get(&name) else {
             self.proxy.stats.downstream_cx_no_route().inc();
-            return self.refuse(response_flag::NO_CLUSTER_FOUND);
+            return self.refuse(response_flag::NO_CLUSTER_FOUND, "tcp_initializion_failure:3");
         };
         let cluster = Rc::clone(cluster);
         self.cluster = Some(Rc::clone(&cluster));
@@ -143,12 +151,12 @@ impl Session {
         let resources = cluster.resources(RoutingPriority::Default);
         if !resources.connections.has_room() {
             cluster.stats.upstream_cx_overflow().inc();
-            return self.refuse(response_flag::UPSTREAM_OVERFLOW);
+            return self.refuse(response_flag::UPSTREAM_OVERFLOW, "tcp_initializion_failure:2");
         }
         let key = PoolKey { priority: RoutingPriority::Default, protocol: PoolProtocol::Tcp, names: None };
         let hash = route::hash(&config.hash_policies, &connection);
         let Some(pool) = cluster.choose(&mut LbContext { hash, ..LbContext::default() }, key, now) else {
-            return self.refuse(response_flag::NO_HEALTHY_UPSTREAM);
+            return self.refuse(response_flag::NO_HEALTHY_UPSTREAM, "tcp_initializion_failure:1");
         };
         self.attempts += 1;
         let host = Arc::clone(pool.host());
@@ -210,7 +218,7 @@ impl Session {
             if let Some(cluster) = &self.cluster {
                 cluster.stats.upstream_cx_connect_attempts_exceeded().inc();
             }
-            return self.refuse(response_flag::UPSTREAM_RETRY_LIMIT_EXCEEDED);
+            return self.refuse(response_flag::UPSTREAM_RETRY_LIMIT_EXCEEDED, "tcp_initializion_failure:0");
         }
         let wait = match &config.back_off {
             None => Duration::ZERO,
@@ -223,8 +231,10 @@ impl Session {
         Ok(())
     }
 
-    fn refuse(&self, flag: u64) -> Result<(), NoUpstream> {
+    /// The client's connection is closed; the reason is told in Envoy's spelling.
+    fn refuse(&self, flag: u64, reason: &str) -> Result<(), NoUpstream> {
         self.info().set_response_flag(flag);
+        self.handle.close(CloseType::NoFlush, reason);
         Err(NoUpstream)
     }
 
