@@ -12,6 +12,7 @@ mod clusters;
 mod defaults;
 mod diagnostics;
 mod dialect;
+mod dns;
 mod grpc_services;
 mod hash_policies;
 mod health;
