@@ -23,6 +23,7 @@ mod plugin_handle;
 mod report;
 mod shared;
 mod stats;
+mod stats_update;
 mod vm;
 mod worker_host;
 
@@ -49,5 +50,6 @@ pub use sandgate_vm::{
     WasmtimeEngine,
 };
 pub use stats::Stat;
+pub use stats_update::UpdatedStat;
 pub use vm::state::VmHost;
 pub use worker_host::WorkerHost;

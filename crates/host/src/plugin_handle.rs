@@ -14,7 +14,7 @@ use crate::vm::context::Context;
 use crate::vm::instance::Vm;
 use crate::{
     ContextOutcome, FailurePolicy, HttpContext, HttpStream, NetworkContext, NetworkOutcome, NetworkStream, Plugin,
-    WorkerHost,
+    UpdatedStat, WorkerHost, stats_update,
 };
 
 /// Envoy's default of `reload_config.backoff.base_interval`.
@@ -93,6 +93,21 @@ impl PluginHandle {
         // A call that kills the VM is reported there.
         let _ = instance.vm.call(&instance.root, Callback::Log { context: instance.root.id });
         root.logged.take();
+    }
+
+    /// `envoy_on_stats_update` of the root context, for a stats sink. Nothing if the VM has failed; it may be made anew here.
+    pub fn stats_update(&self, stats: &[UpdatedStat<'_>]) {
+        let Some(instance) = self.living() else { return };
+        let Some(root) = instance.root.as_root() else { return };
+        let callback = |size| Callback::StatsUpdate { root: instance.root.id, size };
+        if !instance.vm.exports(&callback(0)) {
+            return;
+        }
+        let data = stats_update::encode(stats);
+        let size = u32::try_from(data.len()).unwrap_or(u32::MAX);
+        root.call_data.replace(data);
+        // A call that kills the VM is reported there.
+        let _ = instance.vm.call(&instance.root, callback(size));
     }
 
     /// Whether streams that begin now get a context.

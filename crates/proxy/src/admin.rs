@@ -70,6 +70,8 @@ pub struct AdminContext {
 /// What a page asks of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AdminAction {
+    /// `/stats` of a server whose stats are flushed when they are asked for.
+    FlushStats,
     /// `/drain_listeners`.
     Drain {
         /// Which listeners.

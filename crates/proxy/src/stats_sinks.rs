@@ -103,7 +103,7 @@ impl Sink {
         for stat in stats {
             let Written { name, tags } = self.written(&stat.name);
             match stat.kind {
-                StatKind::Counter => send(self.client.count_with_tags(&name, stat.value), &tags),
+                StatKind::Counter => send(self.client.count_with_tags(&name, stat.added), &tags),
                 StatKind::Gauge => send(self.client.gauge_with_tags(&name, stat.value), &tags),
             }
         }

@@ -28,8 +28,10 @@ pub struct FlushedStat {
     pub name: String,
     /// Counter or gauge.
     pub kind: StatKind,
-    /// Of a counter what was added since the last flush, of a gauge its value.
+    /// Its value; of a counter what it has counted since it was reset.
     pub value: u64,
+    /// Of a counter what was added since the last flush.
+    pub added: u64,
 }
 
 /// Where that goes. Workers never wait: a value that finds the queue full is lost, and nobody but the sinks misses it.

@@ -65,7 +65,7 @@ impl StatsStore {
     }
 
     /// Sends every value of every histogram that is registered from now on, and everything at a
-    /// [`flush`](Self::flush). Only the first call counts.
+    /// [`send`](Self::send). Only the first call counts.
     pub fn send_to(&self, to: SinkSender) {
         let _ = self.sinks.set(to);
     }
@@ -75,19 +75,32 @@ impl StatsStore {
         Some(Tap::new(name, unit, sender))
     }
 
-    /// Sends stats that were ever used, of counters what came since the last call, if there are sinks.
-    pub fn flush(&self) {
-        let Some(sinks) = self.sinks.get() else { return };
+    /// Whether what is flushed is sent to somebody.
+    #[must_use]
+    pub fn sends(&self) -> bool {
+        self.sinks.get().is_some()
+    }
+
+    /// The stats that were ever used, for all sinks there are; what counters have counted since begins anew with each call.
+    pub fn latch(&self) -> Vec<FlushedStat> {
         let mut flushed_at = locked(&self.flushed_at);
         let used = self.read().into_iter().filter(|(_, sample)| sample.used);
-        let stats = used.map(|(name, Sample { kind, value, .. })| {
-            let before = match kind {
-                StatKind::Counter => flushed_at.insert(name.clone(), value).unwrap_or_default(),
-                StatKind::Gauge => 0,
-            };
-            FlushedStat { name, kind, value: value.wrapping_sub(before) }
+        let reset_at = locked(&self.reset_at);
+        let latched = used.map(|(name, Sample { kind, value, .. })| {
+            if kind == StatKind::Gauge {
+                return FlushedStat { name, kind, value, added: 0 };
+            }
+            let before = flushed_at.insert(name.clone(), value).unwrap_or_default();
+            let reset = reset_at.get(&name).copied().unwrap_or_default();
+            FlushedStat { name, kind, value: value.wrapping_sub(reset), added: value.wrapping_sub(before) }
         });
-        if sinks.try_send(SinkMessage::Flush(stats.collect())).is_err() {
+        latched.collect()
+    }
+
+    /// Sends what was latched, if there is somebody to send it to.
+    pub fn send(&self, latched: Vec<FlushedStat>) {
+        let Some(sinks) = self.sinks.get() else { return };
+        if sinks.try_send(SinkMessage::Flush(latched)).is_err() {
             self.lost_flushes.fetch_add(1, Relaxed);
         }
     }

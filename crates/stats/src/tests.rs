@@ -170,14 +170,17 @@ fn counters_are_sent_as_differences_and_reset_by_name_only() {
     let (sender, messages) = std::sync::mpsc::sync_channel(1);
     store.send_to(sender);
     let flushed = || -> Vec<_> {
-        store.flush();
+        store.send(store.latch());
         assert_eq!(store.lost_flushes(), 0);
         let SinkMessage::Flush(stats) = messages.recv().unwrap() else { panic!() };
-        stats.into_iter().map(|stat| (stat.name.rsplit('.').next().unwrap().to_owned(), stat.value)).collect()
+        stats
+            .into_iter()
+            .map(|stat| (stat.name.rsplit('.').next().unwrap().to_owned(), stat.value, stat.added))
+            .collect()
     };
     stats.downstream_cx_total().add(3);
     stats.downstream_cx_active().inc();
-    assert_eq!(flushed(), [("downstream_cx_active".into(), 1), ("downstream_cx_total".into(), 3)]);
+    assert_eq!(flushed(), [("downstream_cx_active".into(), 1, 0), ("downstream_cx_total".into(), 3, 3)]);
     store.reset_counters();
     stats.downstream_cx_total().add(2);
     stats.downstream_cx_active().dec();
@@ -185,10 +188,10 @@ fn counters_are_sent_as_differences_and_reset_by_name_only() {
         query(&store, &[("usedonly", "")]),
         "listener.l.downstream_cx_active: 0\nlistener.l.downstream_cx_total: 2\n"
     );
-    assert_eq!(flushed(), [("downstream_cx_active".into(), 0), ("downstream_cx_total".into(), 2)]);
-    assert_eq!(flushed(), [("downstream_cx_active".into(), 0), ("downstream_cx_total".into(), 0)]);
-    store.flush();
-    store.flush();
+    assert_eq!(flushed(), [("downstream_cx_active".into(), 0, 0), ("downstream_cx_total".into(), 2, 2)]);
+    assert_eq!(flushed(), [("downstream_cx_active".into(), 0, 0), ("downstream_cx_total".into(), 2, 0)]);
+    store.send(store.latch());
+    store.send(store.latch());
     assert_eq!(store.lost_flushes(), 1);
 }
 

@@ -52,7 +52,10 @@ void put_echo(Text *t, const u8 *p, const u8 *end) {
 
 void ensure_request(Context *context) {
   u32 p = 0, n = 0;
-  if (context->request_read || proxy_get_header_map_pairs(0, (u32)&p, (u32)&n) || n == 0) return;
+  // The root context of an access log hears of one request after the other.
+  bool logger = frame->callback == CB_log && context == &context->root->context;
+  if ((context->request_read && !logger) || proxy_get_header_map_pairs(0, (u32)&p, (u32)&n) || n == 0) return;
+  heap_free(context->request.p);
   context->request = heap_copy((Bytes){(const u8 *)p, n});
   context->request_read = true;
   heap_free((void *)p);

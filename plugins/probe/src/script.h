@@ -138,6 +138,7 @@ Value value(Reader *r);    // a sum
 bool condition(Reader *r); // comparisons joined by `and`
 i64 as_number(Reader *r, Value v);
 Bytes as_bytes(Reader *r, Value v);
+Bytes stats_of(Bytes blocks, Bytes prefix); // in the arena
 bool pairs_value(Bytes pairs, Bytes key, Bytes *found); // the first one, by name without case
 
 // === Hostcalls ===

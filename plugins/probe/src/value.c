@@ -260,6 +260,14 @@ static Value primary(Reader *r) {
   if (accept(r, "len")) return number(as_bytes(r, inside(r)).n);
   if (accept(r, "u32")) return bytes(little_endian(as_number(r, inside(r)), 4));
   if (accept(r, "u64")) return bytes(little_endian(as_number(r, inside(r)), 8));
+  if (accept(r, "stats")) {
+    expect(r, "(");
+    Bytes blocks = as_bytes(r, value(r));
+    expect(r, ",");
+    Bytes prefix = as_bytes(r, value(r));
+    expect(r, ")");
+    return bytes(r->dry ? prefix : stats_of(blocks, prefix));
+  }
   if (accept(r, "repeat")) {
     expect(r, "(");
     Bytes b = as_bytes(r, value(r));

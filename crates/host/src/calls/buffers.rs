@@ -172,6 +172,11 @@ fn read(state: &VmState, buffer: BufferType, read: impl FnOnce(Buffer<'_, &BodyB
             return Ok(());
         }
         BufferType::CallData => {
+            // As in Envoy, whose root contexts have one buffer for both.
+            if let Some(configuration) = configuration_of(state, BufferType::PluginConfiguration) {
+                read(Buffer::Configuration(&configuration));
+                return Ok(());
+            }
             let root = context.as_ref().and_then(|context| context.as_root());
             let data = root.map(|root| root.call_data.borrow().clone());
             read(data.as_ref().map_or(Buffer::Empty, Buffer::Configuration));

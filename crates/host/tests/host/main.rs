@@ -17,6 +17,7 @@ mod invariants;
 mod lifetimes;
 mod loading;
 mod local_replies;
+mod loggers;
 mod maps;
 mod native_probe;
 mod network;

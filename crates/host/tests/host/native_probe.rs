@@ -188,6 +188,7 @@ fn arguments(callback: &Callback) -> Vec<(&'static str, i64)> {
         Callback::ResolveDns { root, token, size } => {
             vec![("context", root.into()), ("token", token.into()), ("size", size.into())]
         }
+        Callback::StatsUpdate { root, size } => vec![("context", root.into()), ("size", size.into())],
         Callback::QueueReady { root, queue } => vec![("context", root.into()), ("token", queue.into())],
         Callback::GrpcReceiveInitialMetadata { root, token, count }
         | Callback::GrpcReceiveTrailingMetadata { root, token, count } => {

@@ -1,7 +1,7 @@
 //! `/stats`, `/stats/prometheus` and `/reset_counters`.
 
 use super::pages::Parameters;
-use super::{AdminContext, AdminResponse, HTML, JSON, TEXT};
+use super::{AdminAction, AdminContext, AdminResponse, HTML, JSON, TEXT};
 use crate::stats::{StatsFormat, StatsQuery, StatsQueryError};
 
 pub(super) fn stats(context: &AdminContext, parameters: &Parameters) -> AdminResponse {
@@ -26,7 +26,7 @@ fn answer(context: &AdminContext, query: Result<StatsQuery, StatsQueryError>) ->
         Ok(query) => {
             if context.stats_flush_on_admin {
                 context.stats.merge_histograms();
-                context.stats.flush();
+                (context.act)(AdminAction::FlushStats);
             }
             let content_type = match query.format() {
                 StatsFormat::Json => JSON,

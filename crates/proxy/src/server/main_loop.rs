@@ -5,6 +5,7 @@ mod dns;
 mod drains;
 mod health;
 mod merge_window;
+mod stats_flush;
 mod workers;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
@@ -18,9 +19,10 @@ use sandgate_host::{Environment, Host, WorkerHost};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::task::LocalSet;
 
+use self::stats_flush::{StatsFlusher, start_sinks};
 use super::plugins::{PluginLoader, Running};
 use super::signals::{SignalEvent, Signals};
-use super::stats::{Numbers, add_host_stats, add_runtime_stats, add_server_stats, add_start_time, flush, settings};
+use super::stats::{Numbers, add_host_stats, add_runtime_stats, add_server_stats, add_start_time, settings};
 use super::thread::LocalWorker;
 use super::tls::ListenerContexts;
 use super::{ListenerAddress, ServerError, ServerOptions, StartError, upstream_filters};
@@ -36,7 +38,6 @@ use crate::listener_tls::{ListenerTls, Reloadable, keep_fresh};
 use crate::network_filters::ConnectionCounts;
 use crate::runtime::Runtime;
 use crate::stats::StatsStore;
-use crate::stats_sinks::{self, HostLookup};
 use crate::upstream_tls::UpstreamTls;
 use crate::worker::{WorkerEnvironment, guarded};
 use dns::HostUpdate;
@@ -130,6 +131,7 @@ struct Main {
     lifecycle: Arc<Lifecycle>,
     signals: Signals,
     drains: Drains,
+    flusher: Rc<StatsFlusher>,
     /// Nothing if `/stats` alone asks for a flush.
     flush_interval: Option<Duration>,
     /// The main thread's root contexts live as long as it does.
@@ -230,6 +232,7 @@ impl Main {
         add_runtime_stats(&options.stats, &shared.runtime);
         let flush_interval = (!shared.bootstrap.stats_flush_on_admin).then_some(shared.bootstrap.stats_flush_interval);
         let drains = Drains::new(&shared.bootstrap, &shared.drain, &lifecycle, to_main);
+        let flusher = StatsFlusher::new(&shared.bootstrap, &options.stats, &handles);
         let clusters = Arc::clone(&shared.clusters);
         let main = Self {
             workers,
@@ -240,6 +243,7 @@ impl Main {
             lifecycle,
             signals,
             drains,
+            flusher,
             flush_interval,
             plugins: handles,
         };
@@ -254,7 +258,7 @@ impl Main {
         self.lifecycle.set(ServerState::Live);
         add_start_time(&options.stats, self.lifecycle.uptime());
         if let Some(interval) = self.flush_interval {
-            tokio::task::spawn_local(flush(Arc::clone(&options.stats), interval));
+            tokio::task::spawn_local(Rc::clone(&self.flusher).keep_flushing(interval));
         }
         log::info!(target: "main", "starting main dispatch loop");
         let mut deadline = None;
@@ -264,6 +268,10 @@ impl Main {
                 command = inbox.recv() => match command {
                     Some(MainCommand::Shutdown) => true,
                     Some(MainCommand::Stop) | None => break,
+                    Some(MainCommand::Admin(AdminAction::FlushStats)) => {
+                        self.flusher.flush();
+                        continue;
+                    }
                     Some(MainCommand::Admin(action)) => {
                         self.drains.act(action, &self.workers);
                         continue;
@@ -321,6 +329,9 @@ impl Main {
         }
         self.lifecycle.set(ServerState::Draining);
         self.workers.stop();
+        if self.flush_interval.is_some() {
+            self.flusher.flush();
+        }
         self.local.shut_down_plugins(&self.plugins.singletons());
         log::info!(target: "main", "exiting");
         result
@@ -367,16 +378,6 @@ impl Main {
             self.workers.host_failed(update.cluster, host);
         }
     }
-}
-
-/// Starts the thread that sends stats away, if somebody wants them.
-fn start_sinks(bootstrap: &Bootstrap, store: &StatsStore, clusters: &Arc<ClusterTable>) -> Result<(), StartError> {
-    let clusters = Arc::clone(clusters);
-    let hosts: HostLookup = Arc::new(move |name| {
-        let entry = clusters.entries.iter().find(|entry| entry.config.name == name)?;
-        Some((entry.hosts().hosts.first()?.address(), entry.config.connect_timeout))
-    });
-    stats_sinks::start(&bootstrap.stats_sinks, store, &hosts).map_err(StartError::Thread)
 }
 
 fn bind_all(bootstrap: &Bootstrap, concurrency: usize) -> Result<Vec<BoundListener>, StartError> {

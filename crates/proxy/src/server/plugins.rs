@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use sandgate_config::model::{self, Bootstrap, CodeSource, RemoteCode};
+use sandgate_config::model::{self, Bootstrap, CodeSource, RemoteCode, StatsSinkKind};
 use sandgate_host::{
     CachedCode, Environment, FailurePolicy, Host, Plugin, PluginConfig, PluginError, PluginHandle, VmConfig, WorkerHost,
 };
@@ -27,6 +27,8 @@ pub(super) enum Place {
     Listener(usize, usize, usize),
     /// A listener, a filter chain, and the place among its network filters.
     Network(usize, usize, usize),
+    /// The place among the stats sinks.
+    StatsSink(usize),
     /// The place among the services beside the listeners: one that runs on every thread.
     Service(usize),
     /// The same of one that runs on the main thread alone.
@@ -103,7 +105,7 @@ impl Place {
     /// Whether what stands there runs on the main thread alone.
     fn is_singleton(self) -> bool {
         match self {
-            Self::Singleton(_) => true,
+            Self::StatsSink(_) | Self::Singleton(_) => true,
             Self::Cluster(..) | Self::AccessLog(_) | Self::Listener(..) | Self::Network(..) | Self::Service(_) => false,
         }
     }
@@ -264,13 +266,17 @@ pub(super) fn all(bootstrap: &Bootstrap) -> impl Iterator<Item = (Place, &model:
             of_network.chain(of_logs(chain.access_logs())).chain(of_filters)
         })
     });
+    let of_sinks = bootstrap.stats_sinks.iter().enumerate().filter_map(|(index, sink)| match &sink.kind {
+        StatsSinkKind::Wasm(plugin) => Some((Place::StatsSink(index), &**plugin)),
+        _ => None,
+    });
     let of_services = bootstrap.services.iter().enumerate();
     let of_services = of_services.map(|(index, service)| {
         let place = if service.singleton { Place::Singleton(index) } else { Place::Service(index) };
         (place, &service.plugin)
     });
     let of_admin = bootstrap.admin.iter().flat_map(|admin| of_logs(&admin.access_logs));
-    of_admin.chain(of_clusters).chain(of_listeners).chain(of_services)
+    of_admin.chain(of_clusters).chain(of_listeners).chain(of_sinks).chain(of_services)
 }
 
 fn of_logs(logs: &[model::AccessLog]) -> impl Iterator<Item = (Place, &model::WasmPlugin)> {

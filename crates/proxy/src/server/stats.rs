@@ -208,19 +208,6 @@ pub(super) fn settings(config: &StatsConfig) -> StatsSettings {
     }
 }
 
-/// Merges histograms and sends stats every `interval`, as long as the thread's tasks run.
-pub(super) async fn flush(store: Arc<StatsStore>, interval: Duration) {
-    // The shortest interval of Envoy's schema.
-    let mut ticks = tokio::time::interval(interval.max(Duration::from_millis(1)));
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    ticks.tick().await;
-    loop {
-        ticks.tick().await;
-        store.merge_histograms();
-        store.flush();
-    }
-}
-
 /// Shows `runtime.*`.
 pub(super) fn add_runtime_stats(store: &StatsStore, runtime: &Arc<Runtime>) {
     let runtime = Arc::clone(runtime);

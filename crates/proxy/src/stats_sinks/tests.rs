@@ -34,7 +34,7 @@ fn count_something(store: &StatsStore) {
     stats.downstream_cx_length_ms().record(1234);
     stats.downstream_cx_total().add(2);
     stats.downstream_cx_active().inc();
-    store.flush();
+    store.send(store.latch());
 }
 
 #[test]

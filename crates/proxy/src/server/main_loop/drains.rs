@@ -37,7 +37,7 @@ impl Drains {
 
     /// Does what was asked for.
     pub(super) fn act(&mut self, action: AdminAction, workers: &Workers) {
-        let AdminAction::Drain { direction, graceful, stop } = action;
+        let AdminAction::Drain { direction, graceful, stop } = action else { return };
         let begun = self.drain.start(direction);
         let time = self.drain.options().time;
         if !graceful {
