@@ -45,7 +45,7 @@ impl AcceptedSocket {
             direct_local: local,
             remote: peer,
             direct_remote: peer,
-            server_name: Arc::from(""),
+            server_name: Arc::default(),
             transport_protocol: "",
             application_protocols: Vec::new(),
             metadata: Vec::new(),
