@@ -1,6 +1,9 @@
 //! Rules, and what they decide.
 
+use std::sync::Arc;
+
 use sandgate_config::model::{RbacAction, RbacPolicy, RbacRules};
+use sandgate_expression::Expression;
 
 use crate::{Subject, rule::Rule};
 
@@ -16,6 +19,7 @@ struct Policy {
     name: Box<str>,
     permissions: Vec<Rule>,
     principals: Vec<Rule>,
+    condition: Option<Arc<Expression>>,
 }
 
 /// What rules say of a subject.
@@ -67,24 +71,29 @@ impl Policy {
             name: config.name.as_str().into(),
             permissions: config.permissions.iter().map(Rule::new).collect(),
             principals: config.principals.iter().map(Rule::new).collect(),
+            condition: config.condition.clone(),
         }
     }
 
     fn matches(&self, subject: &Subject<'_>) -> bool {
         self.permissions.iter().any(|rule| rule.matches(subject))
             && self.principals.iter().any(|rule| rule.matches(subject))
+            && self.condition.as_ref().is_none_or(|condition| subject.satisfies(condition))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
+
     use sandgate_config::model::RbacRule;
+    use sandgate_expression::Environment;
 
     use super::*;
     use crate::testing::Someone;
 
     fn policy(name: &str, permission: RbacRule, principal: RbacRule) -> RbacPolicy {
-        RbacPolicy { name: name.into(), permissions: vec![permission], principals: vec![principal] }
+        RbacPolicy { name: name.into(), permissions: vec![permission], principals: vec![principal], condition: None }
     }
 
     #[test]
@@ -107,6 +116,21 @@ mod tests {
         ] {
             let engine = Engine::new(&RbacRules { action, policies: policies.clone() });
             assert_eq!(engine.decide(&someone.subject()), Decision { allowed, policy: matched, log }, "{action:?}");
+        }
+    }
+
+    #[test]
+    fn a_policy_may_have_a_condition() {
+        let mut someone = Someone::new();
+        someone.request(&[(":path", "/a")]);
+        for (text, allowed) in
+            [("request.path == '/a'", true), ("request.path == '/b'", false), ("destination.port", false)]
+        {
+            let condition = Expression::parse(text.as_bytes(), &Environment::filters()).unwrap();
+            let condition = Some(Arc::new(condition));
+            let policies = vec![RbacPolicy { condition, ..policy("a", RbacRule::Any, RbacRule::Any) }];
+            let engine = Engine::new(&RbacRules { action: RbacAction::Allow, policies });
+            assert_eq!(engine.decide(&someone.subject()).allowed, allowed, "{text}");
         }
     }
 

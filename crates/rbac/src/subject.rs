@@ -2,7 +2,9 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use sandgate_filter::{ConnectionInfo, StreamInfo};
+use sandgate_attributes::View;
+use sandgate_expression::{Activation, Expression};
+use sandgate_filter::{ConnectionInfo, InfoAttributes, StreamInfo};
 use sandgate_http::HeaderMap;
 
 /// What rules look at: a request, or a connection without one.
@@ -31,6 +33,13 @@ impl Subject<'_> {
 
     pub(crate) fn remote_ip(&self) -> Option<IpAddr> {
         self.connection.remote_address.map(|address| address.ip())
+    }
+
+    /// Whether an expression over its attributes is true.
+    pub(crate) fn satisfies(&self, condition: &Expression) -> bool {
+        let source = InfoAttributes::new(self.info, self.connection).with_headers(self.headers, None, None);
+        let view = View { source: &source, request_headers: true, response_headers: false, response_trailers: false };
+        condition.matches(&Activation::stream(view))
     }
 
     /// The request's path without query and fragment.

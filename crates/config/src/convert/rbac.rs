@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use prost_types::Any;
+use sandgate_expression::{CompileError, Environment, Expression};
 
 use super::{Context, matcher, request_options::cidr_range};
 use crate::{
@@ -67,6 +68,17 @@ fn policy(context: &mut Context<'_>, name: String, message: Policy) -> RbacPolic
         name,
         permissions: context.list("permissions", message.permissions, permission),
         principals: context.list("principals", message.principals, principal),
+        condition: message.condition.and_then(|message| condition(context, &message)),
+    }
+}
+
+fn condition(context: &mut Context<'_>, message: &[u8]) -> Option<Arc<Expression>> {
+    match Expression::from_message(message, &Environment::filters()) {
+        Ok(expression) => Some(Arc::new(expression)),
+        Err(CompileError::Syntax(what) | CompileError::Unknown(what)) => {
+            context.error_at("condition", format!("failed to create an expression: {what}"));
+            None
+        }
     }
 }
 

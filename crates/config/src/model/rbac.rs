@@ -1,5 +1,9 @@
 //! Role based access control: who may do what.
 
+use std::sync::Arc;
+
+use sandgate_expression::Expression;
+
 use super::{CidrRange, HeaderMatcher, MetadataMatcher, StringMatcher};
 
 /// Envoy's `envoy.extensions.filters.http.rbac.v3.RBAC`, as a filter or as what a route says instead.
@@ -46,6 +50,8 @@ pub struct RbacPolicy {
     pub permissions: Vec<RbacRule>,
     /// Who does it.
     pub principals: Vec<RbacRule>,
+    /// True then, too.
+    pub condition: Option<Arc<Expression>>,
 }
 
 /// A permission or a principal: Envoy's `envoy.config.rbac.v3.Permission` and `Principal`, which have most of it in common.

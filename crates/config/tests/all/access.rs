@@ -69,11 +69,23 @@ fn rules_that_make_no_sense_are_refused() {
 fn what_would_let_in_more_than_was_meant_is_refused() {
     for fields in [
         "matcher: {on_no_match: {action: {name: a, typed_config: {\"@type\": type.googleapis.com/envoy.config.rbac.v3.Action, name: a}}}}",
-        "rules: {policies: {p: {permissions: [{any: true}], principals: [{any: true}], condition: {const_expr: {bool_value: false}}}}}",
+        "rules: {policies: {p: {permissions: [{any: true}], principals: [{any: true}], checked_condition: {expr: {const_expr: {bool_value: false}}}}}}",
         "rules: {policies: {p: {permissions: [{any: true}], principals: [{custom: {name: a, typed_config: {\"@type\": type.googleapis.com/envoy.extensions.rbac.principals.mtls_authenticated.v3.Config, any_validated_client_certificate: true}}}]}}}",
     ] {
         refused(&filter(fields), "is not implemented");
     }
+}
+
+#[test]
+fn a_policy_may_have_a_condition() {
+    let condition = |expression: &str| {
+        filter(&format!(
+            "rules: {{policies: {{p: {{permissions: [{{any: true}}], principals: [{{any: true}}], condition: {expression}}}}}}}"
+        ))
+    };
+    accepted(&condition("{select_expr: {operand: {ident_expr: {name: request}}, field: path}}"));
+    refused(&condition("{call_expr: {function: nosuch}}"), "failed to create an expression");
+    refused(&condition("{nosuch: 1}"), "nosuch");
 }
 
 #[test]
