@@ -15,6 +15,7 @@ mod life;
 mod resilience;
 mod services;
 mod support;
+mod tcp;
 mod timeouts;
 mod tls;
 mod wasm;
