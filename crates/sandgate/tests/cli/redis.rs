@@ -160,6 +160,7 @@ fn a_gigabyte_passes_a_plugin_without_staying() {
     client.write_all(b"\r\n").unwrap();
     drop(client);
     assert_eq!(receiving.join().unwrap(), head.len() as u64 + SIZE + 2);
-    let grown = resident(&server) - before;
+    // The kernel counts by thread, and only about: what has not grown may seem less.
+    let grown = resident(&server).saturating_sub(before);
     assert!(grown < 32 * 1024, "{grown} KiB more than after the first megabyte");
 }
