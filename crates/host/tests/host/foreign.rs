@@ -22,7 +22,7 @@ fn an_embedder_adds_functions(runtime: &Runtime) {
                 out.extend(call.plugin_name.as_bytes());
                 out.extend(b"/");
                 out.extend(call.root_id.as_bytes());
-                out.extend(if call.stream.is_some() { &b"/stream/"[..] } else { b"/root/" });
+                out.extend(if call.stream.is_some() { &b" of a stream: "[..] } else { b" of a root: " });
                 out.extend(call.arguments);
                 Ok(())
             })
@@ -37,8 +37,8 @@ fn an_embedder_adds_functions(runtime: &Runtime) {
          call_foreign_function(\"refuses\", \"\")\n  call_foreign_function(\"compress\", \"x\")\n  call_foreign_function(\"who\", \"\")\n  set_effective_context($root)\n  call_foreign_function(\"whoami\", \"a\")",
     );
     begin(&handle).context.on_request_headers(true);
-    let stream = "0 \"my_plugin/my_root/stream/b\\0\"";
-    let root = "0 \"my_plugin/my_root/root/a\"";
+    let stream = "0 \"my_plugin/my_root of a stream: b\\0\"";
+    let root = "0 \"my_plugin/my_root of a root: a\"";
     assert_eq!(results(&world.said()), [stream, "2", "0 \"\"", "1", "0", root]);
 }
 
