@@ -5,10 +5,8 @@
 
 mod chain;
 mod driver;
-#[allow(dead_code, reason = "ways to close that filters may choose")]
 mod filter;
 mod filtered;
-#[allow(dead_code, reason = "what filters may ask for")]
 mod handle;
 mod manager;
 

@@ -23,19 +23,13 @@ pub(crate) enum ConnectionEvent {
     LocalClose,
 }
 
-/// How to close a connection: Envoy's `ConnectionCloseType`.
+/// How to close a connection: those of Envoy's `ConnectionCloseType` that a filter here asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CloseType {
     /// Once what was written has gone out.
     FlushWrite,
-    /// The same, and then the client gets time to close first.
-    FlushWriteAndDelay,
     /// At once; what has not gone out is lost.
     NoFlush,
-    /// The same.
-    Abort,
-    /// The same, by a reset.
-    AbortReset,
 }
 
 /// A filter of the bytes of one connection. It is never entered while it, or another filter of its connection, is on the stack.

@@ -244,9 +244,8 @@ impl Drop for Filtered {
         }
         let Some(mut transport) = self.transport.take() else { return };
         match self.manager.handle().close_kind() {
-            Some(CloseType::NoFlush | CloseType::Abort) => {}
-            Some(CloseType::AbortReset) => transport.reset_on_close(),
-            None | Some(CloseType::FlushWrite | CloseType::FlushWriteAndDelay) => {
+            Some(CloseType::NoFlush) => {}
+            None | Some(CloseType::FlushWrite) => {
                 let output = std::mem::take(self.manager.output().0);
                 if !output.is_empty() {
                     tokio::task::spawn_local(guarded("closing connection", async move {

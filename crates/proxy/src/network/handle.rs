@@ -26,13 +26,13 @@ pub(crate) struct ConnectionHandle {
     stopped: RefCell<BytesMut>,
 }
 
-/// What a filter has asked for; a number is the filter's place.
+/// What a filter has asked for.
 pub(super) enum Asked {
+    /// The filters behind that place go on.
     Continue(usize),
-    Read(usize, BytesMut, bool),
-    /// To the client, past the filters that have the place or one behind it.
-    Write(usize, BytesMut, bool),
-    Close(CloseType),
+    /// To the client, through all filters.
+    Write(BytesMut, bool),
+    Close,
 }
 
 /// What one filter may ask for.
@@ -79,7 +79,7 @@ impl ConnectionHandle {
 
     /// Writes to the client, through all filters.
     pub(crate) fn write(&self, data: BytesMut, end_stream: bool) {
-        self.ask(Asked::Write(usize::MAX, data, end_stream));
+        self.ask(Asked::Write(data, end_stream));
     }
 
     /// Closes the connection; `reason` is `%DOWNSTREAM_LOCAL_CLOSE_REASON%`, if it is not empty.
@@ -92,7 +92,7 @@ impl ConnectionHandle {
             return;
         }
         self.closing.set(Some(kind));
-        self.ask(Asked::Close(kind));
+        self.ask(Asked::Close);
     }
 
     /// How it is to be closed, if somebody has asked for that.
@@ -186,15 +186,5 @@ impl NetworkCallbacks {
     /// The filters behind this one go on: with the new connection if they do not know it, and with the bytes that wait.
     pub(crate) fn continue_reading(&self) {
         self.connection.ask(Asked::Continue(self.place));
-    }
-
-    /// Bytes for the filters behind this one; those that wait in the connection are not seen with them.
-    pub(crate) fn inject_read_data(&self, data: BytesMut, end_stream: bool) {
-        self.connection.ask(Asked::Read(self.place, data, end_stream));
-    }
-
-    /// Bytes for the client, past this filter.
-    pub(crate) fn inject_write_data(&self, data: BytesMut, end_stream: bool) {
-        self.connection.ask(Asked::Write(self.place, data, end_stream));
     }
 }

@@ -98,7 +98,7 @@ impl FilterManager {
 
     /// What is written to the client goes through the filters.
     pub(crate) fn write(&mut self, end_stream: bool) {
-        self.pass_output(self.filters.len(), end_stream);
+        self.pass_output(end_stream);
         self.settle();
     }
 
@@ -118,16 +118,11 @@ impl FilterManager {
             match asked {
                 // Asked for before a close, if there is one.
                 Asked::Continue(place) => self.pass_input(place + 1, true),
-                Asked::Read(place, data, end_stream) => {
-                    if self.handle.is_open() {
-                        self.pass_injected(place + 1, data, end_stream);
-                    }
-                }
-                Asked::Write(place, data, end_stream) => {
+                Asked::Write(data, end_stream) => {
                     append(&mut self.written(), data);
-                    self.pass_output(place.min(self.filters.len()), end_stream);
+                    self.pass_output(end_stream);
                 }
-                Asked::Close(_) => return,
+                Asked::Close => return,
             }
         }
     }
@@ -159,15 +154,6 @@ impl FilterManager {
         }
     }
 
-    fn pass_injected(&mut self, from: usize, mut data: BytesMut, end_stream: bool) {
-        let passes = self.iterate(from, &mut data, end_stream);
-        if passes {
-            self.initialized = true;
-            append(&mut self.passed, data);
-            self.passed_end |= end_stream;
-        }
-    }
-
     /// Whether `data` passes the filters from that place on.
     fn iterate(&mut self, from: usize, data: &mut BytesMut, end_stream: bool) -> bool {
         if self.told {
@@ -190,11 +176,11 @@ impl FilterManager {
         true
     }
 
-    /// Shows what is written to the filters in front of that place, the last one first.
-    fn pass_output(&mut self, before: usize, end_stream: bool) {
+    /// Shows what is written to the filters, the last one first.
+    fn pass_output(&mut self, end_stream: bool) {
         let mut data = std::mem::take(&mut *self.written());
         let was_open = self.handle.is_open();
-        for active in self.filters.iter_mut().take(before).rev().filter(|active| active.writes) {
+        for active in self.filters.iter_mut().rev().filter(|active| active.writes) {
             let status = active.filter.on_write(&mut data, end_stream);
             if status == NetworkStatus::Stop || was_open && !self.handle.is_open() {
                 *self.written() = data;
