@@ -7,53 +7,62 @@ use prost::Message as _;
 use prost_types::value::Kind;
 use prost_types::{Any, Struct, Value};
 
-/// `envoy.config.core.v3.Metadata`.
+/// `envoy.config.core.v3.Metadata`, while it is changed.
 #[derive(Clone, PartialEq, prost::Message)]
-struct Metadata {
+pub struct Metadata {
     #[prost(btree_map = "string, message", tag = "1")]
     filter_metadata: BTreeMap<String, Struct>,
     #[prost(btree_map = "string, message", tag = "2")]
     typed_filter_metadata: BTreeMap<String, Any>,
 }
 
-/// Puts `value` into a namespace of `metadata`, a serialized `envoy.config.core.v3.Metadata`. What is there stays, unless
-/// `value` has it, too: structs are merged, lists joined, and anything else is replaced (Envoy's `StructUtil::update`).
-pub fn merge(metadata: &mut Bytes, namespace: &str, value: Struct) {
-    change(metadata, |metadata| match metadata.filter_metadata.get_mut(namespace) {
-        Some(there) => merge_struct(there, value),
-        None => {
-            metadata.filter_metadata.insert(namespace.to_owned(), value);
-        }
-    });
-}
-
-/// Puts a message into a namespace of `metadata`, in the place of one that may be there.
-pub fn set_typed(metadata: &mut Bytes, namespace: &str, value: Any) {
-    change(metadata, |metadata| {
-        metadata.typed_filter_metadata.insert(namespace.to_owned(), value);
-    });
-}
-
-/// Whether `metadata` has a namespace of values, or of messages if `typed`.
-#[must_use]
-pub fn contains(metadata: &Bytes, namespace: &str, typed: bool) -> bool {
-    let metadata = read(metadata);
-    if typed {
-        metadata.typed_filter_metadata.contains_key(namespace)
-    } else {
-        metadata.filter_metadata.contains_key(namespace)
-    }
-}
-
-fn change(metadata: &mut Bytes, change: impl FnOnce(&mut Metadata)) {
+/// Changes `metadata`, a serialized `envoy.config.core.v3.Metadata`: it is read and written once, whatever is done.
+pub fn change(metadata: &mut Bytes, change: impl FnOnce(&mut Metadata)) {
     let mut read = read(metadata);
     change(&mut read);
     *metadata = read.encode_to_vec().into();
 }
 
+/// Puts `value` into a namespace of `metadata`, see [`Metadata::merge`].
+pub fn merge(metadata: &mut Bytes, namespace: &str, value: Struct) {
+    change(metadata, |metadata| metadata.merge(namespace, value));
+}
+
 /// It was serialized here, so that it can be read.
 fn read(metadata: &Bytes) -> Metadata {
     Metadata::decode(&metadata[..]).unwrap_or_default()
+}
+
+// === impl Metadata ===
+
+impl Metadata {
+    /// Whether there are values in the namespace.
+    #[must_use]
+    pub fn has(&self, namespace: &str) -> bool {
+        self.filter_metadata.contains_key(namespace)
+    }
+
+    /// Whether there is a message in the namespace.
+    #[must_use]
+    pub fn has_typed(&self, namespace: &str) -> bool {
+        self.typed_filter_metadata.contains_key(namespace)
+    }
+
+    /// Puts `value` into a namespace. What is there stays, unless `value` has it, too: structs are merged, lists joined, and
+    /// anything else is replaced (Envoy's `StructUtil::update`).
+    pub fn merge(&mut self, namespace: &str, value: Struct) {
+        match self.filter_metadata.get_mut(namespace) {
+            Some(there) => merge_struct(there, value),
+            None => {
+                self.filter_metadata.insert(namespace.to_owned(), value);
+            }
+        }
+    }
+
+    /// Puts a message into a namespace, in the place of one that may be there.
+    pub fn set_typed(&mut self, namespace: &str, value: Any) {
+        self.typed_filter_metadata.insert(namespace.to_owned(), value);
+    }
 }
 
 fn merge_struct(there: &mut Struct, new: Struct) {
@@ -108,15 +117,16 @@ mod tests {
             ("l", list(vec![text("1"), text("2")])),
         ]);
         assert_eq!(read(&metadata).filter_metadata.get("n"), Some(&expected));
-        assert!(contains(&metadata, "n", false) && !contains(&metadata, "n", true) && !contains(&metadata, "m", false));
+        let read = read(&metadata);
+        assert!(read.has("n") && !read.has_typed("n") && !read.has("m"));
     }
 
     #[test]
     fn messages_are_replaced() {
         let mut metadata = Bytes::new();
         let any = |value: &[u8]| Any { type_url: "t".to_owned(), value: value.to_vec() };
-        set_typed(&mut metadata, "n", any(b"1"));
-        set_typed(&mut metadata, "n", any(b"2"));
+        change(&mut metadata, |metadata| metadata.set_typed("n", any(b"1")));
+        change(&mut metadata, |metadata| metadata.set_typed("n", any(b"2")));
         assert_eq!(read(&metadata).typed_filter_metadata.get("n"), Some(&any(b"2")));
     }
 }

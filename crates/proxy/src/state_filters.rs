@@ -73,17 +73,18 @@ impl HttpFilter for SetMetadataFilter {
 
     fn decode_headers(&mut self, callbacks: &FilterCallbacks, _: bool) -> HeadersStatus {
         let mut info = callbacks.stream().info_mut();
-        let metadata = &mut info.dynamic_metadata;
-        for entry in &self.config.untyped {
-            if entry.allow_overwrite || !dynamic_metadata::contains(metadata, &entry.namespace, false) {
-                dynamic_metadata::merge(metadata, &entry.namespace, entry.value.clone());
+        dynamic_metadata::change(&mut info.dynamic_metadata, |metadata| {
+            for entry in &self.config.untyped {
+                if entry.allow_overwrite || !metadata.has(&entry.namespace) {
+                    metadata.merge(&entry.namespace, entry.value.clone());
+                }
             }
-        }
-        for entry in &self.config.typed {
-            if entry.allow_overwrite || !dynamic_metadata::contains(metadata, &entry.namespace, true) {
-                dynamic_metadata::set_typed(metadata, &entry.namespace, entry.value.clone());
+            for entry in &self.config.typed {
+                if entry.allow_overwrite || !metadata.has_typed(&entry.namespace) {
+                    metadata.set_typed(&entry.namespace, entry.value.clone());
+                }
             }
-        }
+        });
         HeadersStatus::Continue
     }
 }
