@@ -76,3 +76,14 @@ impl HeadLimits {
         if count > self.count { Err(Refusal::TooMany) } else { Ok(()) }
     }
 }
+
+/// Joins cookies, which peers may send each for itself: elsewhere they are one header (RFC 9113 §8.2.3).
+pub(super) fn join_cookie(cookies: &mut Option<Vec<u8>>, value: &[u8]) {
+    match cookies {
+        Some(cookies) => {
+            cookies.extend_from_slice(b"; ");
+            cookies.extend_from_slice(value);
+        }
+        None => *cookies = Some(value.to_vec()),
+    }
+}

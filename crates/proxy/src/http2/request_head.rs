@@ -3,7 +3,7 @@
 use sandgate_http::{HeaderMap, HeaderMapKind};
 
 use super::field_rules as rules;
-use super::head_limits::{FIELD, HeadLimits, RULE, Refusal};
+use super::head_limits::{FIELD, HeadLimits, RULE, Refusal, join_cookie};
 
 /// What most heads have room in.
 const FIELDS: usize = 24;
@@ -75,13 +75,7 @@ impl RequestHead {
                     self.headers.append(b":authority", value);
                 }
             }
-            b"cookie" => match &mut self.cookies {
-                Some(cookies) => {
-                    cookies.extend_from_slice(b"; ");
-                    cookies.extend_from_slice(value);
-                }
-                None => self.cookies = Some(value.to_vec()),
-            },
+            b"cookie" => join_cookie(&mut self.cookies, value),
             b"content-length" => {
                 self.content_length = rules::content_length(value);
                 self.once(CONTENT_LENGTH, self.content_length.is_some())?;

@@ -3,7 +3,7 @@
 use sandgate_http::{HeaderMap, HeaderMapKind};
 
 use super::field_rules as rules;
-use super::head_limits::{FIELD, HeadLimits, RULE, Refusal};
+use super::head_limits::{FIELD, HeadLimits, RULE, Refusal, join_cookie};
 
 /// What most heads have room in.
 const FIELDS: usize = 24;
@@ -85,13 +85,7 @@ impl ResponseHead {
         self.limits.check_field(name, value)?;
         match name {
             b"content-length" => self.take_length(value)?,
-            b"cookie" => match &mut self.cookies {
-                Some(cookies) => {
-                    cookies.extend_from_slice(b"; ");
-                    cookies.extend_from_slice(value);
-                }
-                None => self.cookies = Some(value.to_vec()),
-            },
+            b"cookie" => join_cookie(&mut self.cookies, value),
             _ => self.headers.add(name, value),
         }
         Ok(())
