@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use sandgate_abi::CallbackKind;
 
+use crate::guest::Stop;
+
 /// Why a module cannot become a VM. The texts are those that Envoy 1.40 logs after `Wasm VM failed`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -89,4 +91,17 @@ pub enum FaultKind {
     /// The VM was called although an earlier call had failed.
     #[error("the VM has failed before")]
     Dead,
+}
+
+// === impl FaultKind ===
+
+impl From<Stop> for FaultKind {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::Exit(code) => Self::Exit(code),
+            Stop::Restricted(function) => Self::Restricted(function),
+            Stop::Abort(_) => Self::Trap(stop.to_string()),
+            Stop::CpuLimit(limit) => Self::CpuLimit { limit },
+        }
+    }
 }

@@ -2,9 +2,11 @@
 //!
 //! Two layers: [`HostCalls`] is what a guest can ask, as typed operations without pointers; over it the
 //! marshalling reads guest pointers, written once, and expanded for each engine from the ABI's tables.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod check;
+mod cpu;
+mod demangle;
 mod engine;
 mod error;
 mod failed_call;

@@ -1,18 +1,15 @@
-//! CPU limits: one ticker for the process, and the thread's CPU clock read at ticks only.
+//! When the CPU clock is looked at: one ticker for the process.
 //!
-//! A call sets a deadline of one tick and reads no clock. If it is still running at the next tick, that
-//! reads the thread's CPU clock as the baseline and the deadline moves to where the limit would be used up;
-//! there the clock decides, because ticks are wall time and the thread may have been descheduled. So a call
-//! may use up to two ticks more than its limit.
+//! A call sets a deadline of one tick. If it is still running at the next, the clock begins and the deadline moves to
+//! where the limit would be used up; there the clock decides. So a call may use up to two ticks more than its limit.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use rustix::time::{ClockId, clock_gettime};
 use wasmtime::{Engine, UpdateDeadline};
 
-use crate::guest::Stop;
+use crate::cpu::CpuClock;
 
 /// How often the epoch advances.
 const TICK: Duration = Duration::from_millis(10);
@@ -31,14 +28,6 @@ struct TickerState {
 
 /// Keeps the ticker going.
 pub(super) struct Ticking(Arc<Ticker>);
-
-/// The CPU time of the call that is running.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct CpuClock {
-    limit: Duration,
-    /// The thread's CPU time at the first tick within the call.
-    baseline: Option<Duration>,
-}
 
 // === impl Ticker ===
 
@@ -85,49 +74,18 @@ impl Drop for Ticking {
     }
 }
 
-// === impl CpuClock ===
-
-impl CpuClock {
-    pub(super) const fn new(limit: Duration) -> Self {
-        Self { limit, baseline: None }
-    }
-
-    /// The guest is still running at its deadline: how many ticks it gets, if any.
-    pub(super) fn at_deadline(&mut self) -> wasmtime::Result<UpdateDeadline> {
-        let now = thread_cpu_time();
-        let used = match self.baseline {
-            Some(baseline) => now.saturating_sub(baseline),
-            None => {
-                self.baseline = Some(now);
-                Duration::ZERO
-            }
-        };
-        match self.limit.checked_sub(used) {
-            Some(left) if !left.is_zero() => Ok(UpdateDeadline::Continue(ticks(left))),
-            _ => Err(Stop::CpuLimit(self.limit).into()),
-        }
-    }
+/// The guest is still running at its deadline: how many ticks it gets, if any.
+pub(super) fn at_deadline(clock: &mut CpuClock) -> wasmtime::Result<UpdateDeadline> {
+    Ok(UpdateDeadline::Continue(ticks(clock.check()?)))
 }
 
 fn ticks(time: Duration) -> u64 {
     u64::try_from(time.as_nanos().div_ceil(TICK.as_nanos())).unwrap_or(u64::MAX >> 1).clamp(1, u64::MAX >> 1)
 }
 
-fn thread_cpu_time() -> Duration {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
-}
-
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::panic, reason = "a failed test may panic")]
-
     use super::*;
-
-    fn spin(time: Duration) {
-        let start = thread_cpu_time();
-        while thread_cpu_time().saturating_sub(start) < time {}
-    }
 
     #[test]
     fn ticks_round_up_and_are_never_zero() {
@@ -138,16 +96,9 @@ mod tests {
     }
 
     #[test]
-    fn the_limit_is_cpu_time() {
+    fn the_deadline_moves_to_the_limit() {
         let mut clock = CpuClock::new(Duration::from_millis(20));
-        assert!(matches!(clock.at_deadline(), Ok(UpdateDeadline::Continue(2))));
-        // What other threads use does not count.
-        let other = thread::spawn(|| spin(Duration::from_millis(40)));
-        assert!(other.join().is_ok());
-        assert!(matches!(clock.at_deadline(), Ok(UpdateDeadline::Continue(1..=2))));
-        spin(Duration::from_millis(20));
-        let Err(error) = clock.at_deadline() else { panic!("the limit was used up") };
-        assert!(matches!(error.downcast_ref(), Some(Stop::CpuLimit(limit)) if limit.as_millis() == 20));
+        assert!(matches!(at_deadline(&mut clock), Ok(UpdateDeadline::Continue(2))));
     }
 
     #[test]

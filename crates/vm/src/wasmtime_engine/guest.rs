@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use wasmtime::{Caller, Memory, ModuleExport, TypedFunc};
 
-use super::epoch::CpuClock;
 use super::limits::Limiter;
 use crate::HostCalls;
+use crate::cpu::CpuClock;
 use crate::guest::{Guest, State};
 
 /// What a store holds. Memory and allocator are looked up once, because a lookup costs more than a hostcall.

@@ -7,13 +7,14 @@ use wasmtime::{
     Error, ExternType, Instance, InstancePre, Linker, Memory, ModuleExport, Ref, Result, Store, Table, UpdateDeadline,
 };
 
-use super::epoch::{CpuClock, Ticker};
+use super::epoch::{Ticker, at_deadline};
 use super::fault;
 use super::guest::{Data, GuestExports};
 use super::limits::Limiter;
 use super::restriction;
 use super::vm::WasmtimeVm;
 use crate::check::Checked;
+use crate::cpu::CpuClock;
 use crate::guest::State;
 use crate::{HostCalls, Limits, LoadError, Module, PluginVm};
 
@@ -147,7 +148,7 @@ impl<H: HostCalls> Module<H> for WasmtimeModule<H> {
         };
         let mut store = Store::new(self.module.engine(), data);
         store.limiter(|data| &mut data.limiter);
-        store.epoch_deadline_callback(|mut store| -> Result<UpdateDeadline> { store.data_mut().cpu.at_deadline() });
+        store.epoch_deadline_callback(|mut store| -> Result<UpdateDeadline> { at_deadline(&mut store.data_mut().cpu) });
         store.set_epoch_deadline(1);
         let instance = self
             .link(&mut store, capabilities)

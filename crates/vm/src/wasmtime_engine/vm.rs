@@ -6,10 +6,11 @@ use std::time::Duration;
 use sandgate_abi::{Callback, CallbackKind, MAX_ARGUMENTS};
 use wasmtime::{Error, Func, Instance, Result, Store, TypedFunc};
 
-use super::epoch::{CpuClock, Ticking};
+use super::epoch::Ticking;
 use super::fault;
 use super::guest::Data;
 use super::module::Callables;
+use crate::cpu::CpuClock;
 use crate::guest::{Phase, Stop};
 use crate::{Fault, FaultKind, HostCalls, Limits, PluginVm};
 
