@@ -71,6 +71,8 @@ class Messages(unittest.TestCase):
 class Connections(unittest.TestCase):
     def test_two_ends(self):
         async def run():
+            served = asyncio.Event()
+
             async def serve(reader, writer):
                 peer = wire.Peer(reader, writer)
                 await peer.take(len(frames.PREFACE))
@@ -78,6 +80,8 @@ class Connections(unittest.TestCase):
                 server.on_stream(lambda stream: asyncio.ensure_future(answer(server, stream)))
                 await server.start()
                 await server.run()
+                peer.close()
+                served.set()
 
             async def answer(server, stream):
                 await server.until(stream.over, 5)
@@ -95,7 +99,7 @@ class Connections(unittest.TestCase):
             stream = client.streams[number]
             self.assertTrue(await client.until(stream.over, 5))
             peer.close()
-            task.cancel()
+            await asyncio.wait_for(asyncio.gather(task, served.wait()), 5)
             listener.close()
             return stream
 
