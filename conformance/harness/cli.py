@@ -64,6 +64,8 @@ def _options(arguments):
 
 # A case about times that was late in a busy moment.
 _IN_TIME = object()
+# Envoy itself answered otherwise than when it was recorded, and not again.
+_ENVOY_WAVERS = object()
 
 
 def _record(cases, every, options):
@@ -112,6 +114,9 @@ def _compare(cases, expectations, options):
     late = [case for case in wanted if judged[case.id] and expectations.timed(case)]
     for case in late:
         judged[case.id] = _again(case, expectations, options) or judged[case.id]
+    for case in wanted:
+        if judged[case.id] and judged[case.id] is not _IN_TIME and case.id in envoy and options.recorded:
+            judged[case.id] = _envoy_again(case, expectations, sandgate[case.id], options) or judged[case.id]
     failed = 0
     for case in wanted:
         problems = judged[case.id]
@@ -119,6 +124,8 @@ def _compare(cases, expectations, options):
             _print_answer(case, sandgate[case.id])
         if problems is _IN_TIME:
             print(f"LATE {case.id}: as Envoy when asked again by itself")
+        elif problems is _ENVOY_WAVERS:
+            print(f"WAVERS {case.id}: Envoy answered once otherwise than it did before and after")
         elif problems:
             failed += 1
             print(f"FAIL {case.id}: {case.get('title')}")
@@ -147,6 +154,15 @@ def _again(case, expectations, options):
         if _judge(case, expectations, None, ours[case.id]):
             return None
     return _IN_TIME
+
+
+def _envoy_again(case, expectations, ours, options):
+    """Asks Envoy again where its recorded answer is ours and its live one was not: `_ENVOY_WAVERS` if it then is."""
+    if _stale(case) or _judge(case, expectations, None, ours):
+        return None
+    alone = argparse.Namespace(**{**vars(options), "jobs": 1})
+    theirs, _ = asyncio.run(_both([case], [], alone))
+    return None if _judge(case, expectations, theirs[case.id], ours) else _ENVOY_WAVERS
 
 
 def _live(cases, options):
