@@ -76,13 +76,23 @@ pub(crate) struct Context<'a> {
     secrets_failed: bool,
     /// Whom clusters ask for names that do not say so themselves.
     dns_resolver: Option<DnsResolver>,
+    /// Name, `root_id` and `vm_id` of every plugin so far.
+    plugins: Vec<[String; 3]>,
 }
 
 // === impl Context ===
 
 impl<'a> Context<'a> {
     pub(crate) fn new(report: &'a mut Report, options: &'a LoadOptions) -> Self {
-        Self { report, options, path: String::new(), secrets: Vec::new(), secrets_failed: false, dns_resolver: None }
+        Self {
+            report,
+            options,
+            path: String::new(),
+            secrets: Vec::new(),
+            secrets_failed: false,
+            dns_resolver: None,
+            plugins: Vec::new(),
+        }
     }
 
     /// Runs `convert` in the field of that name.

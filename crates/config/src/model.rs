@@ -118,6 +118,6 @@ pub use self::{
     upgrade::{ConnectConfig, RouteUpgrade, UpgradeConfig},
     upstream_socket::{TcpKeepalive, UpstreamSocket},
     wasm::{CodeSource, FailurePolicy, ReadCodeError, RemoteCode, VmConfig, WasmPlugin, WasmService},
-    wasm_limits::WasmLimits,
+    wasm_limits::{WasmIsolation, WasmLimits, WasmPluginSettings},
 };
 pub use sandgate_re2::{Regex, RegexError, RegexRewrite, SubstitutionFlaw};

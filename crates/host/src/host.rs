@@ -26,8 +26,8 @@ use crate::vm::state::VmState;
 use crate::vm::timers::Timers;
 use crate::worker_host::start_root;
 use crate::{
-    Environment, ForeignCall, GuestLog, HostLimits, Plugin, PluginConfig, PluginError, PluginErrorCause, Stat,
-    VmConfig, VmHost,
+    Environment, ForeignCall, GuestLog, HostLimits, Plugin, PluginConfig, PluginError, PluginErrorCause,
+    PluginSettings, Quotas, Stat, VmConfig, VmHost,
 };
 
 /// Envoy's name of the runtime that official Envoy has; here it means Wasmtime.
@@ -41,8 +41,8 @@ type ModuleCache = HashMap<(&'static str, CodeHash), Weak<dyn Module<VmHost>>>;
 pub struct HostBuilder {
     log: Arc<dyn GuestLog>,
     engines: Vec<Arc<dyn Engine<VmHost>>>,
-    limits: HostLimits,
-    vm_limits: Limits,
+    quotas: Quotas,
+    settings: Vec<PluginSettings>,
     strict_runtime: bool,
     explain: Explain,
     foreign_functions: ForeignFunctions,
@@ -53,8 +53,8 @@ pub struct HostBuilder {
 pub struct Host {
     log: Arc<dyn GuestLog>,
     engines: Vec<Arc<dyn Engine<VmHost>>>,
-    limits: HostLimits,
-    vm_limits: Limits,
+    quotas: Quotas,
+    settings: Vec<PluginSettings>,
     strict_runtime: bool,
     explain: Explain,
     foreign_functions: ForeignFunctions,
@@ -106,14 +106,21 @@ impl HostBuilder {
     /// Bounds on what guests can grow.
     #[must_use]
     pub fn limits(mut self, limits: HostLimits) -> Self {
-        self.limits = limits;
+        self.quotas.host = Arc::new(limits);
         self
     }
 
-    /// The quotas of VMs, see [`Host::vm_limits`].
+    /// The quotas of VMs, see [`Host::quotas`].
     #[must_use]
     pub fn vm_limits(mut self, limits: Limits) -> Self {
-        self.vm_limits = limits;
+        self.quotas.vm = limits;
+        self
+    }
+
+    /// What single plugins are given instead, see [`Host::quotas`].
+    #[must_use]
+    pub fn plugin_settings(mut self, settings: Vec<PluginSettings>) -> Self {
+        self.settings = settings;
         self
     }
 
@@ -156,8 +163,8 @@ impl HostBuilder {
         Arc::new(Host {
             log: self.log,
             engines: self.engines,
-            limits: self.limits,
-            vm_limits: self.vm_limits,
+            quotas: self.quotas,
+            settings: self.settings,
             strict_runtime: self.strict_runtime,
             explain: self.explain,
             foreign_functions: self.foreign_functions,
@@ -180,7 +187,7 @@ impl HostBuilder {
 
 impl fmt::Debug for HostBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HostBuilder").field("limits", &self.limits).finish_non_exhaustive()
+        f.debug_struct("HostBuilder").field("quotas", &self.quotas).finish_non_exhaustive()
     }
 }
 
@@ -193,8 +200,8 @@ impl Host {
         HostBuilder {
             log,
             engines: Vec::new(),
-            limits: HostLimits::default(),
-            vm_limits: Limits::default(),
+            quotas: Quotas::default(),
+            settings: Vec::new(),
             strict_runtime: false,
             explain: Explain::default(),
             foreign_functions: ForeignFunctions::default(),
@@ -423,10 +430,12 @@ impl Host {
         self.metrics.visit(visit);
     }
 
-    /// The quotas that an operator set for VMs: what an embedder gives to each [`VmConfig`].
+    /// What an operator gives to the plugin of these names: what an embedder puts in its [`VmConfig`]. The first of the
+    /// [`HostBuilder::plugin_settings`] that fits holds, or else what all plugins are given.
     #[must_use]
-    pub fn vm_limits(&self) -> &Limits {
-        &self.vm_limits
+    pub fn quotas(&self, name: &str, root_id: &str, vm_id: &str) -> &Quotas {
+        let own = self.settings.iter().find(|settings| settings.fit(name, root_id, vm_id));
+        own.map_or(&self.quotas, |settings| &settings.quotas)
     }
 
     /// Whether every hostcall that does not answer `OK` is told with its arguments, the one at fault and why: as log lines
@@ -450,8 +459,9 @@ impl Host {
         &self.expressions
     }
 
-    pub(crate) fn limits(&self) -> &HostLimits {
-        &self.limits
+    /// What is kept for plugins that have no limits of their own.
+    pub(crate) fn limits(&self) -> &Arc<HostLimits> {
+        &self.quotas.host
     }
 
     pub(crate) fn metrics(&self) -> &Metrics {

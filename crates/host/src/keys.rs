@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use crate::{PluginConfig, VmConfig};
 
 /// Equal keys share a VM: `vm_id`, VM configuration, code, runtime, environment, capabilities, and what the configuration calls the
-/// VM's identity (observed in Envoy 1.40).
+/// VM's identity (observed in Envoy 1.40); and what is ours: quotas and isolation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct VmKey([u8; 32]);
 
@@ -28,7 +28,11 @@ impl VmKey {
         let further = [config.runtime.as_bytes(), &config.identity, &variables];
         let environment = config.environment.iter().flat_map(|(key, value)| [key.as_bytes(), value.as_bytes()]);
         let capabilities = config.capabilities.allowed().map(str::as_bytes);
-        Self(digest(own.into_iter().chain(further).chain(environment).chain(capabilities)))
+        // Numbers in a fixed order: equal texts are equal quotas.
+        let quotas = format!("{:?}{:?}{:?}", config.limits, config.host_limits, config.isolation);
+        let mut parts: Vec<_> = own.into_iter().chain(further).chain(environment).chain(capabilities).collect();
+        parts.push(quotas.as_bytes());
+        Self(digest(parts))
     }
 }
 

@@ -21,6 +21,7 @@ mod plugin_config;
 mod plugin_error;
 mod plugin_handle;
 mod report;
+mod settings;
 mod shared;
 mod stats;
 mod stats_update;
@@ -49,6 +50,7 @@ pub use sandgate_vm::{
     Engine, Fault, FaultKind, HostCalls, Limits, LoadError, NativeEngine, NativePlugin, OutgoingHttp, Output,
     WasmtimeEngine,
 };
+pub use settings::{Isolation, PluginSettings, Quotas};
 pub use stats::Stat;
 pub use stats_update::UpdatedStat;
 pub use vm::state::VmHost;

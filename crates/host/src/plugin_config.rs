@@ -1,10 +1,13 @@
 //! What a plugin is made from: Envoy's `PluginConfig` and `VmConfig`, already read and checked.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use sandgate_abi::Capabilities;
 use sandgate_vm::Limits;
+
+use crate::{HostLimits, Isolation};
 
 /// Envoy's `envoy.extensions.wasm.v3.PluginConfig`, with `Any`s turned to bytes as Envoy does.
 #[derive(Clone, Debug, Default)]
@@ -46,8 +49,12 @@ pub struct VmConfig {
     pub identity: Bytes,
     /// What the guest may call, and which of its callbacks are called; part of the VM key.
     pub capabilities: Capabilities,
-    /// Quotas.
+    /// What the guest may use; part of the VM key.
     pub limits: Limits,
+    /// What the host keeps for it; `None` is what the host was made with. Part of the VM key.
+    pub host_limits: Option<Arc<HostLimits>>,
+    /// Which streams have an instance together; part of the VM key.
+    pub isolation: Isolation,
 }
 
 /// Envoy's `FailurePolicy`; unspecified is closed.

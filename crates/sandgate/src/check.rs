@@ -24,7 +24,7 @@ pub(crate) fn check(args: &CheckArgs) -> ExitCode {
     if !loaded.warnings.is_empty() {
         println!("{}", loaded.warnings);
     }
-    let host = match configuration::host(&args.config, &loaded.bootstrap.wasm_limits) {
+    let host = match configuration::host(&args.config, &loaded.bootstrap) {
         Ok(host) => host,
         Err(error) => {
             eprintln!("{error}");

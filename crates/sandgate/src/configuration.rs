@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use sandgate_config::model::WasmLimits;
+use sandgate_config::model::{Bootstrap, WasmIsolation, WasmLimits, WasmPluginSettings};
 use sandgate_config::{Diagnostics, Format, LoadOptions, Loaded, Unsupported, load_file, load_str, message_types};
-use sandgate_host::{Host, HostLimits, Limits, LoadError};
+use sandgate_host::{Host, HostLimits, Isolation, Limits, LoadError, PluginSettings, Quotas};
 
 use crate::cli::{self, ConfigArgs};
 use crate::logger::WasmLog;
@@ -52,8 +52,7 @@ pub(crate) fn load(
 }
 
 /// What plugins may make the process keep: the defaults, where nothing is configured.
-fn host_limits(configured: &WasmLimits) -> HostLimits {
-    let defaults = HostLimits::default();
+fn host_limits(configured: &WasmLimits, defaults: &HostLimits) -> HostLimits {
     let or = |value: Option<u64>, default: usize| {
         value.map_or(default, |value| usize::try_from(value).unwrap_or(usize::MAX))
     };
@@ -76,8 +75,7 @@ fn host_limits(configured: &WasmLimits) -> HostLimits {
 }
 
 /// What an instance may take.
-fn vm_limits(configured: &WasmLimits) -> Limits {
-    let defaults = Limits::default();
+fn vm_limits(configured: &WasmLimits, defaults: &Limits) -> Limits {
     Limits {
         memory_bytes: configured
             .memory_bytes
@@ -87,12 +85,33 @@ fn vm_limits(configured: &WasmLimits) -> Limits {
     }
 }
 
+/// What is ours about some plugins.
+fn plugin_settings(configured: &WasmPluginSettings, limits: &HostLimits, vm: &Limits) -> PluginSettings {
+    PluginSettings {
+        name: configured.name.clone(),
+        root_id: configured.root_id.clone(),
+        vm_id: configured.vm_id.clone(),
+        quotas: Quotas {
+            vm: vm_limits(&configured.limits, vm),
+            host: Arc::new(host_limits(&configured.limits, limits)),
+            isolation: match configured.isolation {
+                WasmIsolation::Vm => Isolation::Vm,
+                WasmIsolation::Stream => Isolation::Stream,
+            },
+        },
+    }
+}
+
 /// The Wasm host with the runtimes that are built in.
 ///
 /// # Errors
 /// Wasmtime does not support this machine.
-pub(crate) fn host(args: &ConfigArgs, limits: &WasmLimits) -> Result<Arc<Host>, LoadError> {
+pub(crate) fn host(args: &ConfigArgs, bootstrap: &Bootstrap) -> Result<Arc<Host>, LoadError> {
+    let limits = host_limits(&bootstrap.wasm_limits, &HostLimits::default());
+    let vm_limits = vm_limits(&bootstrap.wasm_limits, &Limits::default());
+    let settings =
+        bootstrap.wasm_plugins.iter().map(|settings| plugin_settings(settings, &limits, &vm_limits)).collect();
     let builder = Host::builder(Arc::new(WasmLog)).default_engines()?;
-    let builder = builder.limits(host_limits(limits)).vm_limits(vm_limits(limits)).message_types(message_types);
+    let builder = builder.limits(limits).vm_limits(vm_limits).plugin_settings(settings).message_types(message_types);
     Ok(builder.strict_runtime(args.strict_runtime).explain(args.explain).build())
 }

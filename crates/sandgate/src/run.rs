@@ -61,7 +61,7 @@ fn load(args: &RunArgs) -> Result<(Bootstrap, Arc<Host>), RunError> {
     for warning in loaded.warnings.items() {
         log::warn!(target: "config", "{warning}");
     }
-    let host = configuration::host(&args.config, &loaded.bootstrap.wasm_limits)?;
+    let host = configuration::host(&args.config, &loaded.bootstrap)?;
     Ok((loaded.bootstrap, host))
 }
 

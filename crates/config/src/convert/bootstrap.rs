@@ -9,7 +9,7 @@ use prost::Message;
 
 use super::{
     Context, access_log, address, bootstrap_extensions::bootstrap_extensions, cluster::cluster, dns_resolver,
-    listener::listener, runtime::layered_runtime, stats::stats_sink, tls,
+    listener::listener, runtime::layered_runtime, stats::stats_sink, tls, wasm_limits,
 };
 use crate::{
     diagnostics::Severity,
@@ -57,7 +57,7 @@ pub(crate) fn bootstrap(context: &mut Context<'_>, bootstrap: proto::Bootstrap) 
     let extensions = bootstrap_extensions(context, extensions);
     let stats_sinks =
         context.list("stats_sinks", stats_sinks, |context, message| stats_sink(context, message, &names, &node));
-    Bootstrap {
+    let bootstrap = Bootstrap {
         serialized: bytes::Bytes::new(),
         node,
         admin: admin.and_then(|admin| context.field("admin", |context| make_admin(context, admin))),
@@ -80,7 +80,10 @@ pub(crate) fn bootstrap(context: &mut Context<'_>, bootstrap: proto::Bootstrap) 
         dns_resolver: context.dns_resolver.clone(),
         services: extensions.services,
         wasm_limits: extensions.limits,
-    }
+        wasm_plugins: extensions.plugins,
+    };
+    wasm_limits::settings_without_plugins(context, &bootstrap.wasm_plugins);
+    bootstrap
 }
 
 fn make_node(context: &Context<'_>, mut node: core::Node) -> Node {

@@ -108,11 +108,13 @@ pub(super) fn wasm_plugin(context: &mut Context<'_>, message: proto::PluginConfi
         let own = own.map(|restriction| capabilities(context, restriction));
         vm_config(context, vm, &message.name, own.or(old).unwrap_or_default())
     });
+    let vm = VmConfig { identity: vm_identity, ..vm? };
+    context.plugins.push([message.name.clone(), message.root_id.clone(), vm.vm_id.clone()]);
     Some(WasmPlugin {
         identity,
         name: message.name,
         root_id: message.root_id,
-        vm: VmConfig { identity: vm_identity, ..vm? },
+        vm,
         configuration: configuration?,
         failure_policy: failure_policy?,
         fail_open: message.fail_open,

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::{
     AccessLog, Cluster, DnsResolver, LayeredRuntime, Listener, Origin, StatsConfig, StatsSink, StringMatcher,
-    WasmLimits, WasmService,
+    WasmLimits, WasmPluginSettings, WasmService,
 };
 
 /// Envoy's `envoy.config.bootstrap.v3.Bootstrap`.
@@ -42,6 +42,8 @@ pub struct Bootstrap {
     pub services: Vec<WasmService>,
     /// What plugins may take, where it is not the default (`bootstrap_extensions`).
     pub wasm_limits: WasmLimits,
+    /// What is ours about single plugins (`bootstrap_extensions`): the first that fits a plugin holds.
+    pub wasm_plugins: Vec<WasmPluginSettings>,
 }
 
 /// Envoy's `envoy.config.core.v3.Node`.

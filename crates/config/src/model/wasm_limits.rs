@@ -2,6 +2,35 @@
 
 use std::time::Duration;
 
+use super::Origin;
+
+/// `sandgate.v1.WasmPluginSettings`: what is ours about some plugins. They are those that have every name which is given here.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WasmPluginSettings {
+    /// `PluginConfig.name`.
+    pub name: Option<String>,
+    /// `PluginConfig.root_id`.
+    pub root_id: Option<String>,
+    /// `VmConfig.vm_id`.
+    pub vm_id: Option<String>,
+    /// What is left out is as for all plugins.
+    pub limits: WasmLimits,
+    /// What a failure takes with it.
+    pub isolation: WasmIsolation,
+    /// Where it stands.
+    pub origin: Origin,
+}
+
+/// `sandgate.v1.WasmIsolation`: which streams have an instance of a plugin together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WasmIsolation {
+    /// All of a worker, as in Envoy. The default.
+    #[default]
+    Vm,
+    /// None: each has its own.
+    Stream,
+}
+
 /// `sandgate.v1.WasmLimits`, a bootstrap extension of ours. What is left out has the default that `docs/limits.md` tells.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WasmLimits {
@@ -39,4 +68,15 @@ pub struct WasmLimits {
     pub uncompressed_bytes: Option<u64>,
     /// Of the expressions that a root context keeps.
     pub expression_bytes: Option<u64>,
+}
+
+// === impl WasmPluginSettings ===
+
+impl WasmPluginSettings {
+    /// Whether the plugin of these names is one of those that are meant.
+    #[must_use]
+    pub fn fit(&self, name: &str, root_id: &str, vm_id: &str) -> bool {
+        let names = [(&self.name, name), (&self.root_id, root_id), (&self.vm_id, vm_id)];
+        names.iter().all(|(wanted, name)| wanted.as_deref().is_none_or(|wanted| wanted == *name))
+    }
 }

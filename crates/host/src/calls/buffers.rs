@@ -90,7 +90,7 @@ pub(super) fn set(state: &VmState, buffer: BufferType, start: u32, size: u32, va
 fn write(state: &VmState, body: &mut BodyBuffer, start: u32, size: u32, value: &[u8]) -> Result<(), Status> {
     let (start, size) = (start as usize, size as usize);
     let dropped = if start == 0 { size.min(body.len()) } else { 0 };
-    if value.len() > dropped && body.len() - dropped + value.len() > state.host.limits().body_bytes {
+    if value.len() > dropped && body.len() - dropped + value.len() > state.limits.body_bytes {
         return Err(state.breach(Limit::Body));
     }
     if start == 0 {
@@ -109,7 +109,7 @@ fn write(state: &VmState, body: &mut BodyBuffer, start: u32, size: u32, value: &
 fn write_data(state: &VmState, data: &mut BytesMut, start: u32, size: u32, value: &[u8]) -> Result<(), Status> {
     let (start, size) = (start as usize, size as usize);
     let dropped = if start == 0 { size.min(data.len()) } else { 0 };
-    if value.len() > dropped && data.len() - dropped + value.len() > state.host.limits().body_bytes {
+    if value.len() > dropped && data.len() - dropped + value.len() > state.limits.body_bytes {
         return Err(state.breach(Limit::Body));
     }
     if start == 0 {

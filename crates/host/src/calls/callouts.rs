@@ -67,7 +67,7 @@ pub(super) fn http_call(state: &VmState, call: OutgoingHttp<'_>) -> Result<u32, 
 
 /// Lets no more callouts be under way than the limit says.
 pub(super) fn admit(state: &VmState) -> Result<(), Status> {
-    if state.callouts.len() < state.host.limits().callouts { Ok(()) } else { Err(state.breach(Limit::Callouts)) }
+    if state.callouts.len() < state.limits.callouts { Ok(()) } else { Err(state.breach(Limit::Callouts)) }
 }
 
 /// Gives a request the trace context of the stream for which it is sent, unless the guest has.

@@ -23,7 +23,7 @@ pub(super) fn create(state: &VmState, text: &[u8], out: &mut Output) -> Result<(
     let root = current(state)?.root_of();
     let root = root.as_root().ok_or(Status::InternalFailure)?;
     let used = root.expressions.borrow().bytes().saturating_add(text.len());
-    if used > state.host.limits().expression_bytes {
+    if used > state.limits.expression_bytes {
         return Err(state.breach(Limit::Expressions));
     }
     let expression = Expression::parse(text, state.host.expressions()).map_err(|error| {

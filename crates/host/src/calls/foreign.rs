@@ -47,7 +47,7 @@ pub(super) fn call(state: &VmState, name: &[u8], arguments: &[u8], out: &mut Out
 }
 
 fn uncompress(state: &VmState, data: &[u8], out: &mut Output) -> Result<(), Status> {
-    match foreign::uncompress(data, state.host.limits().uncompressed_bytes, out.bytes_mut()) {
+    match foreign::uncompress(data, state.limits.uncompressed_bytes, out.bytes_mut()) {
         Uncompressed::Whole => Ok(()),
         Uncompressed::Malformed => Err(Status::SerializationFailure),
         Uncompressed::TooLarge => Err(state.breach(Limit::Uncompressed)),

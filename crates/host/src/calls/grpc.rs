@@ -30,7 +30,7 @@ fn start(state: &VmState, kind: u32, call: &OutgoingGrpc<'_>, how: GrpcKind<'_>)
     // Without clusters every target is unknown.
     let client = state.env.callouts().ok_or(Status::ParseFailure)?;
     let table = &state.callouts.grpc;
-    if state.callouts.len() >= state.host.limits().callouts {
+    if state.callouts.len() >= state.limits.callouts {
         table.forget_ended();
         admit(state)?;
     }
@@ -48,7 +48,7 @@ fn start(state: &VmState, kind: u32, call: &OutgoingGrpc<'_>, how: GrpcKind<'_>)
         method: call.method,
         metadata: &metadata,
         kind: how,
-        message_limit: state.host.limits().body_bytes,
+        message_limit: state.limits.body_bytes,
     };
     let events = GrpcEvents { vm: state.vm.borrow().clone(), root: Rc::downgrade(&root), token };
     let started = client.grpc_call(&request, events);
@@ -81,7 +81,7 @@ pub(super) fn send(state: &VmState, token: u32, message: &[u8], end: bool) -> Re
     }
     let named = root(state).and_then(|root| state.callouts.grpc.get(&root, token)).ok_or(Status::NotFound)?;
     let Named::Call(call) = named else { return Ok(()) };
-    if call.queued_bytes().saturating_add(message.len()) > state.host.limits().grpc_queue_bytes {
+    if call.queued_bytes().saturating_add(message.len()) > state.limits.grpc_queue_bytes {
         return Err(state.breach(Limit::GrpcQueue));
     }
     call.send(message, end);

@@ -12,7 +12,7 @@ pub(super) fn log(state: &VmState, level: LogLevel, message: &[u8]) {
     if (level as u32) < host.log().level() {
         return;
     }
-    let limit = host.limits().log_line_bytes;
+    let limit = state.limits.log_line_bytes;
     let message = message.get(..limit).unwrap_or(message);
     if !may_log(state, message.len()) {
         return;
@@ -54,7 +54,7 @@ pub(super) fn restricted(state: &VmState, capability: &str) {
 
 /// Charges the VM's budget for this second, if it has one.
 fn may_log(state: &VmState, bytes: usize) -> bool {
-    let Some(limit) = state.host.limits().log_bytes_per_second else { return true };
+    let Some(limit) = state.limits.log_bytes_per_second else { return true };
     let second = state.env.monotonic_ns() / 1_000_000_000;
     let mut budget = state.log_budget.get();
     if budget.second != second {

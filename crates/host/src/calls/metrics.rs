@@ -14,7 +14,7 @@ const KIND_MASK: u32 = 3;
 
 /// A new id, even for a metric that has one already (as in Envoy).
 pub(super) fn define(state: &VmState, kind: MetricType, name: &[u8]) -> Result<u32, Status> {
-    let limits = state.host.limits();
+    let limits = &*state.limits;
     let metric = state.host.metrics().define(kind, name, limits).map_err(|status| match status {
         Status::InternalFailure if name.len() > limits.metric_name_bytes => state.breach(Limit::MetricName),
         Status::InternalFailure => state.breach(Limit::Metrics),

@@ -97,7 +97,7 @@ pub(super) fn set(state: &VmState, path: &[u8], value: &[u8]) -> Result<(), Stat
         None => property_bytes.get(),
     };
     let used = kept.saturating_sub(old).saturating_add(path.len() + value.len());
-    if used > state.host.limits().property_bytes {
+    if used > state.limits.property_bytes {
         return Err(state.breach(Limit::Properties));
     }
     let value = Bytes::copy_from_slice(value);
@@ -144,7 +144,7 @@ pub(super) fn declare(state: &VmState, arguments: &[u8]) -> Result<(), Status> {
     if declared.contains_key(name) {
         return Err(Status::BadArgument);
     }
-    if used + size(name, &kind) + DECLARATION_BYTES > state.host.limits().property_bytes {
+    if used + size(name, &kind) + DECLARATION_BYTES > state.limits.property_bytes {
         return Err(state.breach(Limit::Properties));
     }
     let life_span = arguments.span().into();

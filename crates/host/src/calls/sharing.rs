@@ -14,7 +14,7 @@ pub(super) fn get_data(state: &VmState, key: &[u8], out: &mut Output) -> Result<
 }
 
 pub(super) fn set_data(state: &VmState, key: &[u8], value: &[u8], cas: u32) -> Result<(), Status> {
-    let set = state.base.space.set(key, value, cas, state.host.limits());
+    let set = state.base.space.set(key, value, cas, &state.limits);
     set.map_err(|status| at_limit(state, status, Limit::SharedData))
 }
 
@@ -22,7 +22,7 @@ pub(super) fn set_data(state: &VmState, key: &[u8], value: &[u8], cas: u32) -> R
 pub(super) fn register_queue(state: &VmState, name: &[u8]) -> Result<u32, Status> {
     let root = state.acting().ok_or(Status::BadArgument)?.root_of();
     let consumer = Consumer { mailbox: state.mailbox.clone(), vm: state.base.key, root: root.id };
-    let registered = state.base.space.register_queue(name, consumer, state.host.limits());
+    let registered = state.base.space.register_queue(name, consumer, &state.limits);
     registered.map_err(|status| at_limit(state, status, Limit::Queues))
 }
 
@@ -37,7 +37,7 @@ pub(super) fn resolve_queue(state: &VmState, vm_id: &[u8], name: &[u8]) -> Resul
 
 pub(super) fn enqueue(state: &VmState, queue: u32, value: &[u8]) -> Result<(), Status> {
     let queue = state.host.spaces().queue(queue).ok_or(Status::NotFound)?;
-    let pushed = queue.push(value, state.host.limits().queue_bytes);
+    let pushed = queue.push(value, state.limits.queue_bytes);
     pushed.map_err(|status| at_limit(state, status, Limit::Queue))
 }
 

@@ -19,7 +19,7 @@ use crate::explain::ExplainBudget;
 use crate::limits::Limit;
 use crate::shared::metrics::Metric;
 use crate::shared::queue::Mailbox;
-use crate::{Environment, Host};
+use crate::{Environment, Host, HostLimits};
 
 /// The host of one VM, as engines know it: the hostcalls.
 #[derive(Clone, Debug)]
@@ -30,6 +30,8 @@ pub(crate) struct VmState {
     pub(crate) host: Arc<Host>,
     pub(crate) env: Rc<dyn Environment>,
     pub(crate) base: Arc<BaseVm>,
+    /// What the host keeps for this VM's plugins.
+    pub(crate) limits: Arc<HostLimits>,
     /// The worker's; a trial VM has its own, which nobody runs.
     pub(crate) timers: Rc<Timers>,
     pub(crate) mailbox: SyncWeak<Mailbox>,
@@ -94,6 +96,7 @@ impl VmState {
     ) -> Rc<Self> {
         Rc::new(Self {
             is_abi_0_1_0: base.module.is_abi_0_1_0(),
+            limits: Arc::clone(base.config.host_limits.as_ref().unwrap_or(host.limits())),
             host,
             env,
             base,
@@ -194,7 +197,7 @@ impl VmState {
     #[cold]
     pub(crate) fn breach(&self, limit: Limit) -> Status {
         self.host.breaches().count(limit);
-        let (name, most) = (limit.name(), limit.most(self.host.limits()));
+        let (name, most) = (limit.name(), limit.most(&self.limits));
         if !self.reported.borrow().contains(&name) {
             self.reported.borrow_mut().push(name);
             let vm_id = &self.base.config.vm_id;

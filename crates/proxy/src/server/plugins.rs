@@ -319,6 +319,7 @@ fn plugin_config(wasm: &model::WasmPlugin, host: &Host) -> Result<PluginConfig, 
         origin: Box::new(vm.code_origin.clone()),
         source,
     })?;
+    let quotas = host.quotas(&wasm.name, &wasm.root_id, &vm.vm_id);
     Ok(PluginConfig {
         name: wasm.name.clone(),
         root_id: wasm.root_id.clone(),
@@ -330,7 +331,9 @@ fn plugin_config(wasm: &model::WasmPlugin, host: &Host) -> Result<PluginConfig, 
             environment: vm.environment.clone(),
             identity: vm.identity.clone(),
             capabilities: vm.capabilities.clone(),
-            limits: host.vm_limits().clone(),
+            limits: quotas.vm.clone(),
+            host_limits: Some(Arc::clone(&quotas.host)),
+            isolation: quotas.isolation,
         },
         configuration: wasm.configuration.clone(),
         failure_policy: match wasm.failure_policy {

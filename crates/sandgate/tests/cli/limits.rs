@@ -57,6 +57,17 @@ fn a_breach_is_answered_counted_and_told() {
 }
 
 #[test]
+fn a_plugin_has_limits_of_its_own() {
+    let [port, admin] = free_ports();
+    let limits = "shared_data_bytes: 200}\n- name: plugins\n  typed_config: {\"@type\": type.googleapis.com/sandgate.v1.WasmPlugins, \
+                  plugins: [{name: probe, limits: {shared_data_bytes: 10000}}, {vm_id: v1, limits: {shared_data_bytes: 1}}]";
+    let server = Server::start(&config(port, admin, limits), admin, &[]);
+    let answer = request(port, "GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").unwrap();
+    assert!(answer.contains(", 0) = 0") && !answer.contains(", 0) = 10"), "{answer}");
+    drop(server);
+}
+
+#[test]
 fn a_wrong_limit_is_named_with_its_place() {
     let [port, admin] = free_ports();
     let file = std::env::temp_dir().join(format!("sandgate-limits-{port}.yaml"));

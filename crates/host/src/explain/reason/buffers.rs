@@ -36,7 +36,7 @@ pub(super) fn buffer(state: &VmState, call: &FailedCall<'_>, name: &str, status:
         (Status::BadArgument, _) if sets => argument("buffer", "this buffer cannot be changed, or not now"),
         (Status::BadArgument, _) => argument("max_size", "start and max_size add up to more than 32 bits"),
         (Status::InternalFailure, _) => {
-            let most = state.host.limits().body_bytes;
+            let most = state.limits.body_bytes;
             Some((Some("value"), format!("the body would have more than {most} bytes")))
         }
         _ => None,

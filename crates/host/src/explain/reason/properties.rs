@@ -43,7 +43,7 @@ pub(super) fn property(state: &VmState, call: &FailedCall<'_>, name: &str, statu
         ("set_property", Status::NotFound) => no_properties(state)?,
         ("set_property", Status::BadArgument) => "it was declared read-only and has a value".to_owned(),
         ("set_property", Status::InternalFailure) => {
-            let most = state.host.limits().property_bytes;
+            let most = state.limits.property_bytes;
             return Some((
                 Some("value"),
                 format!("this plugin's properties of the stream would take more than {most} bytes"),
