@@ -30,7 +30,7 @@ use crate::{
     PluginSettings, Quotas, Stat, VmConfig, VmHost,
 };
 
-/// Envoy's name of the runtime that official Envoy has; here it means Wasmtime.
+/// Envoy's name of the runtime that official Envoy has; it means Wasmtime where V8 is not built in.
 const V8: &str = "envoy.wasm.runtime.v8";
 const WASMTIME: &str = WasmtimeEngine::<VmHost>::NAME;
 
@@ -61,6 +61,8 @@ pub struct Host {
     expressions: sandgate_expression::Environment,
     breaches: Breaches,
     told_of_v8: AtomicBool,
+    /// The engines in use whose warnings have been told.
+    warned_of: Mutex<HashSet<&'static str>>,
     /// Compiled once however many VM keys use them.
     modules: Mutex<ModuleCache>,
     bases: Mutex<HashMap<VmKey, Weak<BaseVm>>>,
@@ -87,12 +89,16 @@ type Meters = BTreeMap<(VmKey, PluginKey, String), Arc<Meter>>;
 // === impl HostBuilder ===
 
 impl HostBuilder {
-    /// Adds Wasmtime, which also runs plugins whose runtime is unset or V8, and the null runtime without native plugins.
+    /// Adds Wasmtime, which also runs plugins whose runtime is unset, the null runtime without native plugins, and V8 if it is built in.
+    /// Without it Wasmtime runs the plugins of V8, too.
     ///
     /// # Errors
-    /// If Wasmtime does not support this machine.
+    /// If Wasmtime does not support this machine, or the V8 that is linked is not the one Sandgate was built for.
     pub fn default_engines(self) -> Result<Self, LoadError> {
-        Ok(self.engine(Arc::new(WasmtimeEngine::new()?)).engine(Arc::new(NativeEngine::new())))
+        let built = self.engine(Arc::new(WasmtimeEngine::new()?)).engine(Arc::new(NativeEngine::new()));
+        #[cfg(feature = "v8")]
+        let built = built.engine(Arc::new(sandgate_vm::V8Engine::new()?));
+        Ok(built)
     }
 
     /// Adds an engine, or replaces the one of the same name.
@@ -171,6 +177,7 @@ impl HostBuilder {
             expressions: self.expressions,
             breaches: Breaches::default(),
             told_of_v8: AtomicBool::new(false),
+            warned_of: Mutex::default(),
             modules: Mutex::default(),
             bases: Mutex::default(),
             code_cache: CodeCache::default(),
@@ -317,6 +324,9 @@ impl Host {
         let key = (engine.name(), CodeHash::of(&config.code));
         if let Some(module) = locked(&self.modules).get(&key).and_then(Weak::upgrade) {
             return Ok(Compiled { module, engine: key.0, code: key.1 });
+        }
+        if let Some(line) = engine.warning().filter(|_| locked(&self.warned_of).insert(engine.name())) {
+            self.log.warn_of_configuration(&line);
         }
         let module = engine.compile(&config.code)?;
         let mut modules = locked(&self.modules);

@@ -46,6 +46,8 @@ pub use plugin_error::{PluginError, PluginErrorCause};
 pub use plugin_handle::PluginHandle;
 pub use report::{CallbackReport, FailedCallReport, PluginReport, TrapReport, WorkerReport};
 pub use sandgate_abi::Capabilities;
+#[cfg(feature = "v8")]
+pub use sandgate_vm::V8Engine;
 pub use sandgate_vm::{
     Engine, Fault, FaultKind, HostCalls, Limits, LoadError, NativeEngine, NativePlugin, OutgoingHttp, Output,
     WasmtimeEngine,

@@ -24,6 +24,11 @@ impl CpuClock {
         Self { limit, baseline: None }
     }
 
+    #[cfg(feature = "v8")]
+    pub(crate) const fn limit(&self) -> Duration {
+        self.limit
+    }
+
     /// How much time is left, which is never nothing. To be asked on the thread that makes the call.
     ///
     /// # Errors

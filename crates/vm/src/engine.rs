@@ -36,6 +36,11 @@ pub trait Engine<H>: Send + Sync {
     /// # Errors
     /// The first class of failure found; all missing imports at once.
     fn compile(&self, code: &[u8]) -> Result<Arc<dyn Module<H>>, LoadError>;
+
+    /// What an operator should know before plugins run on it, if anything.
+    fn warning(&self) -> Option<String> {
+        None
+    }
 }
 
 /// A compiled module, shared by all threads.

@@ -15,6 +15,8 @@ mod host_calls;
 mod marshal;
 mod native;
 mod output;
+#[cfg(feature = "v8")]
+mod v8_engine;
 mod wasi;
 mod wasmtime_engine;
 
@@ -24,4 +26,6 @@ pub use failed_call::{Answer, Argument, ArgumentValue, CallFault, FailedCall};
 pub use host_calls::{HostCalls, LocalResponse, OutgoingGrpc, OutgoingHttp, Stdio};
 pub use native::{NativeEngine, NativePlugin};
 pub use output::Output;
+#[cfg(feature = "v8")]
+pub use v8_engine::V8Engine;
 pub use wasmtime_engine::WasmtimeEngine;
