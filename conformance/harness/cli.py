@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import collections
 import datetime
 import random
 import re
@@ -12,7 +13,7 @@ import time
 import yaml
 
 from . import case as cases_
-from . import command, compare, environment, recorded, runner, unsteady
+from . import command, compare, engine, environment, recorded, runner, unsteady
 from .expectations import Expectations
 
 
@@ -33,6 +34,8 @@ def main(arguments):
     if not cases:
         print("error: no case matches", file=sys.stderr)
         return 2
+    if options.per_area is not None:
+        cases = engine.per_area(cases, options.per_area)
     if options.list:
         for case in cases:
             print(f"{case.id}: {case.get('title')}")
@@ -57,6 +60,8 @@ def _options(arguments):
     parser.add_argument("--seed", type=int, help="of the sample (default: today's date, printed)")
     parser.add_argument("--changed-since", metavar="REF", help="with --live-sample: and for cases changed since REF")
     parser.add_argument("--sandgate", metavar="PATH", help="the binary (default: $SANDGATE, or the newer in target/)")
+    parser.add_argument("--engine", choices=engine.NAMES, help="run the guests of Sandgate on this engine")
+    parser.add_argument("--per-area", type=int, metavar="N", help="of each area only N cases that use a guest, always the same")
     parser.add_argument("--jobs", type=int, default=2, help="processes of each proxy at once (default: 2)")
     parser.add_argument("--show", action="store_true", help="print what Sandgate (with --record: Envoy) answered")
     return parser.parse_args(arguments)
@@ -105,7 +110,8 @@ def _unanswered(case, answer):
 
 def _compare(cases, expectations, options):
     started = time.monotonic()
-    skipped = {case.id: reason for case in cases if (reason := _skipped(case, expectations))}
+    cases = [case for case in cases if not engine.Engine(options.engine).left_out(case)]
+    skipped = {case.id: reason for case in cases if (reason := _skipped(case, expectations, options))}
     wanted = [case for case in cases if case.id not in skipped]
     live = _live(wanted, options)
     asked = [case for case in live if not case.get("envoy")]
@@ -117,7 +123,7 @@ def _compare(cases, expectations, options):
     for case in wanted:
         if judged[case.id] and judged[case.id] is not _IN_TIME and case.id in envoy and options.recorded:
             judged[case.id] = _envoy_again(case, expectations, sandgate[case.id], options) or judged[case.id]
-    failed = 0
+    failing = collections.Counter()
     for case in wanted:
         problems = judged[case.id]
         if options.show:
@@ -127,7 +133,7 @@ def _compare(cases, expectations, options):
         elif problems is _ENVOY_WAVERS:
             print(f"WAVERS {case.id}: Envoy answered once otherwise than it did before and after")
         elif problems:
-            failed += 1
+            failing[case.area] += 1
             print(f"FAIL {case.id}: {case.get('title')}")
             for line in problems[:12]:
                 print(f"     {line}")
@@ -135,15 +141,25 @@ def _compare(cases, expectations, options):
                 print(f"     … {len(problems) - 12} more")
     for identity, reason in skipped.items():
         print(f"SKIP {identity}: {reason}")
+    failed = failing.total()
+    _print_table(options.engine, collections.Counter(case.area for case in wanted), failing)
     print(f"{len(asked)} asked live, {time.monotonic() - started:.0f} s")
     print(f"{len(wanted) - failed} passed, {failed} failed, {len(skipped)} skipped")
     return 1 if failed else 0
 
 
-def _skipped(case, expectations):
+def _print_table(name, wanted, failing):
+    """How many cases of each area passed and failed; nothing for one area."""
+    if len(wanted) > 1:
+        print(f"{f'engine {name}' if name else 'area':<20}passed  failed")
+        for area, count in sorted(wanted.items()):
+            print(f"{area:<20}{count - failing[area]:>6}{failing[area]:>8}")
+
+
+def _skipped(case, expectations, options):
     """Why a case is not run: what expectations.yaml says, or a program that this machine has not."""
     missing = command.missing(case)
-    return expectations.skipped(case) or (missing and f"there is no {missing}")
+    return expectations.skipped(case, options.engine) or (missing and f"there is no {missing}")
 
 
 def _again(case, expectations, options):
@@ -201,7 +217,8 @@ async def _both(asked, wanted, options):
         return await runner.run(environment.envoy(), asked, options.jobs) if asked else {}
 
     async def sandgate():
-        return await runner.run(environment.sandgate(options.sandgate), wanted, options.jobs)
+        binary = environment.sandgate(options.sandgate)
+        return await runner.run(binary, wanted, options.jobs, engine.Engine(options.engine))
 
     return await asyncio.gather(envoy(), sandgate())
 

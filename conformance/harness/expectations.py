@@ -10,20 +10,22 @@ _FILE = ROOT / "expectations.yaml"
 
 
 class Expectations:
-    """`skip`: id glob -> reason. `differ`: id -> {reason, expect}. `timed`: id glob -> what is timed."""
+    """`skip`: id glob -> reason. `engines`: engine -> id glob -> reason. `differ`: id -> {reason, expect}. `timed`: id glob ->
+    what is timed."""
 
     def __init__(self, text=None):
         data = yaml.safe_load(_FILE.read_text() if text is None else text) or {}
         self._skip = data.get("skip") or {}
+        self._engines = data.get("engines") or {}
         self._differ = data.get("differ") or {}
         self._timed = data.get("timed") or {}
         for identity, entry in self._differ.items():
             if set(entry) != {"reason", "expect"}:
                 raise ValueError(f"expectations.yaml: {identity} needs reason and expect, nothing else")
 
-    def skipped(self, case):
-        """The reason why `case` is skipped, or None."""
-        for pattern, reason in self._skip.items():
+    def skipped(self, case, engine=None):
+        """The reason why `case` is skipped, on this engine if there is one, or None."""
+        for pattern, reason in [*self._skip.items(), *self._engines.get(engine, {}).items()]:
             if fnmatch.fnmatch(case.id, pattern):
                 return reason
         return None
@@ -39,5 +41,6 @@ class Expectations:
     def unknown(self, cases):
         """Entries that name no case."""
         ids = {case.id for case in cases}
+        engines = [pattern for patterns in self._engines.values() for pattern in patterns]
         entries = [i for i in self._differ if i not in ids]
-        return entries + [p for p in [*self._skip, *self._timed] if not fnmatch.filter(ids, p)]
+        return entries + [p for p in [*self._skip, *self._timed, *engines] if not fnmatch.filter(ids, p)]

@@ -18,17 +18,17 @@ _LOG_TIMES = re.compile(r'^(\[<time>\] ".*" \d+ \S+(?: \S+)? \d+ \d+) \d+ (?:\d+
 
 
 class Known:
-    """The random numbers and paths of one run, with their names."""
+    """The random numbers, the paths and other `texts` of one run, with their names."""
 
-    def __init__(self, numbers, folder):
+    def __init__(self, numbers, folder, texts=None):
         self._numbers = {n: name for n, name in numbers.items()}
         self._pattern = re.compile(r"(?<![\w.])(" + "|".join(map(re.escape, self._numbers)) + r")(?!\w)")
-        self._paths = {str(folder): "<folder>", str(REPOSITORY): "<repository>"}
+        self._texts = {str(folder): "<folder>", str(REPOSITORY): "<repository>", **(texts or {})}
 
     def replace(self, text):
         """`text` with names for the known."""
-        for path, name in self._paths.items():
-            text = text.replace(path, name)
+        for known, name in self._texts.items():
+            text = text.replace(known, name)
         return self._pattern.sub(lambda m: self._numbers[m[1]], text)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from . import asked, bootstrap, normalise, unsteady
 from .client import Client
+from .engine import Engine
 from .files import Files
 from .case import MAIN
 from .nameserver import NameServer, is_name_server
@@ -20,14 +21,14 @@ _AT_ONCE = 10
 _CASE_WAIT = 45.0
 
 
-async def run(command, cases, jobs):
-    """What each case observed, by case id, normalised. `jobs`: processes at once."""
+async def run(command, cases, jobs, engine=Engine()):
+    """What each case observed, by case id, normalised. `jobs`: processes at once. `engine`: that plugins run on."""
     results = {}
     slots = asyncio.Semaphore(jobs)
 
     async def one(group):
         async with slots:
-            results.update(await _Group(command, group).run())
+            results.update(await _Group(command, group, engine).run())
 
     await asyncio.gather(*(one(group) for group in _groups(cases)))
     return results
@@ -43,8 +44,9 @@ def _groups(cases):
 
 
 class _Group:
-    def __init__(self, command, cases):
+    def __init__(self, command, cases, engine):
         self._command = command
+        self._engine = engine
         self._cases = cases
         self._upstreams = {}
         self._ports = {}
@@ -61,7 +63,7 @@ class _Group:
             finally:
                 await asyncio.gather(*(u.stop() for by_name in self._upstreams.values() for u in by_name.values()))
         middle = len(self._cases) // 2
-        halves = [_Group(self._command, part) for part in (self._cases[:middle], self._cases[middle:])]
+        halves = [_Group(self._command, part, self._engine) for part in (self._cases[:middle], self._cases[middle:])]
         results = {}
         for half in halves:
             results.update(await half.run())
@@ -69,7 +71,7 @@ class _Group:
 
     async def _run(self, folder):
         await self._reserve(folder)
-        text = bootstrap.of_group(self._cases, self._ports, self._admin, folder)
+        text = self._engine.configured(bootstrap.of_group(self._cases, self._ports, self._admin, folder))
         config = folder / "bootstrap.yaml"
         config.write_text(text)
         launch = self._cases[0].get("launch", "file")
@@ -215,7 +217,7 @@ class _Group:
         for upstream in self._upstreams[case.id].values():
             known |= {str(port): "<proxy port>" for port in upstream.proxy_ports()}
         known |= {str(port): "<client port>" for port in client_ports}
-        return normalise.Known(known, folder)
+        return normalise.Known(known, folder, self._engine.names())
 
 
 def _upstream(spec, name, case):

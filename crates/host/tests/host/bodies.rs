@@ -2,11 +2,11 @@
 
 use sandgate_http::DataStatus;
 
-use crate::on_both_engines;
+use crate::on_every_engine;
 use crate::stream::{body, text};
 use crate::world::{Runtime, World, begin};
 
-on_both_engines! {
+on_every_engine! {
     a_piece_can_be_read_and_replaced
     the_ways_to_change_a_body
     buffering_shows_the_total

@@ -11,11 +11,11 @@ use sandgate_host::{
 };
 use sandgate_http::{BodyBuffer, Direction};
 
-use crate::on_both_engines;
+use crate::on_every_engine;
 use crate::stream::{Asked, MockStream, headers};
 use crate::world::{Runtime, World, begin, begin_with};
 
-on_both_engines! {
+on_every_engine! {
     an_answer_comes_to_the_root_once
     a_request_is_what_the_guest_said
     a_reset_leaves_its_status

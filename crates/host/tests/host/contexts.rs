@@ -2,12 +2,12 @@
 
 use sandgate_http::{DataStatus, HeadersStatus, TrailersStatus};
 
-use crate::on_both_engines;
+use crate::on_every_engine;
 use crate::stream::{Asked, MockStream, body, headers};
 use crate::world::{Runtime, World, begin, begin_with};
 use sandgate_http::Direction;
 
-on_both_engines! {
+on_every_engine! {
     a_whole_exchange_is_shown_in_order
     roots_and_streams_share_one_counter
     plugins_of_one_vm_share_it

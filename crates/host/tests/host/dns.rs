@@ -8,10 +8,10 @@ use sandgate_host::{
     HttpCallDone,
 };
 
-use crate::on_both_engines;
+use crate::on_every_engine;
 use crate::world::{Runtime, World, begin};
 
-on_both_engines! {
+on_every_engine! {
     addresses_are_laid_out_as_in_envoy
     what_nobody_knows_has_no_bytes
     a_stream_asks_for_its_root

@@ -4,11 +4,11 @@ use sandgate_abi::LogLevel;
 use sandgate_host::{ContextOutcome, FailurePolicy, PluginConfig, Stat, fail_stream_reply};
 use sandgate_http::{DataStatus, Direction, HeadersStatus, TrailersStatus};
 
-use crate::on_both_engines;
+use crate::on_every_engine;
 use crate::stream::{Asked, MockStream, body};
 use crate::world::{Runtime, World, begin, outcome};
 
-on_both_engines! {
+on_every_engine! {
     a_trap_fails_its_stream_once
     a_trap_is_logged_with_the_plugins_name
     waiting_streams_do_not_hang

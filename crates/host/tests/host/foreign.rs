@@ -3,10 +3,10 @@
 use sandgate_abi::Status;
 use sandgate_host::HostLimits;
 
-use crate::on_both_engines;
+use crate::on_every_engine;
 use crate::world::{Runtime, World, begin};
 
-on_both_engines! {
+on_every_engine! {
     an_embedder_adds_functions
     a_bomb_is_refused_at_the_limit
 }

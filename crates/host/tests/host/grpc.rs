@@ -8,11 +8,11 @@ use sandgate_host::{
     HttpCall, HttpCallDone, PluginHandle,
 };
 
-use crate::on_both_engines;
+use crate::on_every_engine;
 use crate::stream::{body, headers};
 use crate::world::{Exchange, Runtime, World, begin};
 
-on_both_engines! {
+on_every_engine! {
     a_unary_call_is_answered_once
     a_unary_call_fails_once
     a_stream_tells_everything_in_order

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use sandgate_abi::{Callback, CallbackKind, CallbackSet};
 use sandgate_host::{ContextOutcome, Host, HostCalls, HttpContext, HttpStream, NativeEngine, PluginConfig, WorkerHost};
 
-use crate::on_both_engines;
+use crate::on_every_engine;
 use crate::stream::MockStream;
 use crate::world::{Clock, Log, Runtime, World, begin};
 
-on_both_engines! {
+on_every_engine! {
     ids_of_living_contexts_differ
     no_stream_is_kept_alive_by_its_context
     actions_of_one_call_are_bounded

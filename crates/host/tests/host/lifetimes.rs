@@ -5,11 +5,11 @@ use std::rc::Rc;
 use sandgate_host::{ContextOutcome, FailurePolicy, PluginHandle, Stat};
 use sandgate_http::HeadersStatus;
 
-use crate::on_both_engines;
+use crate::on_every_engine;
 use crate::stream::MockStream;
 use crate::world::{Runtime, World, begin, begin_with, outcome};
 
-on_both_engines! {
+on_every_engine! {
     updates_leave_nothing_behind
     reloads_leave_nothing_behind
     a_root_that_is_not_done_is_waited_for

@@ -9,10 +9,10 @@ use sandgate_abi::{CallbackSet, LogLevel};
 use sandgate_host::{Engine, Host, LoadError, NativeEngine, PluginErrorCause, Stat, VmHost};
 use sandgate_vm::Module;
 
-use crate::on_both_engines;
+use crate::on_every_engine;
 use crate::world::{Runtime, World, begin};
 
-on_both_engines! {
+on_every_engine! {
     a_trial_comes_first
     counts_are_envoys
     a_configuration_that_is_refused
@@ -121,7 +121,7 @@ fn no_code(runtime: &Runtime) {
 
 fn unknown_runtimes(runtime: &Runtime) {
     let world = World::new(runtime);
-    for name in ["envoy.wasm.runtime.wamr", "nonsense"] {
+    for name in ["envoy.wasm.runtime.wavm", "nonsense"] {
         let mut config = world.config("");
         config.vm.runtime = name.into();
         assert!(matches!(world.load(config).unwrap_err().cause, PluginErrorCause::Load(_)));

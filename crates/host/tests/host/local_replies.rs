@@ -2,11 +2,11 @@
 
 use sandgate_http::{DataStatus, Direction, HeadersStatus};
 
-use crate::on_both_engines;
+use crate::on_every_engine;
 use crate::stream::{Asked, body};
 use crate::world::{Runtime, World, begin};
 
-on_both_engines! {
+on_every_engine! {
     a_reply_is_made_once_the_guest_has_returned
     it_is_the_stream_that_ignores_a_second_reply
     replying_for_a_root_stops_and_does_nothing

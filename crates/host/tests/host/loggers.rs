@@ -4,11 +4,11 @@ use std::rc::Rc;
 
 use sandgate_host::{FailurePolicy, UpdatedStat};
 
-use crate::on_both_engines;
+use crate::on_every_engine;
 use crate::stream::{MockStream, headers};
 use crate::world::{Runtime, World};
 
-on_both_engines! {
+on_every_engine! {
     a_logger_reads_and_changes_nothing
     a_logger_forgets_the_stream
     a_logger_that_traps_is_silent

@@ -1,10 +1,10 @@
 //! Header maps: what may be seen and changed when.
 
-use crate::on_both_engines;
+use crate::on_every_engine;
 use crate::stream::{Asked, MockStream, body, headers, pairs};
 use crate::world::{Runtime, World, begin, begin_with};
 
-on_both_engines! {
+on_every_engine! {
     request_headers_vanish_after_continue
     a_stopped_request_keeps_its_headers
     the_log_phase_reads_everything_and_writes_nothing

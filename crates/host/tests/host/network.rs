@@ -11,10 +11,10 @@ use sandgate_host::{
 };
 
 use crate::any_order::Random;
-use crate::on_both_engines;
-use crate::world::{Runtime, World};
+use crate::on_every_engine;
+use crate::world::{Runtime, WASM, World};
 
-on_both_engines! {
+on_every_engine! {
     callbacks_come_in_order
     nothing_is_shown_before_the_beginning
     data_can_be_changed
@@ -359,7 +359,7 @@ fn story(runtime: &Runtime, script: &str) -> (Vec<String>, [Vec<Asked>; 2], usiz
 }
 
 #[test]
-fn both_engines_tell_the_same_story() {
+fn all_engines_tell_the_same_story() {
     let callbacks = [
         "context_create",
         "configure",
@@ -379,11 +379,12 @@ fn both_engines_tell_the_same_story() {
     let mut lines = 0;
     for number in 0..150 {
         let script = random.script_of(&callbacks);
-        let wasm = story(&Runtime::Wasmtime, &script);
         let native = story(&Runtime::Native, &script);
-        assert_eq!(wasm, native, "script {number}:\n{script}");
-        assert_eq!(wasm.2, 0);
-        lines += wasm.0.len();
+        for runtime in WASM {
+            assert_eq!(story(runtime, &script), native, "script {number} on {runtime:?}:\n{script}");
+        }
+        assert_eq!(native.2, 0);
+        lines += native.0.len();
     }
     assert!(lines > 150 * 20, "the scripts do next to nothing: {lines} lines");
 }

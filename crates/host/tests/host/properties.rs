@@ -2,10 +2,10 @@
 
 use bytes::Bytes;
 
-use crate::on_both_engines;
+use crate::on_every_engine;
 use crate::world::{Runtime, World, begin};
 
-on_both_engines! {
+on_every_engine! {
     attributes_of_a_request
     attributes_of_a_response
     attributes_of_a_root

@@ -4,11 +4,11 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::any_order::{Random, story};
-use crate::on_both_engines;
+use crate::on_every_engine;
 use crate::stream::{body, headers};
 use crate::world::{Runtime, World, begin};
 
-on_both_engines! {
+on_every_engine! {
     callbacks_keep_every_dispatchers_rules
     every_context_that_lives_can_be_made_effective
     a_root_knows_its_root_id_before_it_starts

@@ -6,10 +6,10 @@ use std::task::{Wake, Waker};
 
 use sandgate_host::{HostLimits, Stat, WorkerHost};
 
-use crate::on_both_engines;
+use crate::on_every_engine;
 use crate::world::{Runtime, World, begin};
 
-on_both_engines! {
+on_every_engine! {
     shared_data_is_per_vm_id
     queues_wake_the_last_registrant
     metrics_belong_to_the_process

@@ -1,9 +1,9 @@
 //! Timers.
 
-use crate::on_both_engines;
+use crate::on_every_engine;
 use crate::world::{Runtime, World, begin};
 
-on_both_engines! {
+on_every_engine! {
     ticks_come_on_time_until_stopped
     a_stream_sets_its_roots_timer
     a_trial_vm_never_ticks

@@ -6,16 +6,25 @@ use bytes::Bytes;
 use sandgate_host::fail_stream_reply;
 use sandgate_http::HeadersStatus;
 
+use crate::on_every_wasm_engine;
 use crate::stream::Asked;
 use crate::world::{Runtime, World, begin, plugin_file};
 
-fn world() -> World {
-    World::new(&Runtime::Wasmtime)
+on_every_wasm_engine! {
+    a_loop_ends_at_the_cpu_limit
+    a_loop_while_configuring_ends_too
+    every_kind_of_trap_ends_one_stream
+    pointers_outside_memory_are_answered
+    the_memory_limit_holds
+    start_functions_run_in_every_vm_and_log_without_a_context
+    the_older_abis_load
+    configuration_of_abi_0_1_0
+    modules_that_cannot_be_loaded_say_why
+    modules_that_cannot_be_linked_say_why
 }
 
-#[test]
-fn a_loop_ends_at_the_cpu_limit() {
-    let world = world();
+fn a_loop_ends_at_the_cpu_limit(runtime: &Runtime) {
+    let world = World::new(runtime);
     let mut config = world.config("on request_headers:\n  trap loop");
     config.vm.limits.callback_cpu = Duration::from_millis(50);
     let handle = world.plugin(config);
@@ -26,19 +35,17 @@ fn a_loop_ends_at_the_cpu_limit() {
     assert!(log.iter().any(|(_, line)| line.contains("CPU time limit") && line.contains("my_plugin")), "{log:?}");
 }
 
-#[test]
-fn a_loop_while_configuring_ends_too() {
-    let world = world();
+fn a_loop_while_configuring_ends_too(runtime: &Runtime) {
+    let world = World::new(runtime);
     let mut config = world.config("on configure:\n  trap loop");
     config.vm.limits.start_cpu = Duration::from_millis(50);
     let error = world.load(config).unwrap_err().to_string();
     assert!(error.contains("Failed to configure base Wasm plugin") && error.contains("CPU time limit"), "{error}");
 }
 
-#[test]
-fn every_kind_of_trap_ends_one_stream() {
+fn every_kind_of_trap_ends_one_stream(runtime: &Runtime) {
     for kind in ["unreachable", "oob", "divzero", "overflow", "indirect", "stackoverflow"] {
-        let world = world();
+        let world = World::new(runtime);
         let handle = world.script(&format!("on request_headers:\n  trap {kind}"));
         let exchange = begin(&handle);
         exchange.context.on_request_headers(true);
@@ -46,9 +53,8 @@ fn every_kind_of_trap_ends_one_stream() {
     }
 }
 
-#[test]
-fn pointers_outside_memory_are_answered() {
-    let world = world();
+fn pointers_outside_memory_are_answered(runtime: &Runtime) {
+    let world = World::new(runtime);
     let handle = world.script(
         "on request_headers:\n  get_header_map_value(0, @0xfffffff0:16)\n  add_header_map_value(0, @end-4:8, \"v\")\n  \
          get_header_map_pairs(0, @0xfffffff0, _)\n  get_buffer_bytes(6, 0, 9, _, @0xfffffffc)\n  log(2, @end:1)\n  \
@@ -62,9 +68,8 @@ fn pointers_outside_memory_are_answered() {
     assert_eq!(exchange.stream.asked(), []);
 }
 
-#[test]
-fn the_memory_limit_holds() {
-    let world = world();
+fn the_memory_limit_holds(runtime: &Runtime) {
+    let world = World::new(runtime);
     let mut config = world.config("on request_headers:\n  memory_grow(10000)\n  say \"alive\"");
     config.vm.limits.memory_bytes = 64 << 20;
     let handle = world.plugin(config);
@@ -73,9 +78,8 @@ fn the_memory_limit_holds() {
     assert_eq!(said, ["request_headers: memory_grow(10000) = -1", "request_headers: alive"]);
 }
 
-#[test]
-fn start_functions_run_in_every_vm_and_log_without_a_context() {
-    let world = world();
+fn start_functions_run_in_every_vm_and_log_without_a_context(runtime: &Runtime) {
+    let world = World::new(runtime);
     let mut config = world.config("");
     config.vm.environment = vec![("PROBE".into(), "on start:\n  log(2, \"hello\")".into())];
     let plugin = world.load(config).unwrap();
@@ -85,10 +89,9 @@ fn start_functions_run_in_every_vm_and_log_without_a_context() {
     assert_eq!(lines.iter().filter(|line| *line == "wasm log: hello").count(), 3, "{lines:?}");
 }
 
-#[test]
-fn the_older_abis_load() {
+fn the_older_abis_load(runtime: &Runtime) {
     for file in ["probe/probe-0.1.0.wasm", "probe/probe-0.2.0.wasm"] {
-        let world = world();
+        let world = World::new(runtime);
         let mut config = world.config(
             "on configure:\n  get_buffer_bytes(7, 0, 2)\non request_headers:\n  get_header_map_value(0, \"missing\")",
         );
@@ -105,9 +108,8 @@ fn the_older_abis_load() {
     }
 }
 
-#[test]
-fn configuration_of_abi_0_1_0() {
-    let world = world();
+fn configuration_of_abi_0_1_0(runtime: &Runtime) {
+    let world = World::new(runtime);
     let mut config = world.config("on configure, request_headers:\n  get_configuration() as len");
     config.vm.configuration = Bytes::from_static(b"# vm");
     config.vm.code = plugin_file("probe/probe-0.1.0.wasm");
@@ -125,13 +127,12 @@ fn configuration_of_abi_0_1_0() {
     );
 }
 
-#[test]
-fn modules_that_cannot_be_loaded_say_why() {
+fn modules_that_cannot_be_loaded_say_why(runtime: &Runtime) {
     for (code, cause, lines) in [
         (&b"garbage"[..], "Failed to load Wasm code: Failed to parse corrupted Wasm module", 2),
         (b"\0asm\x01\0\0\0", "Failed to load Wasm code: Missing or unknown Proxy-Wasm ABI version", 2),
     ] {
-        let world = world();
+        let world = World::new(runtime);
         let mut config = world.config("");
         config.vm.code = Bytes::from_static(code);
         let error = world.load(config).unwrap_err().to_string();
@@ -143,9 +144,8 @@ fn modules_that_cannot_be_loaded_say_why() {
     }
 }
 
-#[test]
-fn modules_that_cannot_be_linked_say_why() {
-    let world = world();
+fn modules_that_cannot_be_linked_say_why(runtime: &Runtime) {
+    let world = World::new(runtime);
     let mut config = world.config("");
     let module = r#"(module (import "env" "proxy_nosuch" (func)) (memory (export "memory") 1)
         (func (export "proxy_abi_version_0_2_1")) (func (export "malloc") (param i32) (result i32) (i32.const 0)))"#;

@@ -26,6 +26,9 @@ pub(crate) enum Runtime {
     Native,
 }
 
+/// The engines that run Wasm.
+pub(crate) const WASM: &[Runtime] = &[Runtime::Wasmtime];
+
 /// Everything logged, with its level.
 #[derive(Debug, Default)]
 pub(crate) struct Log {
@@ -58,13 +61,13 @@ pub(crate) struct Exchange {
     pub(crate) context: HttpContext,
 }
 
-/// One Wasmtime for all tests, which compiles each module once: as in a process, its parts are shared by threads.
-struct SharedWasmtime {
-    engine: WasmtimeEngine<VmHost>,
+/// One engine for all tests, which compiles each module once: as in a process, its parts are shared by threads.
+struct Shared {
+    engine: Box<dyn Engine<VmHost>>,
     modules: Mutex<HashMap<Vec<u8>, Arc<dyn Module<VmHost>>>>,
 }
 
-impl Engine<VmHost> for SharedWasmtime {
+impl Engine<VmHost> for Shared {
     fn name(&self) -> &'static str {
         self.engine.name()
     }
@@ -80,10 +83,12 @@ impl Engine<VmHost> for SharedWasmtime {
     }
 }
 
-fn engine() -> Arc<dyn Engine<VmHost>> {
-    static ENGINE: OnceLock<Arc<SharedWasmtime>> = OnceLock::new();
-    let make = || Arc::new(SharedWasmtime { engine: WasmtimeEngine::new().unwrap(), modules: Mutex::default() });
-    Arc::clone(ENGINE.get_or_init(make)) as _
+fn engines() -> &'static [Arc<Shared>] {
+    static ENGINES: OnceLock<Vec<Arc<Shared>>> = OnceLock::new();
+    ENGINES.get_or_init(|| {
+        let engines: Vec<Box<dyn Engine<VmHost>>> = vec![Box::new(WasmtimeEngine::new().unwrap())];
+        engines.into_iter().map(|engine| Arc::new(Shared { engine, modules: Mutex::default() })).collect()
+    })
 }
 
 fn probe_wasm() -> Bytes {
@@ -111,7 +116,8 @@ impl World {
         CallbackKind::ALL.iter().for_each(|kind| callbacks.insert(*kind));
         let native = NativeEngine::new().with_plugin("probe", callbacks, NativeProbe::default);
         let log = Arc::new(Log::default());
-        let host = build(Host::builder(Arc::clone(&log) as _)).engine(engine()).engine(Arc::new(native)).build();
+        let builder = build(Host::builder(Arc::clone(&log) as _)).engine(Arc::new(native));
+        let host = engines().iter().fold(builder, |builder, engine| builder.engine(Arc::clone(engine) as _)).build();
         let clock = Rc::new(Clock::default());
         let worker = WorkerHost::new(Arc::clone(&host), Rc::clone(&clock) as _);
         Self { runtime: *runtime, log, clock, host, worker }

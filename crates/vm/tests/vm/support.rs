@@ -11,12 +11,24 @@ use crate::recorder::Recorder;
 /// No restriction.
 pub(crate) static ALL: Capabilities = Capabilities::ALL;
 
-/// Runs a test on every engine that runs Wasm.
+/// Runs a test on every engine that runs Wasm. A failure says on which.
 pub(crate) fn for_each_engine(test: impl Fn(&dyn Engine<Recorder>)) {
     static ENGINES: OnceLock<Vec<Box<dyn Engine<Recorder>>>> = OnceLock::new();
     let engines = ENGINES.get_or_init(|| vec![Box::new(WasmtimeEngine::new().unwrap())]);
     for engine in engines {
+        let _named = Named(engine.name());
         test(&**engine);
+    }
+}
+
+/// Names the engine of a test that fails.
+struct Named(&'static str);
+
+impl Drop for Named {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("on {}", self.0);
+        }
     }
 }
 

@@ -1,0 +1,57 @@
+"""Tests of the choice of an engine and of cases for it."""
+
+import json
+import unittest
+
+from harness import engine
+from harness.case import Case
+
+CODE = {"vm_config": {"code": {"local": {"filename": "a.wasm"}}}}
+
+
+def a_case(name="name", **data):
+    return Case(f"area/{name}", {"title": "t", **data})
+
+
+class Configured(unittest.TestCase):
+    def of(self, runtime):
+        config = {"listeners": [{"config": {"vm_config": {"runtime": runtime}}}, {"config": {"vm_config": {}}}]}
+        listeners = json.loads(engine.Engine("wamr").configured(json.dumps(config)))["listeners"]
+        return [listener["config"]["vm_config"].get("runtime") for listener in listeners]
+
+    def test_plugins_of_envoys_runtime_or_none_move(self):
+        self.assertEqual(self.of("envoy.wasm.runtime.v8"), ["envoy.wasm.runtime.wamr"] * 2)
+
+    def test_others_stay(self):
+        self.assertEqual(self.of("envoy.wasm.runtime.null"), ["envoy.wasm.runtime.null", "envoy.wasm.runtime.wamr"])
+
+    def test_a_configuration_that_is_no_json_is_a_text(self):
+        text = engine.Engine("wamr").configured("runtime: envoy.wasm.runtime.v8")
+        self.assertEqual(text, "runtime: envoy.wasm.runtime.wamr")
+
+    def test_without_an_engine_nothing_changes(self):
+        self.assertEqual(engine.Engine().configured("{vm_config: {}}"), "{vm_config: {}}")
+        self.assertEqual(engine.Engine().names(), {})
+
+
+class Chosen(unittest.TestCase):
+    def test_cases_without_a_guest_are_left_out(self):
+        chosen = engine.Engine("wamr")
+        self.assertTrue(chosen.left_out(a_case()))
+        self.assertIsNone(chosen.left_out(a_case(script="trace")))
+        self.assertIsNone(chosen.left_out(a_case(config={"bootstrap": CODE})))
+        for of in ({"stats": ["wasm.envoy.wasm.runtime.v8.active"]}, {"stats": ["wasm..active"]}, {"stats_of": ["wasm."]}):
+            self.assertTrue(chosen.left_out(a_case(script="trace", **of)))
+        self.assertIsNone(chosen.left_out(a_case(script="trace", stats=["wasm.wasm_vm_count"])))
+        self.assertIsNone(engine.Engine().left_out(a_case()))
+
+    def test_the_choice_of_an_area_does_not_depend_on_the_order(self):
+        cases = [a_case(f"c{number}", script="trace") for number in range(9)] + [a_case("plain")]
+        first = engine.per_area(cases, 3)
+        self.assertEqual(len(first), 3)
+        again = engine.per_area(cases[::-1], 3)
+        self.assertEqual({case.id for case in first}, {case.id for case in again})
+
+
+if __name__ == "__main__":
+    unittest.main()
