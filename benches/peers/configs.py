@@ -10,6 +10,8 @@ TLS = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamT
 OPTIONS = "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 HCM = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 ROUTER = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"
+NETWORK_WASM = "type.googleapis.com/envoy.extensions.filters.network.wasm.v3.Wasm"
+TCP_PROXY = "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy"
 
 NGINX = """
 worker_processes {workers}; daemon off; pid {dir}/nginx.pid; error_log {dir}/nginx-error.log;
@@ -33,11 +35,10 @@ global
   maxconn 8192
   tune.ssl.cachesize {sessions}
 defaults
-  mode http
+  {mode}
   timeout connect 5s
   timeout client 60s
   timeout server 60s
-  http-reuse always
 frontend main
   bind 127.0.0.1:{port}{listen}
   default_backend up
@@ -55,6 +56,8 @@ class Wire:
     http2_upstream: bool = False
     # Clients get tickets and sessions to resume.
     resumes: bool = True
+    # The proxy passes on what comes on a connection, whatever it is.
+    tcp: bool = False
 
     @property
     def scheme(self):
@@ -65,11 +68,11 @@ def address(port):
     return {"socket_address": {"address": "127.0.0.1", "port_value": port}}
 
 
-def wasm_filter(name, runtime, path, configuration):
+def wasm_filter(name, runtime, path, configuration, wire):
     plugin = {"name": name, "root_id": name, "vm_config": {"vm_id": name, "runtime": runtime, "code": {"local": {"filename": str(path)}}}}
     if configuration:
         plugin["configuration"] = {"@type": "type.googleapis.com/google.protobuf.StringValue", "value": configuration}
-    return {"name": name, "typed_config": {"@type": WASM, "config": plugin}}
+    return {"name": name, "typed_config": {"@type": NETWORK_WASM if wire.tcp else WASM, "config": plugin}}
 
 
 def envoy(port, admin, upstream, filters, wire, directory):
@@ -78,6 +81,9 @@ def envoy(port, admin, upstream, filters, wire, directory):
     routes = {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [{"match": {"prefix": "/"}, "route": {"cluster": "up"}}]}]}
     manager = {"@type": HCM, "stat_prefix": "bench", "route_config": routes, "http_filters": [*filters, router]}
     chain = {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]}
+    if wire.tcp:
+        end = {"name": "envoy.filters.network.tcp_proxy", "typed_config": {"@type": TCP_PROXY, "stat_prefix": "bench", "cluster": "up"}}
+        chain = {"filters": [*filters, end]}
     if wire.tls:
         files = [{"certificate_chain": {"filename": str(directory / "cert.pem")}, "private_key": {"filename": str(directory / "key.pem")}}]
         context = {"@type": TLS, "common_tls_context": {"tls_certificates": files, "alpn_protocols": ["h2", "http/1.1"]}}
@@ -116,14 +122,14 @@ def command(proxy, binary, directory, upstream, workers, plugins, wire=Wire()):
         path.write_text(
             template.format(
                 dir=directory, port=port, upstream=upstream.port, workers=workers, listen=listen, tls=tls,
-                sessions=20000 if wire.resumes else 0,
+                sessions=20000 if wire.resumes else 0, mode="mode tcp" if wire.tcp else "mode http\n  http-reuse always",
             )
         )
         line = [binary, "-c", str(path), "-p", str(directory)] if proxy == "nginx" else [binary, "-f", str(path), "-db"]
         return line, port, None
     admin = free_port()
     runtime = "envoy.wasm.runtime.v8" if proxy == "envoy" else "envoy.wasm.runtime.wasmtime"
-    filters = [wasm_filter(name, runtime, path, configuration) for name, path, configuration in plugins]
+    filters = [wasm_filter(name, runtime, path, configuration, wire) for name, path, configuration in plugins]
     path = directory / f"{proxy}-{port}.json"
     target = upstream.http2_port if wire.http2_upstream else upstream.port
     path.write_text(json.dumps(envoy(port, admin, target, filters, wire, directory)))

@@ -11,6 +11,9 @@ from .tools import ROOT
 
 PROXIES = ("sandgate", "envoy", "nginx", "haproxy")
 WITH_GUESTS = ("sandgate", "envoy")
+# Debian's nginx has no module for streams.
+TCP_PROXIES = ("sandgate", "envoy", "haproxy")
+TCP = Wire(tcp=True)
 # As many requests at once as over HTTP/1, twice over.
 HTTP2_CONNECTIONS, HTTP2_STREAMS = 8, 16
 PLUGINS = ROOT / "plugins"
@@ -182,6 +185,10 @@ ALL = (
     Load("tls-handshake", "a TLS connection for each request, none resumed", "/1k", proxies=PROXIES, wire=Wire(tls=True, resumes=False), close=True),
     Load("tls-resumed", "the same, sessions resumed", "/1k", proxies=PROXIES, wire=Wire(tls=True), close=True),
     Load("h2-tls", "HTTP/2 over TLS 1.3", "/1k", proxies=PROXIES, wire=Wire(http2=True, tls=True)),
+    Load("tcp", "tcp_proxy, connections kept, 1 KiB responses", "/1k", proxies=TCP_PROXIES, wire=TCP),
+    Load("tcp-connect", "the same with a connection for each request", "/1k", proxies=TCP_PROXIES, wire=TCP, close=True),
+    Load("tcp-1m", "the same with 1 MiB, connections kept", "/1m", proxies=TCP_PROXIES, wire=TCP),
+    Load("tcp-guest-1m", "the same behind a Rust SDK guest that sees every byte", "/1m", guest("redis"), wire=TCP),
     Start(1),
     Start(10),
     Start(100),
