@@ -7,7 +7,7 @@ mod source;
 mod state;
 mod value;
 
-pub use lookup::{LookupError, View, WASM_STATE_PREFIX, lookup, lookup_without_stream, segments};
+pub use lookup::{LookupError, Messages, View, WASM_STATE_PREFIX, lookup, lookup_without_stream, segments};
 pub use proto::metadata_value;
 pub use source::{AttributeSource, MetadataOf, ResponseFlags, TlsAttribute};
 pub use state::{Declaration, LifeSpan, StateJson, StateRefusal, StateValue};

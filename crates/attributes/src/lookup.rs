@@ -18,6 +18,22 @@ pub enum LookupError {
     NoByteForm,
 }
 
+/// Reads Protobuf messages, whose types this crate does not know.
+pub trait Messages {
+    /// Hands to `take` what the names of `path` lead to in a message of that type; without names the whole of it, as a value.
+    ///
+    /// # Errors
+    /// [`LookupError::NotFound`] if they lead nowhere, also in a message that cannot be read; [`LookupError::NoByteForm`] for the whole
+    /// of such a message; else what `take` answers.
+    fn read(
+        &self,
+        type_name: &str,
+        message: &[u8],
+        path: &mut dyn Iterator<Item = &[u8]>,
+        take: &mut dyn FnMut(Value<'_>) -> Result<(), LookupError>,
+    ) -> Result<(), LookupError>;
+}
+
 /// A stream as a plugin sees it in its present phase.
 #[derive(Clone, Copy)]
 pub struct View<'a> {
@@ -29,13 +45,15 @@ pub struct View<'a> {
     pub response_headers: bool,
     /// The same for `response.trailers`.
     pub response_trailers: bool,
+    /// By which parts of messages are found, but for those of dynamic metadata; without it they are not.
+    pub messages: Option<&'a dyn Messages>,
 }
 
 impl<'a> View<'a> {
     /// All that `source` has.
     #[must_use]
     pub fn all(source: &'a dyn AttributeSource) -> Self {
-        Self { source, request_headers: true, response_headers: true, response_trailers: true }
+        Self { source, request_headers: true, response_headers: true, response_trailers: true, messages: None }
     }
 }
 
@@ -86,10 +104,13 @@ pub fn lookup(view: &View<'_>, path: &[u8], take: &mut dyn FnMut(Value<'_>) -> R
         b"source" => connection::peer(source.downstream_remote_address(), part(&mut rest)?, &mut rest, take),
         b"destination" => connection::peer(source.downstream_local_address(), part(&mut rest)?, &mut rest, take),
         b"upstream" => connection::upstream(source, part(&mut rest)?, &mut rest, take),
-        b"xds" => xds::lookup(source, part(&mut rest)?, &mut rest, take),
-        b"metadata" => proto::metadata(&source.metadata(MetadataOf::Dynamic).unwrap_or_default(), &mut rest, take),
+        b"xds" => xds::lookup(view, part(&mut rest)?, &mut rest, take),
+        b"metadata" => {
+            let metadata = source.metadata(MetadataOf::Dynamic).unwrap_or_default();
+            proto::metadata(&metadata, view.messages, &mut rest, take)
+        }
         b"filter_state" => match source.filter_state(part(&mut rest)?) {
-            Some(object) => state(&object, &mut rest, take),
+            Some(object) => state(&object, view.messages, &mut rest, take),
             None => Err(LookupError::NotFound),
         },
         // There are no upstream filters to keep any.
@@ -99,7 +120,11 @@ pub fn lookup(view: &View<'_>, path: &[u8], take: &mut dyn FnMut(Value<'_>) -> R
             let mut name = smallvec::SmallVec::<[u8; 64]>::from_slice(WASM_STATE_PREFIX);
             name.extend_from_slice(key);
             match source.filter_state(&name).filter(StateValue::is_property) {
-                Some(property) => state(&property, &mut rest, take),
+                Some(property) => match (rest.next(), property.text()) {
+                    // The whole of a property is its bytes, whatever it was declared to be.
+                    (None, Some(bytes)) => take(Value::Bytes(bytes)),
+                    (next, _) => state(&property, view.messages, &mut next.into_iter().chain(rest), take),
+                },
                 None => Err(LookupError::NotFound),
             }
         }
@@ -112,6 +137,7 @@ pub fn lookup(view: &View<'_>, path: &[u8], take: &mut dyn FnMut(Value<'_>) -> R
 /// As [`lookup`].
 pub fn lookup_without_stream(
     node: Option<&[u8]>,
+    messages: Option<&dyn Messages>,
     path: &[u8],
     take: &mut dyn FnMut(Value<'_>) -> Result<(), LookupError>,
 ) -> Found {
@@ -121,7 +147,7 @@ pub fn lookup_without_stream(
     let mut rest = segments(path);
     match rest.next() {
         Some(b"xds") => match part(&mut rest)? {
-            b"node" => proto::node(node.unwrap_or_default(), &mut rest, take),
+            b"node" => proto::node(node.unwrap_or_default(), messages, &mut rest, take),
             _ => Err(LookupError::NotFound),
         },
         _ => Err(LookupError::NotFound),
@@ -141,7 +167,10 @@ pub(crate) fn scalar(value: Option<Value<'_>>, rest: Rest<'_, '_>, take: Take<'_
     }
 }
 
-fn state(object: &StateValue, rest: Rest<'_, '_>, take: Take<'_>) -> Found {
+fn state(object: &StateValue, messages: Option<&dyn Messages>, rest: Rest<'_, '_>, take: Take<'_>) -> Found {
+    if let (StateValue::Protobuf { type_url, value }, Some(messages)) = (object, messages) {
+        return messages.read(proto::type_name(type_url), value, rest, take);
+    }
     match rest.next() {
         None => take(object.value().ok_or(LookupError::NotFound)?),
         Some(name) => scalar(object.part(name), rest, take),

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::LookupError;
 use crate::Value;
-use crate::lookup::{Found, Rest, Take};
+use crate::lookup::{Found, Messages, Rest, Take};
 
 /// A field of a message: its number and its bytes, or its number as a varint or fixed value.
 #[derive(Clone, Copy)]
@@ -15,22 +15,43 @@ enum Field<'a> {
 }
 
 /// Walks into a serialized `envoy.config.core.v3.Metadata`.
-pub(crate) fn metadata(message: &[u8], rest: Rest<'_, '_>, take: Take<'_>) -> Found {
+pub(crate) fn metadata(message: &[u8], messages: Option<&dyn Messages>, rest: Rest<'_, '_>, take: Take<'_>) -> Found {
     match rest.next() {
         None => take(Value::Message(Cow::Borrowed(message))),
         Some(b"filter_metadata") => match rest.next() {
             None => take(whole_map(message, 1, |namespace| whole_structure(namespace, 0))?),
             Some(namespace) => structure(entry(message, 1, namespace).ok_or(LookupError::NotFound)?, rest, take),
         },
-        Some(b"typed_filter_metadata") => match (rest.next(), rest.next()) {
-            (None, _) => take(whole_map(message, 2, |any| Ok(Value::Message(Cow::Borrowed(any))))?),
-            (Some(name), None) => {
-                take(Value::Message(Cow::Borrowed(entry(message, 2, name).ok_or(LookupError::NotFound)?)))
-            }
-            _ => Err(LookupError::NotFound),
+        Some(b"typed_filter_metadata") => match rest.next() {
+            None => take(whole_map(message, 2, |message| whole_any(message, messages))?),
+            Some(name) => any(entry(message, 2, name).ok_or(LookupError::NotFound)?, messages, rest, take),
         },
         Some(_) => Err(LookupError::NotFound),
     }
+}
+
+/// Walks into what a `google.protobuf.Any` holds.
+fn any(message: &[u8], messages: Option<&dyn Messages>, rest: Rest<'_, '_>, take: Take<'_>) -> Found {
+    let Some(messages) = messages else {
+        return super::lookup::scalar(Some(Value::Message(Cow::Borrowed(message))), rest, take);
+    };
+    let type_url = last(message, 1).and_then(as_bytes).unwrap_or_default();
+    let value = last(message, 2).and_then(as_bytes).unwrap_or_default();
+    messages.read(type_name(std::str::from_utf8(type_url).unwrap_or_default()), value, rest, take)
+}
+
+fn whole_any<'a>(message: &'a [u8], messages: Option<&dyn Messages>) -> Result<Value<'a>, LookupError> {
+    let mut whole = Value::Null;
+    any(message, messages, &mut std::iter::empty(), &mut |value| {
+        whole = value.into_owned();
+        Ok(())
+    })?;
+    Ok(whole)
+}
+
+/// The name of the type that a URL such as `type.googleapis.com/google.protobuf.Struct` names.
+pub(crate) fn type_name(type_url: &str) -> &str {
+    type_url.rsplit_once('/').map_or("", |(_, name)| name)
 }
 
 /// The value in a serialized `envoy.config.core.v3.Metadata` to which the keys of `path` lead, in `filter_metadata` of `namespace`.
@@ -52,7 +73,7 @@ pub fn metadata_value<'a, 'k>(
 }
 
 /// Walks into a serialized `envoy.config.core.v3.Node`.
-pub(crate) fn node(message: &[u8], rest: Rest<'_, '_>, take: Take<'_>) -> Found {
+pub(crate) fn node(message: &[u8], messages: Option<&dyn Messages>, rest: Rest<'_, '_>, take: Take<'_>) -> Found {
     let text = |number, rest: Rest<'_, '_>, take: Take<'_>| {
         let value = last(message, number).and_then(as_bytes).unwrap_or_default();
         super::lookup::scalar(Some(Value::String(Cow::Borrowed(value))), rest, take)
@@ -62,23 +83,15 @@ pub(crate) fn node(message: &[u8], rest: Rest<'_, '_>, take: Take<'_>) -> Found 
         Some(b"id") => text(1, rest, take),
         Some(b"cluster") => text(2, rest, take),
         Some(b"metadata") => structure(last(message, 3).and_then(as_bytes).unwrap_or_default(), rest, take),
-        Some(b"locality") => {
-            let locality = last(message, 4).and_then(as_bytes).unwrap_or_default();
-            let number = match rest.next() {
-                None => return take(Value::Message(Cow::Borrowed(locality))),
-                Some(b"region") => 1,
-                Some(b"zone") => 2,
-                Some(b"sub_zone") => 3,
-                Some(_) => return Err(LookupError::NotFound),
-            };
-            let value = last(locality, number).and_then(as_bytes).unwrap_or_default();
-            super::lookup::scalar(Some(Value::String(Cow::Borrowed(value))), rest, take)
-        }
         Some(b"user_agent_name") => text(6, rest, take),
         Some(b"user_agent_version") => text(7, rest, take),
-        Some(b"extensions") => list(message, 9, Value::Message, rest, take),
-        Some(b"client_features") => list(message, 10, Value::String, rest, take),
-        Some(_) => Err(LookupError::NotFound),
+        Some(name) => match messages {
+            Some(messages) => {
+                let mut path = std::iter::once(name).chain(rest);
+                messages.read("envoy.config.core.v3.Node", message, &mut path, take)
+            }
+            None => Err(LookupError::NotFound),
+        },
     }
 }
 
@@ -123,24 +136,6 @@ fn whole_map<'a>(
         map.push((Value::String(Cow::Borrowed(key)), convert(value)?));
     }
     Ok(Value::Map(map))
-}
-
-/// The repeated field `number` of a message, or the element whose index comes next.
-fn list<'a>(
-    message: &'a [u8],
-    number: u64,
-    convert: fn(Cow<'a, [u8]>) -> Value<'a>,
-    rest: Rest<'_, '_>,
-    take: Take<'_>,
-) -> Found {
-    let mut elements = fields(message)
-        .filter(|(n, _)| *n == number)
-        .filter_map(|(_, field)| as_bytes(field))
-        .map(|bytes| convert(Cow::Borrowed(bytes)));
-    match rest.next() {
-        None => take(Value::List(elements.collect())),
-        Some(index) => super::lookup::scalar(position(index).and_then(|i| elements.nth(i)), rest, take),
-    }
 }
 
 fn position(index: &[u8]) -> Option<usize> {

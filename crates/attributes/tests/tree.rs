@@ -46,7 +46,7 @@ impl Source {
     }
 
     fn get_raw(&self, path: &[u8]) -> Result<Value<'static>, LookupError> {
-        let view = View { source: self, request_headers: true, response_headers: true, response_trailers: true };
+        let view = View::all(self);
         let mut found = None;
         lookup(&view, path, &mut |value| {
             found = Some(value.into_owned());
@@ -150,7 +150,7 @@ fn bytes_that_are_no_message_find_nothing_and_break_nothing() {
         assert!(matches!(whole, Ok(Value::Map(_))), "{whole:?}");
         for path in [&b"xds\0node\0metadata\0k"[..], b"xds\0node\0extensions\x000", b"xds\0node\0client_features\x009"]
         {
-            let found = lookup_without_stream(Some(message), path, &mut |_| Ok(()));
+            let found = lookup_without_stream(Some(message), None, path, &mut |_| Ok(()));
             assert_eq!(found, Err(LookupError::NotFound), "{message:?}");
         }
     }

@@ -192,7 +192,7 @@ impl<'a> Activation<'a> {
         };
         let looked_up = match &self.view {
             Some(view) if self.node.is_none() || path != b"xds\0node" => attributes::lookup(view, path, &mut take),
-            _ => attributes::lookup_without_stream(self.node, path, &mut take),
+            _ => attributes::lookup_without_stream(self.node, None, path, &mut take),
         };
         looked_up.ok().and(found)
     }

@@ -20,6 +20,7 @@ mod json;
 mod message;
 mod node;
 mod parse;
+mod path;
 mod print;
 mod text;
 mod time;

@@ -97,7 +97,7 @@ fn descriptor_of(message: &DynamicMessage, field: &[u8]) -> Result<FieldDescript
 }
 
 /// A field; one that is not set has its default, a message too.
-pub(crate) fn field(message: &DynamicMessage, name: &Bytes) -> Result<Value, EvaluateError> {
+pub(crate) fn field(message: &DynamicMessage, name: &[u8]) -> Result<Value, EvaluateError> {
     let field = descriptor_of(message, name)?;
     field_value(&message.get_field(&field), 0).ok_or(EvaluateError::InvalidArgument)
 }

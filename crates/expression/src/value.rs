@@ -102,7 +102,7 @@ impl Value {
         })
     }
 
-    fn as_attribute(&self) -> Option<attributes::Value<'_>> {
+    pub(crate) fn as_attribute(&self) -> Option<attributes::Value<'_>> {
         Some(match self {
             Self::Null | Self::Type(_) | Self::Attributes(_) => return None,
             Self::Bool(v) => attributes::Value::Bool(*v),

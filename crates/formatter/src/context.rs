@@ -56,7 +56,7 @@ impl<'a> FormatContext<'a> {
             self.response_headers,
             self.response_trailers,
         );
-        let view = View { source: &source, request_headers: true, response_headers: true, response_trailers: true };
+        let view = View::all(&source);
         evaluate(&Activation::stream(view))
     }
 

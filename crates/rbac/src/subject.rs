@@ -38,7 +38,7 @@ impl Subject<'_> {
     /// Whether an expression over its attributes is true.
     pub(crate) fn satisfies(&self, condition: &Expression) -> bool {
         let source = InfoAttributes::new(self.info, self.connection).with_headers(self.headers, None, None);
-        let view = View { source: &source, request_headers: true, response_headers: false, response_trailers: false };
+        let view = View { response_headers: false, response_trailers: false, ..View::all(&source) };
         condition.matches(&Activation::stream(view))
     }
 

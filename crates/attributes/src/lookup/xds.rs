@@ -1,12 +1,13 @@
 //! `xds.*`: the names and metadata of what the configuration made the stream use.
 
-use super::{Found, Rest, Take, scalar};
-use crate::{AttributeSource, LookupError, MetadataOf, Value, proto};
+use super::{Found, Rest, Take, View, scalar};
+use crate::{LookupError, MetadataOf, Value, proto};
 
-pub(super) fn lookup(source: &dyn AttributeSource, name: &[u8], rest: Rest<'_, '_>, take: Take<'_>) -> Found {
+pub(super) fn lookup(view: &View<'_>, name: &[u8], rest: Rest<'_, '_>, take: Take<'_>) -> Found {
+    let source = view.source;
     let of = match name {
         // Without a stream's source it is [`super::lookup_without_stream`] that answers.
-        b"node" => return proto::node(&source.node().unwrap_or_default(), rest, take),
+        b"node" => return proto::node(&source.node().unwrap_or_default(), view.messages, rest, take),
         b"listener_direction" => return scalar(source.listener_direction().map(Value::Int), rest, take),
         b"cluster_name" => return text(source.cluster_name(), rest, take),
         b"route_name" => return text(source.route_name(), rest, take),
@@ -25,7 +26,7 @@ pub(super) fn lookup(source: &dyn AttributeSource, name: &[u8], rest: Rest<'_, '
             None => Err(LookupError::NoByteForm),
             Some(_) => Err(LookupError::NotFound),
         },
-        Some(bytes) => proto::metadata(&bytes, rest, take),
+        Some(bytes) => proto::metadata(&bytes, view.messages, rest, take),
         None => scalar(None, rest, take),
     }
 }

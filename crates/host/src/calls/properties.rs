@@ -24,6 +24,7 @@ pub(super) fn get(state: &VmState, path: &[u8], out: &mut Output) -> Result<(), 
     }
     let bytes = out.bytes_mut();
     let mut take = |value: Value<'_>| value.serialize(bytes);
+    let messages = state.host.expressions();
     let is_root = context.as_ref().is_some_and(|context| context.as_root().is_some());
     let found = match context.as_ref().and_then(|context| context.attributes()) {
         // An access log knows of no connection that is a filter's (as in Envoy).
@@ -31,9 +32,9 @@ pub(super) fn get(state: &VmState, path: &[u8], out: &mut Output) -> Result<(), 
         // The node is the process's, whoever asks.
         Some(source) if !is_node(path) => {
             let view = context.as_ref().map(|context| view(context, &*source)).ok_or(Status::NotFound)?;
-            attributes::lookup(&view, path, &mut take)
+            attributes::lookup(&View { messages: Some(messages), ..view }, path, &mut take)
         }
-        _ => attributes::lookup_without_stream(state.env.node().as_deref(), path, &mut take),
+        _ => attributes::lookup_without_stream(state.env.node().as_deref(), Some(messages), path, &mut take),
     };
     found.map_err(|error| {
         out.clear();
@@ -53,6 +54,7 @@ pub(super) fn view<'a>(context: &Context, source: &'a dyn AttributeSource) -> Vi
         request_headers: sees(Access::REQUEST_HEADERS),
         response_headers: sees(Access::RESPONSE_HEADERS),
         response_trailers: sees(Access::RESPONSE_TRAILERS),
+        messages: None,
     }
 }
 
