@@ -42,6 +42,8 @@ pub(crate) use on_every_engine;
 macro_rules! on_every_wasm_engine {
     ($($name:ident)*) => {
         mod wasmtime { $( #[test] fn $name() { super::$name(&crate::world::Runtime::Wasmtime); } )* }
+        #[cfg(feature = "v8")]
+        mod v8 { $( #[test] fn $name() { super::$name(&crate::world::Runtime::V8); } )* }
     };
 }
 pub(crate) use on_every_wasm_engine;

@@ -23,11 +23,17 @@ use crate::stream::MockStream;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Runtime {
     Wasmtime,
+    #[cfg(feature = "v8")]
+    V8,
     Native,
 }
 
 /// The engines that run Wasm.
-pub(crate) const WASM: &[Runtime] = &[Runtime::Wasmtime];
+pub(crate) const WASM: &[Runtime] = &[
+    Runtime::Wasmtime,
+    #[cfg(feature = "v8")]
+    Runtime::V8,
+];
 
 /// Everything logged, with its level.
 #[derive(Debug, Default)]
@@ -86,7 +92,11 @@ impl Engine<VmHost> for Shared {
 fn engines() -> &'static [Arc<Shared>] {
     static ENGINES: OnceLock<Vec<Arc<Shared>>> = OnceLock::new();
     ENGINES.get_or_init(|| {
-        let engines: Vec<Box<dyn Engine<VmHost>>> = vec![Box::new(WasmtimeEngine::new().unwrap())];
+        let engines: Vec<Box<dyn Engine<VmHost>>> = vec![
+            Box::new(WasmtimeEngine::new().unwrap()),
+            #[cfg(feature = "v8")]
+            Box::new(sandgate_host::V8Engine::new().unwrap()),
+        ];
         engines.into_iter().map(|engine| Arc::new(Shared { engine, modules: Mutex::default() })).collect()
     })
 }
@@ -131,6 +141,11 @@ impl World {
         config.configuration = Bytes::copy_from_slice(script.as_bytes());
         match self.runtime {
             Runtime::Wasmtime => config.vm.code = probe_wasm(),
+            #[cfg(feature = "v8")]
+            Runtime::V8 => {
+                config.vm.runtime = sandgate_host::V8Engine::<VmHost>::NAME.into();
+                config.vm.code = probe_wasm();
+            }
             Runtime::Native => {
                 config.vm.runtime = NativeEngine::NAME.into();
                 config.vm.code = Bytes::from_static(b"probe");

@@ -14,7 +14,13 @@ pub(crate) static ALL: Capabilities = Capabilities::ALL;
 /// Runs a test on every engine that runs Wasm. A failure says on which.
 pub(crate) fn for_each_engine(test: impl Fn(&dyn Engine<Recorder>)) {
     static ENGINES: OnceLock<Vec<Box<dyn Engine<Recorder>>>> = OnceLock::new();
-    let engines = ENGINES.get_or_init(|| vec![Box::new(WasmtimeEngine::new().unwrap())]);
+    let engines = ENGINES.get_or_init(|| {
+        vec![
+            Box::new(WasmtimeEngine::new().unwrap()),
+            #[cfg(feature = "v8")]
+            Box::new(sandgate_vm::V8Engine::new().unwrap()),
+        ]
+    });
     for engine in engines {
         let _named = Named(engine.name());
         test(&**engine);
