@@ -4,8 +4,9 @@
 //! They are trusted: no memory cap, no CPU limit.
 
 use std::any::Any;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use sandgate_abi::{Callback, CallbackKind, CallbackSet, Capabilities};
@@ -16,6 +17,11 @@ use crate::{Engine, Fault, FaultKind, HostCalls, Limits, LoadError, Module, Plug
 ///
 /// A closure over a callback is a plugin too.
 pub trait NativePlugin: 'static {
+    /// The host of this instance, for those that cannot take it from each call. Once, before anything else.
+    fn attach(&mut self, host: Rc<dyn HostCalls>) {
+        let _ = host;
+    }
+
     /// What `_initialize` would do. Once, before any callback.
     fn start(&mut self, host: &dyn HostCalls) {
         let _ = host;
@@ -28,7 +34,7 @@ pub trait NativePlugin: 'static {
 /// The runtime of native plugins. A module's code is the plugin's name.
 #[derive(Clone, Default)]
 pub struct NativeEngine {
-    plugins: HashMap<String, NativeModule>,
+    plugins: BTreeMap<String, NativeModule>,
 }
 
 /// A registered plugin.
@@ -39,7 +45,7 @@ struct NativeModule {
 }
 
 struct NativeVm<H> {
-    host: H,
+    host: Rc<H>,
     callbacks: CallbackSet,
     plugin: Box<dyn NativePlugin>,
     dead: bool,
@@ -91,7 +97,11 @@ impl<H: HostCalls> Engine<H> for NativeEngine {
         let name = String::from_utf8_lossy(code);
         match self.plugins.get(name.as_ref()) {
             Some(module) => Ok(Arc::new(module.clone())),
-            None => Err(LoadError::Compile(format!("no native plugin is called {name:?}"))),
+            None => {
+                let known: Vec<_> = self.plugins.keys().map(String::as_str).collect();
+                let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+                Err(LoadError::Compile(format!("no native plugin is called {name:?}, there are: {known}")))
+            }
         }
     }
 }
@@ -114,8 +124,14 @@ impl<H: HostCalls> Module<H> for NativeModule {
     }
 
     fn instantiate(&self, host: H, _: &Limits, _: &Capabilities) -> Result<Box<dyn PluginVm<H>>, LoadError> {
-        let plugin = catch_unwind(AssertUnwindSafe(|| (self.factory)()))
-            .map_err(|panic| LoadError::Instantiate(panic_text(&*panic)))?;
+        let host = Rc::new(host);
+        let make = || {
+            let mut plugin = (self.factory)();
+            plugin.attach(Rc::<H>::clone(&host));
+            plugin
+        };
+        let plugin =
+            catch_unwind(AssertUnwindSafe(make)).map_err(|panic| LoadError::Instantiate(panic_text(&*panic)))?;
         Ok(Box::new(NativeVm { host, callbacks: self.callbacks, plugin, dead: false }))
     }
 }
@@ -135,7 +151,7 @@ impl<H: HostCalls> NativeVm<H> {
             return Err(fault(FaultKind::Dead));
         }
         // The plugin is not touched after a panic; the host holds no borrow across calls.
-        catch_unwind(AssertUnwindSafe(|| run(&mut *self.plugin, &self.host))).map_err(|panic| {
+        catch_unwind(AssertUnwindSafe(|| run(&mut *self.plugin, &*self.host))).map_err(|panic| {
             self.dead = true;
             fault(FaultKind::Trap(panic_text(&*panic)))
         })

@@ -61,6 +61,15 @@ impl Output {
         self.len() == 0
     }
 
+    /// The value in one piece; copied only if parts of it are shared.
+    #[must_use]
+    pub fn into_vec(mut self) -> Vec<u8> {
+        for segment in &self.segments {
+            self.bytes.extend_from_slice(segment);
+        }
+        self.bytes
+    }
+
     /// The value in order.
     pub fn chunks(&self) -> impl Iterator<Item = &[u8]> {
         std::iter::once(self.bytes.as_slice()).chain(self.segments.iter().map(|s| &s[..]))
