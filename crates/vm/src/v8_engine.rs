@@ -39,9 +39,6 @@ use crate::{Engine, HostCalls, LoadError, Module, check};
 use self::module::V8Module;
 use self::version::Version;
 
-/// V8 before this has no security fixes any more.
-const OLDEST_MAINTAINED: u32 = 13;
-
 /// The runtime `envoy.wasm.runtime.v8`. Make one per process and share it.
 ///
 /// V8 and its threads start with the first module.
@@ -83,12 +80,10 @@ impl<H: HostCalls> Engine<H> for V8Engine<H> {
     }
 
     fn warning(&self) -> Option<String> {
-        (self.version.major() < OLDEST_MAINTAINED).then(|| {
-            format!(
-                "{} is V8 {}, which has no security fixes any more: use it to compare, not for untrusted plugins",
-                Self::NAME,
-                self.version
-            )
+        let Self { version, .. } = self;
+        version.is_old().then(|| {
+            let name = Self::NAME;
+            format!("{name} is V8 {version}, which gets no security fixes any more: it is for comparing, not for untrusted plugins")
         })
     }
 }

@@ -5,6 +5,9 @@ use std::fmt;
 
 use super::ffi;
 
+/// The major version before which no browser and no Node.js with support is.
+const OLDEST_MAINTAINED: u32 = 12;
+
 /// The version of the library, and that of the headers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Version {
@@ -27,8 +30,9 @@ impl Version {
         numbers.next().flatten() == Some(self.headers.0) && numbers.next().flatten() == Some(self.headers.1)
     }
 
-    pub(super) const fn major(&self) -> u32 {
-        self.headers.0
+    /// Whether its authors mend it no more.
+    pub(super) const fn is_old(&self) -> bool {
+        self.headers.0 < OLDEST_MAINTAINED
     }
 }
 
@@ -49,5 +53,7 @@ mod tests {
         assert!(!version("10.1.154").matches_headers());
         assert!(!version("11.2").matches_headers());
         assert!(!version("").matches_headers());
+        assert!(version("10.2").is_old());
+        assert!(!Version { library: String::new(), headers: (14, 2) }.is_old());
     }
 }

@@ -12,4 +12,6 @@ mod native;
 mod recorder;
 mod start;
 mod support;
+#[cfg(feature = "v8")]
+mod v8;
 mod wasi;
