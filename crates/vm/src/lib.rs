@@ -2,6 +2,8 @@
 //!
 //! Two layers: [`HostCalls`] is what a guest can ask, as typed operations without pointers; over it the
 //! marshalling reads guest pointers, written once, and expanded for each engine from the ABI's tables.
+//!
+//! Unsafe code is only where an engine asks for it, with its reason.
 #![deny(unsafe_code)]
 
 mod check;
@@ -13,6 +15,7 @@ mod failed_call;
 mod guest;
 mod host_calls;
 mod marshal;
+mod module_cache;
 mod native;
 mod output;
 #[cfg(feature = "v8")]
@@ -24,6 +27,7 @@ pub use engine::{Engine, Limits, Module, PluginVm};
 pub use error::{Fault, FaultKind, LoadError};
 pub use failed_call::{Answer, Argument, ArgumentValue, CallFault, FailedCall};
 pub use host_calls::{HostCalls, LocalResponse, OutgoingGrpc, OutgoingHttp, Stdio};
+pub use module_cache::{ModuleCache, ModuleCacheCounts, ModuleCacheError, default_cache_path};
 pub use native::{NativeEngine, NativePlugin};
 pub use output::Output;
 #[cfg(feature = "v8")]

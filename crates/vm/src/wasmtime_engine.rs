@@ -20,6 +20,7 @@ mod guest;
 mod limits;
 mod linker;
 mod module;
+mod precompiled;
 mod restriction;
 mod vm;
 
@@ -28,7 +29,7 @@ use std::sync::Arc;
 
 use wasmtime::{Config, WasmBacktraceDetails};
 
-use crate::{Engine, HostCalls, LoadError, Module, check};
+use crate::{Engine, HostCalls, LoadError, Module, ModuleCache, check};
 
 use self::epoch::Ticker;
 use self::guest::Data;
@@ -43,6 +44,7 @@ pub struct WasmtimeEngine<H: HostCalls> {
     /// All host functions; what a module does not import costs it nothing.
     linker: Arc<wasmtime::Linker<Data<H>>>,
     ticker: Arc<Ticker>,
+    cache: Option<Arc<ModuleCache>>,
 }
 
 // === impl WasmtimeEngine ===
@@ -59,6 +61,13 @@ impl<H: HostCalls> WasmtimeEngine<H> {
         Self::build().map_err(|error| LoadError::Compile(format!("{error:#}")))
     }
 
+    /// Takes compiled modules from there, and puts there what it compiles.
+    #[must_use]
+    pub fn with_cache(mut self, cache: Arc<ModuleCache>) -> Self {
+        self.cache = Some(cache);
+        self
+    }
+
     fn build() -> wasmtime::Result<Self> {
         let mut config = Config::new();
         config
@@ -69,7 +78,7 @@ impl<H: HostCalls> WasmtimeEngine<H> {
         let engine = wasmtime::Engine::new(&config)?;
         let linker = Arc::new(linker::linker(&engine)?);
         let ticker = Arc::new(Ticker::new(engine.clone()));
-        Ok(Self { engine, linker, ticker })
+        Ok(Self { engine, linker, ticker, cache: None })
     }
 }
 
@@ -80,8 +89,11 @@ impl<H: HostCalls> Engine<H> for WasmtimeEngine<H> {
 
     fn compile(&self, code: &[u8]) -> Result<Arc<dyn Module<H>>, LoadError> {
         let checked = check::check(code)?;
-        let module = wasmtime::Module::from_binary(&self.engine, code)
-            .map_err(|error| LoadError::Compile(format!("{error:#}")))?;
+        let module = match &self.cache {
+            Some(cache) => precompiled::module::<H>(&self.engine, cache, code),
+            None => wasmtime::Module::from_binary(&self.engine, code),
+        };
+        let module = module.map_err(|error| LoadError::Compile(format!("{error:#}")))?;
         let module = WasmtimeModule::new(module, &checked, &self.linker, &self.ticker)
             .map_err(|error| LoadError::Compile(format!("{error:#}")))?;
         Ok(Arc::new(module))

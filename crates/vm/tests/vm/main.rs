@@ -8,6 +8,7 @@ mod guests;
 mod hostcalls;
 mod limits;
 mod loading;
+mod module_cache;
 mod native;
 mod recorder;
 mod start;
