@@ -10,6 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 REPOSITORY = ROOT.parent
 ENVOY_VERSION = "1.40.0"
+TARGET = Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target"))
 _VENV = ROOT / ".venv"
 
 
@@ -55,8 +56,7 @@ def sandgate(path=None):
     """The Sandgate binary: the argument, $SANDGATE, or the newer of the built ones."""
     path = path or os.environ.get("SANDGATE")
     if not path:
-        target = Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target"))
-        built = [p for p in (target / kind / "sandgate" for kind in ("release", "debug")) if p.exists()]
+        built = [p for p in (TARGET / kind / "sandgate" for kind in ("release", "debug")) if p.exists()]
         if not built:
             raise SystemExit("no Sandgate binary: build it (cargo build), or give --sandgate PATH")
         path = str(max(built, key=lambda p: p.stat().st_mtime))

@@ -9,6 +9,7 @@ import socket
 import subprocess
 
 from . import logs
+from .environment import TARGET
 
 _START_WAIT = 120.0
 _STOP_WAIT = 3.0
@@ -52,7 +53,9 @@ class Proxy:
         self._folder = folder
         self._admin = admin_port
         self._arguments = list(arguments)
-        self._environment = {**os.environ, **(environment or {})}
+        # Compiled guests are kept from one case to the next, and away from the user's own.
+        caches = {"XDG_CACHE_HOME": str(TARGET.absolute())}
+        self._environment = {**os.environ, **caches, **(environment or {})}
         self._process = None
         self.log = None
 

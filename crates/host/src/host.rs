@@ -3,19 +3,21 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, Weak};
 
+use bytes::Bytes;
 use prost_reflect::DescriptorPool;
 use sandgate_abi::{LogLevel, Status};
-use sandgate_vm::{Engine, Limits, LoadError, Module, NativeEngine, WasmtimeEngine};
+use sandgate_vm::{Engine, Limits, LoadError, ModuleCache, NativeEngine, WasmtimeEngine};
 
 use crate::code_cache::CodeCache;
 use crate::explain::Explain;
 use crate::foreign::{ForeignFunction, ForeignFunctions};
-use crate::keys::{CodeHash, PluginKey, VmKey};
+use crate::keys::{PluginKey, VmKey};
 use crate::limits::Breaches;
 use crate::meter::Meter;
+use crate::modules::{CompileAhead, Compiled, Modules};
 use crate::plugin::{ReloadCounts, log_load_failure};
 use crate::report::PluginReport;
 use crate::shared::metrics::Metrics;
@@ -30,17 +32,11 @@ use crate::{
     PluginSettings, Quotas, Stat, VmConfig, VmHost,
 };
 
-/// Envoy's name of the runtime that official Envoy has; it means Wasmtime where V8 is not built in.
-const V8: &str = "envoy.wasm.runtime.v8";
-const WASMTIME: &str = WasmtimeEngine::<VmHost>::NAME;
-
-/// By the engine's name and the module's bytes.
-type ModuleCache = HashMap<(&'static str, CodeHash), Weak<dyn Module<VmHost>>>;
-
 /// Chooses what a [`Host`] is made of.
 pub struct HostBuilder {
     log: Arc<dyn GuestLog>,
     engines: Vec<Arc<dyn Engine<VmHost>>>,
+    module_cache: Option<Arc<ModuleCache>>,
     quotas: Quotas,
     settings: Vec<PluginSettings>,
     strict_runtime: bool,
@@ -52,19 +48,13 @@ pub struct HostBuilder {
 /// All that is shared by the workers of a process.
 pub struct Host {
     log: Arc<dyn GuestLog>,
-    engines: Vec<Arc<dyn Engine<VmHost>>>,
+    modules: Modules,
     quotas: Quotas,
     settings: Vec<PluginSettings>,
-    strict_runtime: bool,
     explain: Explain,
     foreign_functions: ForeignFunctions,
     expressions: sandgate_expression::Environment,
     breaches: Breaches,
-    told_of_v8: AtomicBool,
-    /// The engines in use whose warnings have been told.
-    warned_of: Mutex<HashSet<&'static str>>,
-    /// Compiled once however many VM keys use them.
-    modules: Mutex<ModuleCache>,
     bases: Mutex<HashMap<VmKey, Weak<BaseVm>>>,
     code_cache: CodeCache,
     spaces: Spaces,
@@ -74,13 +64,6 @@ pub struct Host {
     reloads: Mutex<BTreeMap<String, Arc<ReloadCounts>>>,
     plugins: Mutex<Vec<Weak<Plugin>>>,
     meters: Mutex<Meters>,
-}
-
-/// A module, of which bytes, and by which engine.
-struct Compiled {
-    module: Arc<dyn Module<VmHost>>,
-    engine: &'static str,
-    code: CodeHash,
 }
 
 /// By VM key, plugin key and thread.
@@ -95,10 +78,22 @@ impl HostBuilder {
     /// # Errors
     /// If Wasmtime does not support this machine, or the V8 that is linked is not the one Sandgate was built for.
     pub fn default_engines(self) -> Result<Self, LoadError> {
-        let built = self.engine(Arc::new(WasmtimeEngine::new()?)).engine(Arc::new(NativeEngine::new()));
+        let wasmtime = WasmtimeEngine::new()?;
+        let wasmtime = match &self.module_cache {
+            Some(cache) => wasmtime.with_cache(Arc::clone(cache)),
+            None => wasmtime,
+        };
+        let built = self.engine(Arc::new(wasmtime)).engine(Arc::new(NativeEngine::new()));
         #[cfg(feature = "v8")]
         let built = built.engine(Arc::new(sandgate_vm::V8Engine::new()?));
         Ok(built)
+    }
+
+    /// Where [`Self::default_engines`], which comes after this, keeps compiled modules. Without it each process compiles them anew.
+    #[must_use]
+    pub fn module_cache(mut self, cache: Arc<ModuleCache>) -> Self {
+        self.module_cache = Some(cache);
+        self
     }
 
     /// Adds an engine, or replaces the one of the same name.
@@ -168,17 +163,13 @@ impl HostBuilder {
     pub fn build(self) -> Arc<Host> {
         Arc::new(Host {
             log: self.log,
-            engines: self.engines,
+            modules: Modules::new(self.engines, self.strict_runtime, self.module_cache),
             quotas: self.quotas,
             settings: self.settings,
-            strict_runtime: self.strict_runtime,
             explain: self.explain,
             foreign_functions: self.foreign_functions,
             expressions: self.expressions,
             breaches: Breaches::default(),
-            told_of_v8: AtomicBool::new(false),
-            warned_of: Mutex::default(),
-            modules: Mutex::default(),
             bases: Mutex::default(),
             code_cache: CodeCache::default(),
             spaces: Spaces::default(),
@@ -207,6 +198,7 @@ impl Host {
         HostBuilder {
             log,
             engines: Vec::new(),
+            module_cache: None,
             quotas: Quotas::default(),
             settings: Vec::new(),
             strict_runtime: false,
@@ -219,7 +211,7 @@ impl Host {
     /// Envoy's names of the runtimes built in.
     #[must_use]
     pub fn runtimes(&self) -> Vec<&'static str> {
-        self.engines.iter().map(|engine| engine.name()).collect()
+        self.modules.runtimes()
     }
 
     /// Compiles the module, and tries the configuration in a VM of its own, which is then thrown away. Call on the main
@@ -290,10 +282,10 @@ impl Host {
         if let Some(base) = locked(&self.bases).get(&key).and_then(Weak::upgrade) {
             return Ok(base);
         }
-        self.engine(&config.runtime)?;
+        self.modules.engine(&config.runtime, &*self.log)?;
         let counts = self.counts(&config.runtime);
         // Envoy makes the VM first, and the code is then not for it.
-        let compiled = self.module(config).inspect_err(|_| drop(VmCount::new(&counts)))?;
+        let compiled = self.modules.get(config, &*self.log).inspect_err(|_| drop(VmCount::new(&counts)))?;
         let Compiled { module, engine, code } = compiled;
         let base = Arc::new(BaseVm {
             key,
@@ -319,36 +311,19 @@ impl Host {
         Ok(base)
     }
 
-    fn module(&self, config: &VmConfig) -> Result<Compiled, LoadError> {
-        let engine = self.engine(&config.runtime)?;
-        let key = (engine.name(), CodeHash::of(&config.code));
-        if let Some(module) = locked(&self.modules).get(&key).and_then(Weak::upgrade) {
-            return Ok(Compiled { module, engine: key.0, code: key.1 });
-        }
-        if let Some(line) = engine.warning().filter(|_| locked(&self.warned_of).insert(engine.name())) {
-            self.log.warn_of_configuration(&line);
-        }
-        let module = engine.compile(&config.code)?;
-        let mut modules = locked(&self.modules);
-        modules.retain(|_, module| module.strong_count() > 0);
-        modules.insert(key, Arc::downgrade(&module));
-        Ok(Compiled { module, engine: key.0, code: key.1 })
+    /// Begins to compile, on other threads, modules that [`Self::load`] will ask for, in their order: each runtime with the code for it.
+    /// Equal modules are compiled once. A load waits for its module alone, and is told of a failure as if it had compiled it itself.
+    ///
+    /// They are kept until this is dropped, and then as long as plugins use them.
+    #[must_use]
+    pub fn compile_ahead(&self, modules: impl IntoIterator<Item = (String, Bytes)>) -> CompileAhead<'_> {
+        self.modules.compile_ahead(modules, &*self.log)
     }
 
-    fn engine(&self, runtime: &str) -> Result<&Arc<dyn Engine<VmHost>>, LoadError> {
-        let find = |name: &str| self.engines.iter().find(|engine| engine.name() == name);
-        let found = match runtime {
-            "" => find(WASMTIME),
-            V8 if !self.strict_runtime => find(V8).or_else(|| {
-                if !self.told_of_v8.swap(true, Relaxed) {
-                    let line = format!("{V8} is not built in: such plugins run on {WASMTIME}");
-                    self.log.warn_of_configuration(&line);
-                }
-                find(WASMTIME)
-            }),
-            name => find(name),
-        };
-        found.ok_or_else(|| LoadError::UnknownRuntime(runtime.to_owned()))
+    /// Where compiled modules are kept.
+    #[must_use]
+    pub fn module_cache(&self) -> Option<&ModuleCache> {
+        self.modules.cache()
     }
 
     /// Envoy's canary: a VM that is started and configured, and then dropped without `proxy_on_done`.
@@ -432,6 +407,7 @@ impl Host {
         if !runtimes.is_empty() || self.code_cache.is_used() {
             self.code_cache.visit(visit);
         }
+        self.modules.visit_stats(visit);
         let reloads: Vec<_> = locked(&self.reloads).iter().map(|(name, r)| (name.clone(), Arc::clone(r))).collect();
         for (name, counts) in reloads {
             counts.visit(&name, visit);

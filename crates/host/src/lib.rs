@@ -14,6 +14,7 @@ mod http_stream;
 mod keys;
 mod limits;
 mod meter;
+mod modules;
 mod network_context;
 mod network_stream;
 mod plugin;
@@ -38,6 +39,7 @@ pub use http_context::{ContextOutcome, HttpContext, fail_stream_reply};
 pub use http_stream::{HttpStream, StreamMap};
 pub use keys::sha256_hex;
 pub use limits::HostLimits;
+pub use modules::CompileAhead;
 pub use network_context::{ClosePeer, NetworkContext, NetworkOutcome, NetworkStatus};
 pub use network_stream::{NetworkSide, NetworkStream};
 pub use plugin::Plugin;
@@ -49,8 +51,8 @@ pub use sandgate_abi::Capabilities;
 #[cfg(feature = "v8")]
 pub use sandgate_vm::V8Engine;
 pub use sandgate_vm::{
-    Engine, Fault, FaultKind, HostCalls, Limits, LoadError, NativeEngine, NativePlugin, OutgoingHttp, Output,
-    WasmtimeEngine,
+    Engine, Fault, FaultKind, HostCalls, Limits, LoadError, ModuleCache, ModuleCacheCounts, ModuleCacheError,
+    NativeEngine, NativePlugin, OutgoingHttp, Output, WasmtimeEngine, default_cache_path,
 };
 pub use settings::{Isolation, PluginSettings, Quotas};
 pub use stats::Stat;

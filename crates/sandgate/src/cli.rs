@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use sandgate_host::ModuleCache;
 use sandgate_proxy::DrainOptions;
 
 /// Runs Proxy-Wasm plugins as Envoy runs them, from Envoy's configuration.
@@ -22,6 +23,8 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Read a configuration and print everything that is wrong with it.
     Check(CheckArgs),
+    /// Compile modules ahead of time, so that no start has to.
+    Compile(CompileArgs),
 }
 
 /// The same flags without a subcommand, for scripts that call us `envoy`.
@@ -54,6 +57,21 @@ pub(crate) struct ConfigArgs {
     /// Log every hostcall that fails: its arguments, which of them is at fault, and why.
     #[arg(long)]
     pub(crate) explain: bool,
+
+    #[command(flatten)]
+    pub(crate) cache: CacheArgs,
+}
+
+/// Where compiled modules are kept.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct CacheArgs {
+    /// Keep compiled modules in this directory, or nowhere if it is `off`; by default in systemd's cache directory or the user's.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) wasm_cache: Option<PathBuf>,
+
+    /// How much compiled modules may take there, in MiB; those that were not used for longest go first.
+    #[arg(long, value_name = "MIB", default_value_t = ModuleCache::DEFAULT_MAX_BYTES >> 20)]
+    pub(crate) wasm_cache_max_mib: u64,
 }
 
 /// What to do about fields that Envoy knows and we do not implement.
@@ -74,6 +92,17 @@ pub(crate) struct CheckArgs {
     /// The bootstrap configuration, as with -c.
     #[arg(value_name = "FILE", conflicts_with = "config_path")]
     pub(crate) file: Option<PathBuf>,
+}
+
+/// Arguments of `compile`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct CompileArgs {
+    #[command(flatten)]
+    pub(crate) cache: CacheArgs,
+
+    /// Modules.
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
 }
 
 /// Arguments of `run`.

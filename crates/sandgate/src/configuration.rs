@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use sandgate_config::model::{Bootstrap, WasmIsolation, WasmLimits, WasmPluginSettings};
 use sandgate_config::{Diagnostics, Format, LoadOptions, Loaded, Unsupported, load_file, load_str, message_types};
-use sandgate_host::{Host, HostLimits, Isolation, Limits, LoadError, PluginSettings, Quotas};
+use sandgate_host::{Host, HostLimits, Isolation, Limits, LoadError, ModuleCacheError, PluginSettings, Quotas};
 
 use crate::cli::{self, ConfigArgs};
 use crate::logger::WasmLog;
+use crate::module_cache;
 
 /// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +20,15 @@ pub(crate) enum ConfigurationError {
     /// Everything that was found.
     #[error("{0}")]
     Findings(Diagnostics),
+}
+
+/// Why there is no Wasm host.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum HostError {
+    #[error(transparent)]
+    Engine(#[from] LoadError),
+    #[error(transparent)]
+    ModuleCache(#[from] ModuleCacheError),
 }
 
 /// Loads the file, the text, or the text over the file.
@@ -105,13 +115,18 @@ fn plugin_settings(configured: &WasmPluginSettings, limits: &HostLimits, vm: &Li
 /// The Wasm host with the runtimes that are built in.
 ///
 /// # Errors
-/// Wasmtime does not support this machine.
-pub(crate) fn host(args: &ConfigArgs, bootstrap: &Bootstrap) -> Result<Arc<Host>, LoadError> {
+/// Wasmtime does not support this machine, or compiled modules cannot be kept where they should be.
+pub(crate) fn host(args: &ConfigArgs, bootstrap: &Bootstrap) -> Result<Arc<Host>, HostError> {
     let limits = host_limits(&bootstrap.wasm_limits, &HostLimits::default());
     let vm_limits = vm_limits(&bootstrap.wasm_limits, &Limits::default());
     let settings =
         bootstrap.wasm_plugins.iter().map(|settings| plugin_settings(settings, &limits, &vm_limits)).collect();
-    let builder = Host::builder(Arc::new(WasmLog)).default_engines()?;
+    let builder = Host::builder(Arc::new(WasmLog));
+    let builder = match module_cache::open(&args.cache)? {
+        Some(cache) => builder.module_cache(cache),
+        None => builder,
+    };
+    let builder = builder.default_engines()?;
     let builder = builder.limits(limits).vm_limits(vm_limits).plugin_settings(settings).message_types(message_types);
     Ok(builder.strict_runtime(args.strict_runtime).explain(args.explain).build())
 }

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sandgate_config::model::Bootstrap;
-use sandgate_host::{Host, LoadError};
+use sandgate_host::Host;
 use sandgate_proxy::{LogOptions, Server, ServerError, ServerOptions, StartError, validate};
 
 use crate::cli::{Mode, RunArgs};
-use crate::configuration::ConfigurationError;
+use crate::configuration::{ConfigurationError, HostError};
 use crate::{configuration, logger, options};
 
 /// Why the program ends with 1.
@@ -21,7 +21,7 @@ enum RunError {
     #[error("{0}")]
     Start(#[from] StartError),
     #[error("{0}")]
-    Host(#[from] LoadError),
+    Host(#[from] HostError),
     #[error("{0}")]
     Server(#[from] ServerError),
     #[error("cannot write the admin address to {path}: {error}")]
@@ -67,7 +67,7 @@ fn load(args: &RunArgs) -> Result<(Bootstrap, Arc<Host>), RunError> {
 
 fn serve(args: &RunArgs, bootstrap: Bootstrap, host: Arc<Host>) -> Result<(), RunError> {
     log::info!(target: "main", "initializing sandgate {}", env!("CARGO_PKG_VERSION"));
-    let mut server_options = ServerOptions::new(host);
+    let mut server_options = ServerOptions::new(Arc::clone(&host));
     if let Some(concurrency) = args.concurrency {
         server_options.concurrency = concurrency as usize;
     }
@@ -87,6 +87,13 @@ fn serve(args: &RunArgs, bootstrap: Bootstrap, host: Arc<Host>) -> Result<(), Ru
     }
     for listener in server.listeners() {
         log::info!(target: "main", "listener '{}' on {}", listener.name, listener.address);
+    }
+    if let Some(cache) = host.module_cache() {
+        let counts = cache.counts();
+        if counts.hits + counts.misses > 0 {
+            let path = cache.path().display();
+            log::info!(target: "main", "Wasm modules: {} from {path}, {} compiled", counts.hits, counts.misses);
+        }
     }
     server.wait()?;
     log::info!(target: "main", "exiting");

@@ -37,6 +37,11 @@ pub trait Engine<H>: Send + Sync {
     /// The first class of failure found; all missing imports at once.
     fn compile(&self, code: &[u8]) -> Result<Arc<dyn Module<H>>, LoadError>;
 
+    /// Whether [`Self::compile`] takes so long that it is worth having other threads do it before a module is needed.
+    fn compiles_ahead(&self) -> bool {
+        false
+    }
+
     /// What an operator should know before plugins run on it, if anything.
     fn warning(&self) -> Option<String> {
         None

@@ -87,6 +87,10 @@ impl<H: HostCalls> Engine<H> for WasmtimeEngine<H> {
         Self::NAME
     }
 
+    fn compiles_ahead(&self) -> bool {
+        true
+    }
+
     fn compile(&self, code: &[u8]) -> Result<Arc<dyn Module<H>>, LoadError> {
         let checked = check::check(code)?;
         let module = match &self.cache {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sandgate_config::model::{self, Bootstrap, CodeSource, RemoteCode, StatsSinkKind};
 use sandgate_host::{
-    CachedCode, Environment, FailurePolicy, Host, Plugin, PluginConfig, PluginError, PluginHandle, VmConfig, WorkerHost,
+    CachedCode, CompileAhead, Environment, FailurePolicy, Host, Plugin, PluginConfig, PluginError, PluginHandle,
+    VmConfig, WorkerHost,
 };
 use tokio::task::JoinHandle;
 
@@ -125,6 +126,7 @@ impl PluginLoader {
         local: &Rc<WorkerHost>,
     ) -> Result<Self, StartError> {
         let mut loader = Self::default();
+        let _ahead = compile_ahead(bootstrap, host);
         for (place, wasm) in all(bootstrap) {
             if let CodeSource::Remote(remote) = &wasm.vm.code {
                 loader.pending.push((place, Pending::new(wasm, remote, host, &**environment)?));
@@ -296,6 +298,12 @@ pub(super) fn log_plugins(plugins: &Arc<Plugins>, host: &Rc<WorkerHost>) -> Plug
 pub(super) fn running_log_plugins(running: &Running) -> PluginSource {
     let running = running.clone();
     Box::new(move |plugin| running.get(Place::of_log(plugin)).cloned())
+}
+
+/// Compiles what is there on all processors while plugins are loaded in their order. What cannot be read is told when its turn comes.
+pub(super) fn compile_ahead<'a>(bootstrap: &Bootstrap, host: &'a Host) -> CompileAhead<'a> {
+    let modules = all(bootstrap).filter_map(|(_, wasm)| Some((wasm.vm.runtime.clone(), wasm.vm.code.read().ok()?)));
+    host.compile_ahead(modules.filter(|(_, code)| !code.is_empty()))
 }
 
 /// Reads, compiles and tries one plugin.

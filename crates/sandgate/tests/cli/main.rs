@@ -6,6 +6,7 @@ mod gateway;
 mod hello;
 mod https;
 mod limits;
+mod module_cache;
 mod redis;
 mod reload;
 mod services;

@@ -16,6 +16,8 @@ pub(crate) fn root() -> PathBuf {
 pub(crate) fn sandgate(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sandgate"));
     command.args(arguments).current_dir(root()).stdin(Stdio::null());
+    // Not the developer's own.
+    command.env_remove("CACHE_DIRECTORY").env("XDG_CACHE_HOME", env!("CARGO_TARGET_TMPDIR"));
     command
 }
 

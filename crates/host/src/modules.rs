@@ -1,0 +1,172 @@
+//! Engines, and what they have compiled: each module once, however many VM keys use it.
+
+mod ahead;
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, Weak};
+
+use bytes::Bytes;
+use sandgate_vm::{Engine, LoadError, Module, ModuleCache, WasmtimeEngine};
+
+use self::ahead::{Compilers, Job, Outcome};
+use crate::keys::CodeHash;
+use crate::shared::space::locked;
+use crate::{GuestLog, Stat, VmConfig, VmHost};
+
+/// Envoy's name of the runtime that official Envoy has; it means Wasmtime where V8 is not built in.
+const V8: &str = "envoy.wasm.runtime.v8";
+const WASMTIME: &str = WasmtimeEngine::<VmHost>::NAME;
+
+/// All modules of the process.
+pub(crate) struct Modules {
+    engines: Vec<Arc<dyn Engine<VmHost>>>,
+    strict_runtime: bool,
+    told_of_v8: AtomicBool,
+    /// The engines in use whose warnings have been told.
+    warned_of: Mutex<HashSet<&'static str>>,
+    compiled: Mutex<HashMap<ModuleKey, Weak<dyn Module<VmHost>>>>,
+    /// Those that are compiled before they are needed.
+    ahead: Mutex<HashMap<ModuleKey, Arc<Outcome>>>,
+    cache: Option<Arc<ModuleCache>>,
+}
+
+/// The engine's name and the module's bytes.
+type ModuleKey = (&'static str, CodeHash);
+
+/// A module, of which bytes, and by which engine.
+pub(crate) struct Compiled {
+    pub(crate) module: Arc<dyn Module<VmHost>>,
+    pub(crate) engine: &'static str,
+    pub(crate) code: CodeHash,
+}
+
+/// Modules that are compiled before plugins that need them are loaded; see [`Host::compile_ahead`](crate::Host::compile_ahead).
+pub struct CompileAhead<'a> {
+    modules: &'a Modules,
+    _compilers: Option<Compilers>,
+}
+
+// === impl Modules ===
+
+impl Modules {
+    pub(crate) fn new(
+        engines: Vec<Arc<dyn Engine<VmHost>>>,
+        strict_runtime: bool,
+        cache: Option<Arc<ModuleCache>>,
+    ) -> Self {
+        Self {
+            engines,
+            strict_runtime,
+            told_of_v8: AtomicBool::new(false),
+            warned_of: Mutex::default(),
+            compiled: Mutex::default(),
+            ahead: Mutex::default(),
+            cache,
+        }
+    }
+
+    /// Envoy's names of the engines.
+    pub(crate) fn runtimes(&self) -> Vec<&'static str> {
+        self.engines.iter().map(|engine| engine.name()).collect()
+    }
+
+    pub(crate) fn cache(&self) -> Option<&ModuleCache> {
+        self.cache.as_deref()
+    }
+
+    /// The module of a VM, compiled if nobody has done that.
+    pub(crate) fn get(&self, config: &VmConfig, log: &dyn GuestLog) -> Result<Compiled, LoadError> {
+        let engine = self.engine(&config.runtime, log)?;
+        let key = (engine.name(), CodeHash::of(&config.code));
+        if let Some(module) = locked(&self.compiled).get(&key).and_then(Weak::upgrade) {
+            return Ok(Compiled { module, engine: key.0, code: key.1 });
+        }
+        if let Some(line) = engine.warning().filter(|_| locked(&self.warned_of).insert(engine.name())) {
+            log.warn_of_configuration(&line);
+        }
+        let outcome = locked(&self.ahead).get(&key).cloned().unwrap_or_default();
+        let module = Job { engine: Arc::clone(engine), code: config.code.clone(), outcome }.run()?;
+        let mut compiled = locked(&self.compiled);
+        compiled.retain(|_, module| module.strong_count() > 0);
+        compiled.insert(key, Arc::downgrade(&module));
+        Ok(Compiled { module, engine: key.0, code: key.1 })
+    }
+
+    /// See [`Host::compile_ahead`](crate::Host::compile_ahead).
+    pub(crate) fn compile_ahead(
+        &self,
+        modules: impl IntoIterator<Item = (String, Bytes)>,
+        log: &dyn GuestLog,
+    ) -> CompileAhead<'_> {
+        let mut ahead = HashMap::new();
+        let mut jobs = Vec::new();
+        for (runtime, code) in modules {
+            // Who loads the plugin is told that there is none.
+            let Ok(engine) = self.engine(&runtime, log) else { continue };
+            if !engine.compiles_ahead() {
+                continue;
+            }
+            ahead.entry((engine.name(), CodeHash::of(&code))).or_insert_with(|| {
+                let outcome = Arc::<Outcome>::default();
+                jobs.push(Job { engine: Arc::clone(engine), code, outcome: Arc::clone(&outcome) });
+                outcome
+            });
+        }
+        // The engine itself spreads one module over all processors.
+        let compilers = (jobs.len() > 1).then(|| {
+            *locked(&self.ahead) = ahead;
+            Compilers::start(jobs)
+        });
+        CompileAhead { modules: self, _compilers: compilers }
+    }
+
+    /// The engine of that name; an empty one means Wasmtime.
+    pub(crate) fn engine(&self, runtime: &str, log: &dyn GuestLog) -> Result<&Arc<dyn Engine<VmHost>>, LoadError> {
+        let find = |name: &str| self.engines.iter().find(|engine| engine.name() == name);
+        let found = match runtime {
+            "" => find(WASMTIME),
+            V8 if !self.strict_runtime => find(V8).or_else(|| {
+                if !self.told_of_v8.swap(true, Relaxed) {
+                    log.warn_of_configuration(&format!("{V8} is not built in: such plugins run on {WASMTIME}"));
+                }
+                find(WASMTIME)
+            }),
+            name => find(name),
+        };
+        found.ok_or_else(|| LoadError::UnknownRuntime(runtime.to_owned()))
+    }
+
+    /// What the cache counted, once it was asked for anything.
+    pub(crate) fn visit_stats(&self, visit: &mut dyn FnMut(&str, Stat)) {
+        let Some(counts) = self.cache.as_deref().map(ModuleCache::counts) else { return };
+        if counts.hits + counts.misses == 0 {
+            return;
+        }
+        for (what, count) in [
+            ("evicted", counts.evicted),
+            ("hits", counts.hits),
+            ("misses", counts.misses),
+            ("rejected", counts.rejected),
+            ("store_failures", counts.store_failures),
+            ("stored", counts.stored),
+        ] {
+            visit(&format!("wasm.module_cache.{what}"), Stat::Counter(count));
+        }
+    }
+}
+
+// === impl CompileAhead ===
+
+impl Drop for CompileAhead<'_> {
+    fn drop(&mut self) {
+        locked(&self.modules.ahead).clear();
+    }
+}
+
+impl fmt::Debug for CompileAhead<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CompileAhead").finish_non_exhaustive()
+    }
+}
