@@ -147,7 +147,7 @@ def _manager(case, folder):
     upstream_filters = _upstream_filters(case, "router", folder)
     if upstream_filters:
         router["upstream_http_filters"] = upstream_filters
-    filters.append({"name": "envoy.filters.http.router", "typed_config": router})
+    filters.append({"name": "envoy.filters.http.router", "typed_config": merge(router, config.get("router", {}))})
     manager = {
         "@type": _TYPE + _HCM,
         "stat_prefix": case.slug,

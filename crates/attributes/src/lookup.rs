@@ -113,7 +113,10 @@ pub fn lookup(view: &View<'_>, path: &[u8], take: &mut dyn FnMut(Value<'_>) -> R
             Some(object) => state(&object, view.messages, &mut rest, take),
             None => Err(LookupError::NotFound),
         },
-        // There are no upstream filters to keep any.
+        // Nothing puts objects there.
+        b"upstream_filter_state" if source.has_upstream_filter_state() => {
+            part(&mut rest).and(Err(LookupError::NotFound))
+        }
         b"upstream_filter_state" => Err(LookupError::NotFound),
         b"connection_id" => scalar(source.connection_id().map(Value::UInt), &mut rest, take),
         key => {

@@ -95,6 +95,19 @@ pub(crate) fn node(message: &[u8], messages: Option<&dyn Messages>, rest: Rest<'
     }
 }
 
+/// Walks into a serialized `envoy.config.core.v3.Locality`.
+pub(crate) fn locality(message: &[u8], rest: Rest<'_, '_>, take: Take<'_>) -> Found {
+    let number = match rest.next() {
+        None => return take(Value::Message(Cow::Borrowed(message))),
+        Some(b"region") => 1,
+        Some(b"zone") => 2,
+        Some(b"sub_zone") => 3,
+        Some(_) => return Err(LookupError::NotFound),
+    };
+    let value = last(message, number).and_then(as_bytes).unwrap_or_default();
+    super::lookup::scalar(Some(Value::String(Cow::Borrowed(value))), rest, take)
+}
+
 /// Walks into a serialized `google.protobuf.Struct`. Its whole is a map, whose bytes are those of a header map.
 fn structure(message: &[u8], rest: Rest<'_, '_>, take: Take<'_>) -> Found {
     let Some(key) = rest.next() else { return take(whole_structure(message, 0)?) };

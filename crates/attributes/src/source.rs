@@ -118,6 +118,18 @@ pub trait AttributeSource {
     fn upstream_request_attempt_count(&self) -> u32 {
         0
     }
+    /// How long the request waited for a connection.
+    fn upstream_pool_ready(&self) -> Option<Duration> {
+        None
+    }
+    /// Where the chosen upstream host is: serialized `envoy.config.core.v3.Locality`.
+    fn upstream_locality(&self) -> Option<Bytes> {
+        None
+    }
+    /// Whether there is filter state of an upstream connection, which may be empty.
+    fn has_upstream_filter_state(&self) -> bool {
+        false
+    }
     /// The upstream cluster's name.
     fn cluster_name(&self) -> Option<String> {
         None
@@ -180,4 +192,5 @@ pub enum MetadataOf {
     VirtualHost,
     Cluster,
     UpstreamHost,
+    UpstreamLocality,
 }

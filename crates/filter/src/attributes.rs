@@ -116,6 +116,19 @@ macro_rules! attributes_of_info {
             self.info().upstream.attempt_count
         }
 
+        fn upstream_pool_ready(&self) -> Option<Duration> {
+            self.info().upstream.pool_ready
+        }
+
+        fn upstream_locality(&self) -> Option<Bytes> {
+            let info = self.info();
+            info.upstream.address.map(|_| info.upstream.locality.clone())
+        }
+
+        fn has_upstream_filter_state(&self) -> bool {
+            self.info().upstream.connection_id.is_some()
+        }
+
         fn cluster_name(&self) -> Option<String> {
             self.info().cluster_name.as_deref().map(str::to_owned)
         }
@@ -155,6 +168,9 @@ macro_rules! attributes_of_info {
                 }
                 MetadataOf::Cluster => info.cluster_name.as_ref().map(|_| info.upstream.cluster_metadata.clone())?,
                 MetadataOf::UpstreamHost => info.upstream.address.map(|_| info.upstream.host_metadata.clone())?,
+                MetadataOf::UpstreamLocality => {
+                    info.upstream.address.map(|_| info.upstream.locality_metadata.clone())?
+                }
             })
         }
 

@@ -27,6 +27,10 @@ impl ConnectionAttributes {
 }
 
 impl AttributeSource for ConnectionAttributes {
+    fn protocol(&self) -> Option<&'static str> {
+        self.info.borrow().protocol
+    }
+
     fn start_time(&self) -> Option<SystemTime> {
         Some(self.info.borrow().start_time)
     }
@@ -83,9 +87,10 @@ impl AttributeSource for ConnectionAttributes {
         tls(self.info.borrow().upstream.tls.as_deref()?, of)
     }
 
-    /// There from the beginning (observed in Envoy 1.40).
+    /// There from the beginning, where bytes are passed on (observed in Envoy 1.40).
     fn upstream_transport_failure_reason(&self) -> Option<String> {
-        Some(self.info.borrow().upstream.transport_failure_reason.clone())
+        let upstream = &self.info.borrow().upstream;
+        upstream.wanted.then(|| upstream.transport_failure_reason.clone())
     }
 
     fn upstream_address(&self) -> Option<SocketAddr> {
@@ -98,6 +103,19 @@ impl AttributeSource for ConnectionAttributes {
 
     fn upstream_request_attempt_count(&self) -> u32 {
         self.info.borrow().upstream.attempt_count
+    }
+
+    fn upstream_pool_ready(&self) -> Option<Duration> {
+        self.info.borrow().upstream.pool_ready
+    }
+
+    fn upstream_locality(&self) -> Option<Bytes> {
+        let info = self.info.borrow();
+        info.upstream.address.map(|_| info.upstream.locality.clone())
+    }
+
+    fn has_upstream_filter_state(&self) -> bool {
+        self.info.borrow().upstream.connection_id.is_some()
     }
 
     fn cluster_name(&self) -> Option<String> {
@@ -127,6 +145,7 @@ impl AttributeSource for ConnectionAttributes {
             MetadataOf::Listener => Some(self.connection.listener.metadata.clone()),
             MetadataOf::Cluster => info.cluster_name.as_ref().map(|_| info.upstream.cluster_metadata.clone()),
             MetadataOf::UpstreamHost => info.upstream.address.map(|_| info.upstream.host_metadata.clone()),
+            MetadataOf::UpstreamLocality => info.upstream.address.map(|_| info.upstream.locality_metadata.clone()),
             MetadataOf::Route | MetadataOf::VirtualHost => None,
         }
     }

@@ -46,6 +46,8 @@ pub struct AttemptedHost {
 /// What the router knows of the upstream side; times are of the last attempt.
 #[derive(Clone, Debug, Default)]
 pub struct UpstreamInfo {
+    /// Of a connection of bytes: they are for an upstream, which may yet be looked for. Of a request nothing is said here.
+    pub wanted: bool,
     /// The chosen host.
     pub address: Option<SocketAddr>,
     /// The host's name (`endpoint.hostname`, or the name it was resolved from); empty if it has none.
@@ -86,6 +88,10 @@ pub struct UpstreamInfo {
     pub bytes: ByteMeter,
     /// Serialized metadata of the host; empty if it has none.
     pub host_metadata: Bytes,
+    /// Where the host is: serialized `envoy.config.core.v3.Locality`; empty if that is not said.
+    pub locality: Bytes,
+    /// Serialized metadata of that place; empty if it has none.
+    pub locality_metadata: Bytes,
     /// Serialized metadata of the cluster; empty if it has none.
     pub cluster_metadata: Bytes,
     /// Why the connection failed, if the transport said so.

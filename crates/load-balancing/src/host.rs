@@ -34,6 +34,10 @@ pub struct Host {
     pub priority: u32,
     /// Where it is.
     pub locality: Arc<Locality>,
+    /// The same as a serialized `envoy.config.core.v3.Locality`.
+    pub locality_message: Bytes,
+    /// Serialized `envoy.config.core.v3.Metadata` of the locality; empty if it has none.
+    pub locality_metadata: Bytes,
     /// Serialized `envoy.config.core.v3.Metadata`; empty if it has none.
     pub metadata: Bytes,
     /// `envoy.lb: {canary: true}` in its metadata.
@@ -79,6 +83,8 @@ impl Host {
             weight: endpoint.weight.max(1),
             priority,
             locality: Arc::clone(locality),
+            locality_message: endpoint.locality.clone(),
+            locality_metadata: endpoint.locality_metadata.clone(),
             metadata: endpoint.metadata.clone().unwrap_or_default(),
             canary: endpoint.lb_metadata.canary,
             hash_key: endpoint.lb_metadata.hash_key.clone(),

@@ -50,7 +50,10 @@ impl AcceptedConnection {
         let only_http = chain.filters.is_empty() && matches!(chain.terminal, Terminal::Http(_));
         let handle = (!only_http).then(|| {
             let handle = ConnectionHandle::of(&info, now);
-            handle.stream_info().borrow_mut().dynamic_metadata = socket.metadata();
+            let mut stream_info = handle.stream_info().borrow_mut();
+            stream_info.dynamic_metadata = socket.metadata();
+            stream_info.upstream.wanted = matches!(chain.terminal, Terminal::TcpProxy(_));
+            drop(stream_info);
             handle
         });
         listener.stats.downstream_cx_total().inc();
@@ -77,6 +80,21 @@ impl AcceptedConnection {
         info.handshake_complete = Some(secured.complete);
         if let Some(handle) = &self.handle {
             handle.set_info(&self.info);
+        }
+    }
+
+    /// The handshake of TLS has failed; why, in Envoy's words.
+    pub(crate) fn set_transport_failure(&mut self, reason: &str) {
+        Rc::make_mut(&mut self.info).transport_failure_reason = reason.into();
+        if let Some(handle) = &self.handle {
+            handle.set_info(&self.info);
+        }
+    }
+
+    /// The bytes are those of this protocol.
+    pub(crate) fn set_protocol(&self, protocol: &'static str) {
+        if let Some(handle) = &self.handle {
+            handle.stream_info().borrow_mut().protocol = Some(protocol);
         }
     }
 

@@ -306,6 +306,11 @@ impl ActiveStream {
         self.manager.response_started()
     }
 
+    /// Hands on what has come through the decoder filters, before more comes.
+    pub(crate) fn pass_on(&mut self, cx: &mut Context<'_>, now: Instant) {
+        self.forward(cx, now);
+    }
+
     /// Hands the terminal what has come through the decoder filters.
     fn forward(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
         let mut moved = false;

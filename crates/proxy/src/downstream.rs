@@ -13,7 +13,7 @@ use crate::connection::{Connection, Served};
 use crate::hcm::Hcm;
 use crate::http2::Http2Connection;
 use crate::listener_filters::AcceptedSocket;
-use crate::listener_tls::{Secured, secure};
+use crate::listener_tls::{Secured, Unsecured, secure};
 use crate::network::{ActiveListener, ConnectionEvent, FilterChain, FilterDriver, FilterManager, Filtered, Terminal};
 use crate::pool::CloseSide;
 use crate::socket::Socket;
@@ -52,7 +52,7 @@ struct Starting {
 struct Handshake {
     base: Base,
     manager: Option<FilterManager>,
-    securing: Pin<Box<dyn Future<Output = Result<Secured, CloseSide>>>>,
+    securing: Pin<Box<dyn Future<Output = Result<Secured, Unsecured>>>>,
 }
 
 /// What a connection is to what its chain ends in.
@@ -194,7 +194,8 @@ impl Handshake {
                 }
                 Some(secured.transport)
             }
-            Err(side) => {
+            Err(Unsecured { side, reason }) => {
+                self.base.accepted().set_transport_failure(&reason);
                 if let Base::Http(base) = &mut self.base {
                     base.ended(side, false);
                 }

@@ -16,7 +16,7 @@ use sandgate_tls::{FailureKind, Identity, ServerContext, TlsError, TrustedCa};
 pub(crate) use handshake::Secured;
 use handshake::{HandshakeError, handshake};
 pub(crate) use reload::{Reloadable, keep_fresh};
-pub(crate) use secure::secure;
+pub(crate) use secure::{Unsecured, secure};
 
 use crate::stats::{SslNames, SslSocketFactoryStats, SslStats, StatsStore};
 

@@ -133,16 +133,28 @@ impl RouteTable {
     pub(crate) fn find(&self, headers: &HeaderMap, stream: &Stream, chance: Chance<'_>) -> Option<Rc<RouteEntry>> {
         // Envoy finds no route for a request without `x-forwarded-proto`, which a filter may have removed.
         let protocol = headers.get(b"x-forwarded-proto").filter(|protocol| !protocol.is_empty())?;
-        let host = match &self.host_header {
-            Some(name) => self.host(headers.get(name)?)?,
-            None => self.host(headers.get(b":authority").unwrap_or_default())?,
-        };
+        let host = self.host_of(headers)?;
         if host.wants_tls(headers, protocol) {
             return Some(Rc::clone(&host.tls_redirect));
         }
         let input = RouteInput::new(headers, stream, self.ignore_path_parameters, chance);
         let (_, choice) = host.routes.iter().find(|(matcher, _)| matcher.matches(&input))?;
         choice.choose(headers, chance)
+    }
+
+    /// Name and metadata of the virtual host of a request that has no route.
+    pub(crate) fn virtual_host(&self, headers: &HeaderMap) -> Option<(Arc<str>, Bytes)> {
+        headers.get(b"x-forwarded-proto").filter(|protocol| !protocol.is_empty())?;
+        // What every virtual host has is an entry of its own.
+        let host = &self.host_of(headers)?.tls_redirect;
+        Some((Arc::clone(&host.virtual_host), host.virtual_host_metadata.clone()))
+    }
+
+    fn host_of(&self, headers: &HeaderMap) -> Option<&CompiledHost> {
+        match &self.host_header {
+            Some(name) => self.host(headers.get(name)?),
+            None => self.host(headers.get(b":authority").unwrap_or_default()),
+        }
     }
 
     fn host(&self, authority: &[u8]) -> Option<&CompiledHost> {

@@ -68,7 +68,11 @@ impl Failure {
         };
         let (code, name) = reason(error);
         let mut reason = format!("TLS_error:|{}:SSL routines:OPENSSL_internal:{name}", SSL_LIBRARY + code);
-        if let Some(details) = outcome.and_then(|outcome| outcome.details.as_deref()) {
+        let details = match error {
+            Error::NoCertificatesPresented => Some("peer did not provide required client certificate"),
+            _ => outcome.and_then(|outcome| outcome.details.as_deref()),
+        };
+        if let Some(details) = details {
             reason.push(':');
             reason.push_str(details);
         }

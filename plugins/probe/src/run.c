@@ -204,6 +204,8 @@ static void step(Reader *r, bool quiet) {
     if (!r->dry && !r->error) stamp(name);
   } else if (accept(r, "silent")) {
     if (!r->dry) frame->silent = true;
+  } else if (accept(r, "attributes")) {
+    read_attributes(r);
   } else if (accept(r, "trap")) {
     trap(r);
   } else if (accept(r, "spin")) {

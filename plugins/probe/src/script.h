@@ -143,6 +143,7 @@ bool pairs_value(Bytes pairs, Bytes key, Bytes *found); // the first one, by nam
 
 // === Hostcalls ===
 bool is_call(Bytes name);
+void read_attributes(Reader *r); // behind `attributes`: the groups to read
 // Reads `(arguments) [as FORMAT]` behind a name, makes the call, reports it unless quiet, answers its first result.
 Value call(Reader *r, Bytes name, bool quiet);
 void report_line(Bytes line);                       // collects it, and logs it unless silent

@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 use std::net::SocketAddr;
 
+use super::request::nanoseconds;
 use super::{Found, Rest, Take, scalar};
-use crate::{AttributeSource, TlsAttribute, Value};
+use crate::{AttributeSource, TlsAttribute, Value, proto};
 
 pub(super) fn connection(source: &dyn AttributeSource, name: &[u8], rest: Rest<'_, '_>, take: Take<'_>) -> Found {
     let value = match name {
@@ -57,6 +58,13 @@ pub(super) fn upstream(source: &dyn AttributeSource, name: &[u8], rest: Rest<'_,
             scalar(Some(Value::UInt(u64::from(source.upstream_request_attempt_count()))), rest, take)
         }
         b"num_endpoints" => scalar(source.cluster_endpoints().map(Value::UInt), rest, take),
+        b"cx_pool_ready_duration" => {
+            scalar(source.upstream_pool_ready().map(|d| Value::Duration(nanoseconds(d))), rest, take)
+        }
+        b"locality" => match source.upstream_locality() {
+            Some(locality) => proto::locality(&locality, rest, take),
+            None => scalar(None, rest, take),
+        },
         b"transport_failure_reason" => scalar(source.upstream_transport_failure_reason().map(text), rest, take),
         _ => scalar(tls_attribute(name).and_then(|of| source.upstream_tls(of)).map(text), rest, take),
     }

@@ -17,15 +17,18 @@ pub(super) fn lookup(view: &View<'_>, name: &[u8], rest: Rest<'_, '_>, take: Tak
         b"route_metadata" => MetadataOf::Route,
         b"virtual_host_metadata" => MetadataOf::VirtualHost,
         b"upstream_host_metadata" => MetadataOf::UpstreamHost,
+        b"upstream_host_locality_metadata" => MetadataOf::UpstreamLocality,
         b"listener_metadata" => MetadataOf::Listener,
         _ => return scalar(None, rest, take),
     };
     match source.metadata(of) {
         // Null, where others are empty (observed in Envoy 1.40).
-        Some(bytes) if of == MetadataOf::UpstreamHost && bytes.is_empty() => match rest.next() {
-            None => Err(LookupError::NoByteForm),
-            Some(_) => Err(LookupError::NotFound),
-        },
+        Some(bytes) if matches!(of, MetadataOf::UpstreamHost | MetadataOf::UpstreamLocality) && bytes.is_empty() => {
+            match rest.next() {
+                None => Err(LookupError::NoByteForm),
+                Some(_) => Err(LookupError::NotFound),
+            }
+        }
         Some(bytes) => proto::metadata(&bytes, view.messages, rest, take),
         None => scalar(None, rest, take),
     }

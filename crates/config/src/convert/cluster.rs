@@ -3,6 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+use prost::Message;
+
 use super::{
     Context, address::endpoint_address, circuit_breakers::circuit_breakers, dns_resolver::dns_resolver, health_check,
     http2::http2, load_balancing::load_balancing, metadata::lb_metadata, outlier_detection::outlier_detection,
@@ -137,8 +140,12 @@ fn dns_options(context: &mut Context<'_>, message: &proto::Cluster) -> Option<Dn
 
 fn locality(context: &mut Context<'_>, message: endpoint::LocalityLbEndpoints, names: bool) -> LocalityEndpoints {
     let locality = message.locality.unwrap_or_default();
-    let endpoints =
-        context.list("lb_endpoints", message.lb_endpoints, |context, message| lb_endpoint(context, message, names));
+    let serialized: Bytes = locality.encode_to_vec().into();
+    let metadata: Bytes = message.metadata.unwrap_or_default().into();
+    let endpoints = context.list("lb_endpoints", message.lb_endpoints, |context, message| {
+        let endpoint = lb_endpoint(context, message, names)?;
+        Some(Endpoint { locality: serialized.clone(), locality_metadata: metadata.clone(), ..endpoint })
+    });
     LocalityEndpoints {
         region: locality.region,
         zone: locality.zone,
@@ -189,6 +196,8 @@ fn lb_endpoint(context: &mut Context<'_>, message: endpoint::LbEndpoint, names: 
         },
         lb_metadata: message.metadata.as_deref().map(lb_metadata).unwrap_or_default(),
         metadata: message.metadata.map(Into::into),
+        locality: Bytes::new(),
+        locality_metadata: Bytes::new(),
     })
 }
 

@@ -133,6 +133,10 @@ pub struct Endpoint {
     pub metadata: Option<Bytes>,
     /// What load balancing reads of the metadata.
     pub lb_metadata: LbMetadata,
+    /// Where it is: `envoy.config.core.v3.Locality`, serialized; empty if not set. The property `upstream.locality`.
+    pub locality: Bytes,
+    /// The metadata of its locality, serialized; empty if not set. The property `upstream_host_locality_metadata`.
+    pub locality_metadata: Bytes,
 }
 
 /// `envoy.lb` of an endpoint's metadata.
@@ -271,6 +275,8 @@ impl Endpoint {
             health_status: HealthStatus::Unknown,
             metadata: None,
             lb_metadata: LbMetadata::default(),
+            locality: Bytes::new(),
+            locality_metadata: Bytes::new(),
         }
     }
 }

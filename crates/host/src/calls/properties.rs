@@ -28,7 +28,7 @@ pub(super) fn get(state: &VmState, path: &[u8], out: &mut Output) -> Result<(), 
     let is_root = context.as_ref().is_some_and(|context| context.as_root().is_some());
     let found = match context.as_ref().and_then(|context| context.attributes()) {
         // An access log knows of no connection that is a filter's (as in Envoy).
-        Some(_) if path == b"connection_id" && is_root => Err(LookupError::NotFound),
+        Some(_) if is_root && attributes::segments(path).next() == Some(b"connection_id") => Err(LookupError::NotFound),
         // The node is the process's, whoever asks.
         Some(source) if !is_node(path) => {
             let view = context.as_ref().map(|context| view(context, &*source)).ok_or(Status::NotFound)?;

@@ -66,6 +66,10 @@ fn note(hcm: &Hcm, worker: &Worker, stream: &Stream, route: Option<&Rc<RouteEntr
         let says = route.filter(|route| route.has_filter_configs());
         stream.set_route(says.map(|route| Rc::clone(route) as Rc<dyn StreamRoute>));
     }
+    let without = match route {
+        None => stream.headers(Direction::Request).and_then(|headers| hcm.routes.virtual_host(&headers)),
+        Some(_) => None,
+    };
     let mut info = stream.info_mut();
     match route {
         Some(route) => {
@@ -74,10 +78,17 @@ fn note(hcm: &Hcm, worker: &Worker, stream: &Stream, route: Option<&Rc<RouteEntr
             info.route_metadata = route.metadata.clone();
             info.virtual_host_metadata = route.virtual_host_metadata.clone();
             if let Target::Cluster { name, .. } = &route.target {
-                info.cluster_name = worker.clusters.get(name).map(|cluster| Arc::clone(&cluster.name));
+                let cluster = worker.clusters.get(name);
+                info.cluster_name = cluster.map(|cluster| Arc::clone(&cluster.name));
+                info.upstream.cluster_metadata = cluster.map(|cluster| cluster.metadata.clone()).unwrap_or_default();
             }
         }
-        None => (info.route_name, info.virtual_host_name, info.cluster_name) = (None, None, None),
+        None => {
+            (info.route_name, info.cluster_name) = (None, None);
+            let metadata;
+            (info.virtual_host_name, metadata) = without.unzip();
+            info.virtual_host_metadata = metadata.unwrap_or_default();
+        }
     }
 }
 

@@ -103,6 +103,7 @@ impl Connection {
             return false;
         }
         self.has_codec = true;
+        self.base.set_protocol("HTTP/1.1");
         self.hcm.stats.downstream_cx_http1_total().inc();
         self.hcm.stats.downstream_cx_http1_active().inc();
         self.hcm.codec_stats.show();

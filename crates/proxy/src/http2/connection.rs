@@ -79,6 +79,7 @@ impl Http2Connection {
     /// Serves a connection of which `input` has been read.
     pub(crate) fn new(base: DownstreamConnection, socket: Socket, input: BytesMut) -> Self {
         let hcm = &base.hcm;
+        base.set_protocol("HTTP/2");
         let io = SharedIo::new(hcm, socket, input);
         let shared = Shared::new(&base.worker, hcm, &base.info, io.clone());
         hcm.stats.downstream_cx_http2_total().inc();

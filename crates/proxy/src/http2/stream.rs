@@ -354,7 +354,7 @@ impl Drop for Http2Stream {
 }
 
 /// Reads what has come of a request and has somewhere to go; whether anything did. Each DATA frame is one piece for the
-/// filters, as in Envoy.
+/// filters, and what came before it has reached the upstream's side by then, as in Envoy.
 fn read(
     body: &mut RecvStream,
     active: &mut ActiveStream,
@@ -370,6 +370,7 @@ fn read(
                 let _ = body.flow_control().release_capacity(data.len());
                 let mut piece = BodyBuffer::new();
                 piece.push(data);
+                active.pass_on(cx, now);
                 active.request_data(piece, body.is_end_stream(), now);
             }
             Poll::Ready(Some(Err(_))) => return Err(Unread::Gone),
@@ -379,6 +380,7 @@ fn read(
                     let trailers = shared.io.get_mut().frames.take_trailers(id).unwrap_or_else(|| Ok(HeaderMap::new()));
                     let trailers = trailers.map_err(|refusal| note_refusal(refusal, &shared.hcm))?;
                     shared.hcm.http2_stats.trailers().inc();
+                    active.pass_on(cx, now);
                     active.request_trailers(trailers, now);
                 }
                 Poll::Ready(Ok(None)) => active.request_data(BodyBuffer::new(), true, now),

@@ -8,14 +8,22 @@ use crate::network::ActiveListener;
 use crate::pool::CloseSide;
 use crate::transport::Tcp;
 
-/// Secures the connection of that id. What goes wrong is counted; the error is who ended the connection.
+/// A connection that could not be secured.
+pub(crate) struct Unsecured {
+    /// Who ended it.
+    pub(crate) side: CloseSide,
+    /// Why, in Envoy's words; empty if TLS was not the reason.
+    pub(crate) reason: String,
+}
+
+/// Secures the connection of that id. What goes wrong is counted.
 pub(crate) async fn secure(
     hcm: Option<Rc<Hcm>>,
     listener: Rc<ActiveListener>,
     tls: Rc<WorkerTls>,
     tcp: Tcp,
     id: u64,
-) -> Result<Secured, CloseSide> {
+) -> Result<Secured, Unsecured> {
     let timeout = tls.shared.timeout;
     // A client that says nothing is an idle one.
     let shortest = [timeout, hcm.as_ref().and_then(|hcm| hcm.config.idle_timeout)].into_iter().flatten().min();
@@ -28,7 +36,7 @@ pub(crate) async fn secure(
         Ok(Ok(secured)) => return Ok(secured),
         Ok(Err(HandshakeError::Failed(reason))) => {
             log::debug!(target: "connection", "[C{id}] the handshake failed: {reason}");
-            return Err(CloseSide::Remote);
+            return Err(Unsecured { side: CloseSide::Remote, reason });
         }
         Ok(Err(HandshakeError::NotReady)) => {
             log::debug!(target: "connection", "[C{id}] TLS error: Secret is not supplied by SDS");
@@ -42,5 +50,5 @@ pub(crate) async fn secure(
             }
         }
     }
-    Err(CloseSide::Local)
+    Err(Unsecured { side: CloseSide::Local, reason: String::new() })
 }

@@ -167,6 +167,8 @@ impl Router {
             info.connection_ids_attempted.clear();
             info.upstream.host_name = Some(name);
             info.upstream.host_metadata = host.metadata.clone();
+            info.upstream.locality = host.locality_message.clone();
+            info.upstream.locality_metadata = host.locality_metadata.clone();
         }
         if let Some(forward) = &self.forward
             && forward.route.rewrites_host_by_upstream()

@@ -167,6 +167,8 @@ impl Session {
             info.upstream.address = Some(host.address());
             info.upstream.host_name = Some(Arc::clone(&host.hostname));
             info.upstream.host_metadata = host.metadata.clone();
+            info.upstream.locality = host.locality_message.clone();
+            info.upstream.locality_metadata = host.locality_metadata.clone();
         }
         let slot = pool.resources(&cluster).requests.acquire_over_limit();
         match pool.acquire(cx) {
@@ -199,6 +201,7 @@ impl Session {
     }
 
     fn failed(&mut self, connecting: &Connecting, failure: &ConnectFailure, now: Instant) -> Result<(), NoUpstream> {
+        self.info().upstream.pool_ready = Some(now.saturating_duration_since(connecting.since));
         let outlier = match failure {
             ConnectFailure::Timeout => OutlierResult::LocalOriginTimeout,
             ConnectFailure::Failed(why) => {

@@ -124,6 +124,9 @@ impl AttributeSource for FilterStream {
         upstream_address -> Option<SocketAddr>;
         upstream_local_address -> Option<SocketAddr>;
         upstream_request_attempt_count -> u32;
+        upstream_pool_ready -> Option<Duration>;
+        upstream_locality -> Option<Bytes>;
+        has_upstream_filter_state -> bool;
         cluster_name -> Option<String>;
         cluster_endpoints -> Option<u64>;
         route_name -> Option<String>;

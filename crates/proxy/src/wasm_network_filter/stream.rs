@@ -71,8 +71,8 @@ macro_rules! of_connection {
 
 impl AttributeSource for FilterConnection {
     of_connection! {
+        protocol -> Option<&'static str>;
         start_time -> Option<SystemTime>;
-        duration -> Option<Duration>;
         request_body_bytes -> u64;
         response_body_bytes -> u64;
         response_flags -> ResponseFlags;
@@ -87,6 +87,9 @@ impl AttributeSource for FilterConnection {
         upstream_address -> Option<SocketAddr>;
         upstream_local_address -> Option<SocketAddr>;
         upstream_request_attempt_count -> u32;
+        upstream_pool_ready -> Option<Duration>;
+        upstream_locality -> Option<Bytes>;
+        has_upstream_filter_state -> bool;
         cluster_name -> Option<String>;
         cluster_endpoints -> Option<u64>;
         filter_chain_name -> Option<String>;

@@ -52,6 +52,8 @@ impl UpstreamRequest {
                 Poll::Ready(Ok(lease)) => self.open(lease, now),
                 Poll::Ready(Err(failure)) => {
                     self.state = State::Done;
+                    let waited = now.saturating_duration_since(self.began);
+                    self.with_info(|info| info.pool_ready = Some(waited));
                     return Poll::Ready(UpstreamEvent::Reset(match failure {
                         ConnectFailure::Timeout => ResetReason::ConnectionTimeout,
                         ConnectFailure::Failed(why) => ResetReason::ConnectionFailure(why),
