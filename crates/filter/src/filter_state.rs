@@ -37,6 +37,12 @@ impl FilterState {
         Self { parent: Some(Rc::clone(parent)), ..Self::default() }
     }
 
+    /// Whether there are no objects at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.objects.is_empty() && self.parent.as_ref().is_none_or(|parent| parent.borrow().is_empty())
+    }
+
     /// The object of that name.
     #[must_use]
     pub fn get(&self, key: &[u8]) -> Option<StateValue> {

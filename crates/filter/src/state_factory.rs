@@ -28,6 +28,15 @@ pub fn state_object(factory: &str, text: &str) -> Result<StateValue, StateRefusa
         | "envoy.network.upstream_subject_alt_names"
         | "envoy.network.network_namespace" => Ok(shown(text.to_owned(), StateJson::None)),
         "envoy.network.application_protocols" => Ok(StateValue::Hidden(Bytes::copy_from_slice(text.as_bytes()))),
+        "envoy.ai.model.request" if !text.is_empty() => Ok(shown(text.to_owned(), StateJson::String)),
+        "envoy.ai.model.request" => Err(refused),
+        "envoy.router.debug_config" => Ok(StateValue::Hidden(Bytes::copy_from_slice(text.as_bytes()))),
+        "envoy.network.transport_socket.http_11_proxy.info" => match text.split_once(',') {
+            Some((host, address)) if !host.is_empty() && address.parse::<SocketAddr>().is_ok() => {
+                Ok(StateValue::Hidden(Bytes::copy_from_slice(text.as_bytes())))
+            }
+            _ => Err(refused),
+        },
         "envoy.network.ip" => {
             let ip: IpAddr = text.parse().map_err(|_| refused)?;
             Ok(shown(SocketAddr::new(ip, 0).to_string(), StateJson::None))

@@ -136,7 +136,14 @@ impl UpstreamTls {
         if let Some((_, _, config)) = found {
             return Ok(Arc::clone(config));
         }
-        let config = context.config(sni, &options)?;
+        // Those that check certificates alike share their sessions.
+        let alike = configs.entries.iter().find(|(name, with, _)| {
+            with.names == options.names && (name == sni || !context.model().auto_sni_san_validation)
+        });
+        let config = match alike {
+            Some((_, _, alike)) => context.varied(alike, sni, &options),
+            None => context.config(sni, &options)?,
+        };
         configs.entries.push((sni.to_owned(), options, Arc::clone(&config)));
         Ok(config)
     }
@@ -147,8 +154,11 @@ impl UpstreamTls {
         let model = context.model();
         let sni = server_name(model, &of);
         let options = ClientOptions {
-            names: of.names.and_then(|names| names.san.clone()).into_iter().collect(),
+            names: of.names.map(|names| names.sans.clone()).unwrap_or_default(),
             alpn_protocols: match of.alpn {
+                Alpn::OfContext | Alpn::Fallback(_) if of.names.is_some_and(|names| !names.alpn.is_empty()) => {
+                    of.names.map(|names| names.alpn.clone())
+                }
                 Alpn::Fallback(names) if model.common.alpn_protocols.is_empty() => {
                     Some(names.iter().map(|&name| name.to_owned()).collect())
                 }

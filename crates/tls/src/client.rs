@@ -90,14 +90,26 @@ impl ClientContext {
                 builder.with_client_cert_resolver(Arc::new(key))
             }
         };
-        let protocols = options.alpn_protocols.as_ref().unwrap_or(&common.alpn_protocols);
-        built.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
-        built.enable_sni = !sni.is_empty();
+        self.vary(&mut built, sni, options);
         built.resumption = match &self.sessions {
             Some(sessions) => Resumption::store(Arc::clone(sessions)),
             None => Resumption::disabled(),
         };
         Ok(Arc::new(built))
+    }
+
+    /// A configuration like `other`, which was made for the same names to check, but for what is asked for and offered.
+    #[must_use]
+    pub fn varied(&self, other: &ClientConfig, sni: &str, options: &ClientOptions) -> Arc<ClientConfig> {
+        let mut varied = other.clone();
+        self.vary(&mut varied, sni, options);
+        Arc::new(varied)
+    }
+
+    fn vary(&self, config: &mut ClientConfig, sni: &str, options: &ClientOptions) {
+        let protocols = options.alpn_protocols.as_ref().unwrap_or(&self.config.common.alpn_protocols);
+        config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
+        config.enable_sni = !sni.is_empty();
     }
 
     /// The name that a handshake is for: `sni`, or the address where none is asked for (or it is no name that can be).

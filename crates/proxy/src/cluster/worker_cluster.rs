@@ -154,10 +154,10 @@ impl WorkerCluster {
         PoolKey { priority, protocol: PoolProtocol::of(self.config.http.protocol, downstream), names: None }
     }
 
-    /// What requests say of TLS, if they do.
-    pub(crate) fn tls_names(&self) -> Option<&UpstreamTlsNames> {
+    /// What the headers of requests say of TLS, if they do.
+    pub(crate) fn auto_names(&self) -> Option<&UpstreamTlsNames> {
         let names = &self.config.http.tls_names;
-        (self.tls.is_some() && (names.auto_sni || names.auto_san_validation)).then_some(names)
+        (names.auto_sni || names.auto_san_validation).then_some(names)
     }
 
     /// A connection is made that speaks HTTP/1.

@@ -1,10 +1,20 @@
 //! What connections of one host have in common, so that requests may share them.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 
+use bytes::Bytes;
+use sandgate_attributes::{LifeSpan, StateJson, StateValue};
 use sandgate_config::model::{RoutingPriority, UpstreamHttpProtocol, UpstreamTlsNames};
+use sandgate_filter::FilterState;
 use sandgate_http::HeaderMap;
+
+/// The filter state objects that say how a request's or connection's host is spoken to: Envoy's names.
+const SNI_KEY: &[u8] = b"envoy.network.upstream_server_name";
+const SANS_KEY: &[u8] = b"envoy.network.upstream_subject_alt_names";
+const ALPN_KEY: &[u8] = b"envoy.network.application_protocols";
+/// `name,address`: connections are made to that address instead of the host's.
+const PROXY_KEY: &[u8] = b"envoy.network.transport_socket.http_11_proxy.info";
 
 /// Names one of a host's pools.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,13 +25,17 @@ pub(crate) struct PoolKey {
     pub(crate) names: Option<Rc<TlsNames>>,
 }
 
-/// Names for TLS that come from a request.
+/// Names for TLS that come from a request or connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct TlsNames {
-    /// What is asked for.
+    /// What is asked for; empty for nothing.
     pub(crate) sni: Option<String>,
-    /// What the certificate must be for.
-    pub(crate) san: Option<String>,
+    /// What the certificate must be for, one of them; none for whatever the configuration says.
+    pub(crate) sans: Vec<String>,
+    /// What is offered by ALPN; none for what the configuration says.
+    pub(crate) alpn: Vec<String>,
+    /// Where connections are made to, if not to the host.
+    pub(crate) proxy: Option<SocketAddr>,
 }
 
 /// What the connections of a pool speak.
@@ -54,20 +68,56 @@ impl PoolProtocol {
 // === impl TlsNames ===
 
 impl TlsNames {
-    /// Of a request whose host is `host`, if there are any: an address is not asked for by name.
-    pub(crate) fn of(config: &UpstreamTlsNames, headers: &HeaderMap, host: Option<&[u8]>) -> Option<Rc<Self>> {
-        let replacing = headers.get(config.override_auto_sni_header.as_bytes()).filter(|value| !value.is_empty());
-        let authority = replacing.or(host).or_else(|| headers.get(b":authority")).unwrap_or_default();
-        let host = host_of(std::str::from_utf8(authority).ok()?);
-        if host.is_empty() {
+    /// Those that filters have set. They set requests apart where there is no TLS, too (as in Envoy).
+    pub(crate) fn of(state: &FilterState) -> Option<Rc<Self>> {
+        if state.is_empty() {
             return None;
         }
-        let names = Self {
-            sni: (config.auto_sni && host.parse::<IpAddr>().is_err()).then(|| host.to_owned()),
-            san: config.auto_san_validation.then(|| host.to_owned()),
-        };
+        let list = |key| state.get(key).map_or_else(Vec::new, |object| split(&text(&object)));
+        let sni = state.get(SNI_KEY).map(|object| text(&object));
+        let proxy = state.get(PROXY_KEY).and_then(|object| text(&object).split_once(',')?.1.parse().ok());
+        let names = Self { sni, sans: list(SANS_KEY), alpn: list(ALPN_KEY), proxy };
         (names != Self::default()).then(|| Rc::new(names))
     }
+
+    /// Sets what a request's headers say, unless a filter has: an address is not asked for by name. `host` is what the host header will be.
+    pub(crate) fn set(config: &UpstreamTlsNames, headers: &HeaderMap, host: Option<&[u8]>, state: &mut FilterState) {
+        let replacing = headers.get(config.override_auto_sni_header.as_bytes()).filter(|value| !value.is_empty());
+        let authority = replacing.or(host).or_else(|| headers.get(b":authority")).unwrap_or_default();
+        let Ok(authority) = std::str::from_utf8(authority) else { return };
+        let host = host_of(authority);
+        if host.is_empty() {
+            return;
+        }
+        let mut set = |key| {
+            if state.get(key).is_none() {
+                let text = Bytes::copy_from_slice(host.as_bytes());
+                let object = StateValue::Text { text, json: StateJson::None };
+                // Nothing is in the way.
+                let _ = state.set(key, object, true, LifeSpan::FilterChain);
+            }
+        };
+        if config.auto_sni && host.parse::<IpAddr>().is_err() {
+            set(SNI_KEY);
+        }
+        if config.auto_san_validation {
+            set(SANS_KEY);
+        }
+    }
+}
+
+/// What an object is made of.
+fn text(object: &StateValue) -> String {
+    let bytes = match object {
+        StateValue::Hidden(bytes) => bytes,
+        other => return other.text().map(|text| String::from_utf8_lossy(&text).into_owned()).unwrap_or_default(),
+    };
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// The elements of a list that is text.
+fn split(list: &str) -> Vec<String> {
+    list.split(',').filter(|element| !element.is_empty()).map(str::to_owned).collect()
 }
 
 /// `host` of `host:port`, without the brackets of an address.
@@ -100,15 +150,43 @@ mod tests {
         headers.append(b"x-ip", b"[2001:db8::1]:443");
         headers.append(b"x-empty", b"");
         let names = |config: &UpstreamTlsNames, host: Option<&[u8]>| {
-            TlsNames::of(config, &headers, host).map(|names| (names.sni.clone(), names.san.clone()))
+            let mut state = FilterState::default();
+            TlsNames::set(config, &headers, host, &mut state);
+            TlsNames::of(&state).map(|names| (names.sni.clone(), names.sans.join("+")))
         };
-        let some = |name: &str| Some(name.to_owned());
-        assert_eq!(names(&config(true, false, ""), None), Some((some("a.example"), None)));
-        assert_eq!(names(&config(true, true, ""), Some(b"c.example")), Some((some("c.example"), some("c.example"))));
-        assert_eq!(names(&config(true, true, "x-sni"), Some(b"c")), Some((some("b.example"), some("b.example"))));
-        assert_eq!(names(&config(true, true, "x-ip"), None), Some((None, some("2001:db8::1"))));
+        let some = |sni: &str, sans: &str| Some((Some(sni.to_owned()), sans.to_owned()));
+        assert_eq!(names(&config(true, false, ""), None), some("a.example", ""));
+        assert_eq!(names(&config(true, true, ""), Some(b"c.example")), some("c.example", "c.example"));
+        assert_eq!(names(&config(true, true, "x-sni"), Some(b"c")), some("b.example", "b.example"));
+        assert_eq!(names(&config(true, true, "x-ip"), None), Some((None, "2001:db8::1".to_owned())));
         assert_eq!(names(&config(true, false, "x-ip"), None), None);
-        assert_eq!(names(&config(true, false, "x-empty"), None), Some((some("a.example"), None)));
+        assert_eq!(names(&config(true, false, "x-empty"), None), some("a.example", ""));
         assert_eq!(names(&config(false, false, "x-sni"), None), None);
+    }
+
+    #[test]
+    fn what_filters_have_set_stays() {
+        let mut state = FilterState::default();
+        let text =
+            |text: &'static str| StateValue::Text { text: Bytes::from_static(text.as_bytes()), json: StateJson::None };
+        assert!(state.set(SNI_KEY, text("x.example"), true, LifeSpan::Request).is_ok());
+        assert!(state.set(SANS_KEY, text("y,,z"), true, LifeSpan::Connection).is_ok());
+        assert!(
+            state
+                .set(ALPN_KEY, StateValue::Hidden(Bytes::from_static(b"h2,http/1.1")), true, LifeSpan::Request)
+                .is_ok()
+        );
+        let mut headers = HeaderMap::with_kind(HeaderMapKind::Request);
+        headers.append(b":authority", b"a.example");
+        let config = UpstreamTlsNames { auto_sni: true, auto_san_validation: true, ..UpstreamTlsNames::default() };
+        TlsNames::set(&config, &headers, None, &mut state);
+        let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+        let expected = TlsNames {
+            sni: Some("x.example".to_owned()),
+            sans: names(&["y", "z"]),
+            alpn: names(&["h2", "http/1.1"]),
+            proxy: None,
+        };
+        assert_eq!(TlsNames::of(&state).as_deref(), Some(&expected));
     }
 }

@@ -53,17 +53,14 @@ impl HostPool {
 
     /// Connects, and encrypts the connection if that is configured; or why not, in Envoy's words.
     async fn transport(&self, cluster: &WorkerCluster, count: &mut ConnectionCount) -> Result<Transport, String> {
-        let address = self.host.address();
+        let names = self.key.names.as_deref();
+        let address = names.and_then(|names| names.proxy).unwrap_or_else(|| self.host.address());
         let stream = connect(address, cluster.config.socket.clone()).await;
         let stream = stream.map_err(|error| format!("delayed connect error: {}", reason(&error)))?;
         let Some(tls) = &cluster.tls else { return Ok(Transport::tcp(stream)) };
         let connected = Instant::now();
-        let handshake = Handshake {
-            peer: address,
-            hostname: &self.host.hostname,
-            names: self.key.names.as_deref(),
-            alpn: alpn(self.key.protocol),
-        };
+        let handshake =
+            Handshake { peer: address, hostname: &self.host.hostname, names, alpn: alpn(self.key.protocol) };
         let secured = tls.handshake(stream, handshake).await.map_err(|failure| failure.reason)?;
         count.tls = Some(TlsFacts { connected, complete: secured.complete, info: secured.info });
         Ok(secured.transport)

@@ -80,16 +80,17 @@ impl Router {
         priority: RoutingPriority,
         now: Instant,
     ) -> PoolKey {
-        if self.tunnel == Tunnel::Tcp {
-            return PoolKey { priority, protocol: PoolProtocol::Tcp, names: None };
-        }
         let mut key = cluster.pool_key(priority, self.stream.info().protocol);
-        if let Some(config) = cluster.tls_names()
+        if self.tunnel == Tunnel::Tcp {
+            key.protocol = PoolProtocol::Tcp;
+        }
+        if let Some(config) = cluster.auto_names()
             && let Some(headers) = self.stream.headers(Direction::Request)
         {
             let host = route.and_then(|route| route.new_host(&headers, &self.stream, now));
-            key.names = TlsNames::of(config, &headers, host.as_deref());
+            TlsNames::set(config, &headers, host.as_deref(), &mut self.stream.info_mut().filter_state);
         }
+        key.names = TlsNames::of(&self.stream.info().filter_state);
         key
     }
 

@@ -17,7 +17,7 @@ use crate::accepted::AcceptedConnection;
 use crate::cluster::{LbContext, ResourceGuard, WorkerCluster};
 use crate::network::{CloseType, ConnectionHandle};
 use crate::pool::{
-    Acquired, ActiveRequest, ConnectFailure, HostPool, Lease, PendingConnection, PoolKey, PoolProtocol,
+    Acquired, ActiveRequest, ConnectFailure, HostPool, Lease, PendingConnection, PoolKey, PoolProtocol, TlsNames,
     UpstreamConnection,
 };
 use crate::router::BackOffState;
@@ -153,7 +153,8 @@ impl Session {
             cluster.stats.upstream_cx_overflow().inc();
             return self.refuse(response_flag::UPSTREAM_OVERFLOW, "tcp_initializion_failure:2");
         }
-        let key = PoolKey { priority: RoutingPriority::Default, protocol: PoolProtocol::Tcp, names: None };
+        let names = TlsNames::of(&connection.filter_state.borrow());
+        let key = PoolKey { priority: RoutingPriority::Default, protocol: PoolProtocol::Tcp, names };
         let hash = route::hash(&config.hash_policies, &connection);
         let Some(pool) = cluster.choose(&mut LbContext { hash, ..LbContext::default() }, key, now) else {
             return self.refuse(response_flag::NO_HEALTHY_UPSTREAM, "tcp_initializion_failure:1");
