@@ -7,7 +7,7 @@ import re
 _PREFIX = "envoy.wasm.runtime."
 _ENVOYS = _PREFIX + "v8"
 # Stats of a runtime: of one that is named, of one that is not, or of all.
-_OF_A_RUNTIME = re.compile(r'envoy\.wasm\.runtime\.|"wasm(\.\.|\.?")')
+_OF_A_RUNTIME = re.compile(r'envoy\.wasm\.runtime\.|"wasm(\.\.|\.?")|filter=wasm"')
 
 NAMES = ("wasmtime", "wamr", "v8")
 
@@ -25,7 +25,7 @@ class Engine:
             return None
         if not uses_guest(case):
             return "no guest"
-        if _OF_A_RUNTIME.search(json.dumps([case.get(key) for key in ("stats", "stats_of", "client")], default=str)):
+        if _OF_A_RUNTIME.search(json.dumps([case.get(key) for key in ("stats", "stats_of", "pages", "client")], default=str)):
             return "about the name of a runtime"
         return None
 
