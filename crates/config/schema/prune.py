@@ -32,7 +32,8 @@ http/header_formatters/preserve_case/v3/preserve_case http/early_header_mutation
 http/original_ip_detection/custom_header/v3/custom_header http/original_ip_detection/xff/v3/xff
 load_balancing_policies/least_request/v3/least_request load_balancing_policies/maglev/v3/maglev
 load_balancing_policies/random/v3/random load_balancing_policies/ring_hash/v3/ring_hash
-load_balancing_policies/round_robin/v3/round_robin load_balancing_policies/wrr_locality/v3/wrr_locality
+load_balancing_policies/round_robin/v3/round_robin load_balancing_policies/subset/v3/subset
+load_balancing_policies/wrr_locality/v3/wrr_locality
 network/dns_resolver/cares/v3/cares_dns_resolver network/dns_resolver/getaddrinfo/v3/getaddrinfo_dns_resolver
 path/match/uri_template/v3/uri_template_match path/rewrite/uri_template/v3/uri_template_rewrite
 matching/common_inputs/network/v3/network_inputs matching/common_inputs/ssl/v3/ssl_inputs

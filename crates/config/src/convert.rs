@@ -50,6 +50,7 @@ mod simple_network_filters;
 mod source;
 mod state_filters;
 mod stats;
+mod subset;
 mod substitution_format;
 mod tcp_proxy;
 mod tls;

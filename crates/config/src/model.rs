@@ -22,6 +22,7 @@ mod listener_filter;
 mod load_balancing;
 mod local_reply;
 mod matcher;
+mod metadata_criteria;
 mod mirror;
 mod network_filter;
 mod network_filters;
@@ -37,6 +38,7 @@ mod route;
 mod runtime;
 mod state_filters;
 mod stats;
+mod subset;
 mod tcp_proxy;
 mod tls;
 mod upgrade;
@@ -82,6 +84,7 @@ pub use self::{
         CookieMatcher, DoubleMatcher, HeaderMatchSpecifier, HeaderMatcher, MetadataMatcher,
         QueryParameterMatchSpecifier, QueryParameterMatcher, StringMatcher, StringPattern, ValueMatcher,
     },
+    metadata_criteria::{MetadataCriteria, MetadataCriterion, MetadataValue},
     mirror::{MaxStreamDuration, MirrorCluster, RequestMirrorPolicy},
     network_filter::{NetworkFilter, NetworkFilterKind, TerminalFilter},
     network_filters::{ConnectionLimit, NetworkRbac},
@@ -109,6 +112,7 @@ pub use self::{
     },
     state_filters::{FilterStateValue, MetadataEntry, SetFilterState, SetMetadata},
     stats::{HistogramBucketSettings, StatsConfig, StatsMatcher, StatsSink, StatsSinkKind},
+    subset::{SelectorFallback, SubsetFallback, SubsetLoadBalancing, SubsetSelector},
     tcp_proxy::{TcpClusterWeight, TcpClusters, TcpHashPolicy, TcpProxy},
     tls::{
         CertificateValidationContext, CommonTlsContext, DataSource, DownstreamTlsContext, SanType, SdsSource, Secret,

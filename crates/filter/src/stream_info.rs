@@ -60,6 +60,8 @@ pub struct ConnectionInfo {
     pub transport_failure_reason: Arc<str>,
     /// What filters keep with the connection.
     pub filter_state: SharedFilterState,
+    /// What listener filters found out: `envoy.config.core.v3.Metadata`, serialized. Empty if nothing.
+    pub dynamic_metadata: Bytes,
 }
 
 /// Envoy's `StreamInfo`, as plain fields: the connection manager, the router and the filters write what each knows.

@@ -149,12 +149,12 @@ impl LoadBalancer {
             Algorithm::Turns(turns) => {
                 let (source, panic) = choose_source(&mut self.sources, context);
                 let host = source.and_then(|source| turns.choose(&self.set, source, &mut self.random, now));
-                Choice { host, panic }
+                Choice { host, panic, ..Choice::default() }
             }
             Algorithm::Random => {
                 let (source, panic) = choose_source(&mut self.sources, context);
                 let host = source.and_then(|source: HostsSource| any(source.hosts(&self.set), random));
-                Choice { host, panic }
+                Choice { host, panic, ..Choice::default() }
             }
             Algorithm::Hashing(tables) => tables.choose(&self.set, context.hash.unwrap_or(random), attempt),
         }

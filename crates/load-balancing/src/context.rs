@@ -1,5 +1,7 @@
 //! What a request asks of load balancing.
 
+use sandgate_config::model::MetadataCriteria;
+
 use crate::{Host, PriorityLoad, PrioritySet};
 
 /// The loads of the priorities to those that are to count instead.
@@ -16,6 +18,8 @@ pub struct LbContext<'a> {
     pub max_retries: u32,
     /// Gives other loads of the priorities than those that follow from health (retry priorities).
     pub priority_load: Option<&'a mut PriorityLoadOverride<'a>>,
+    /// What it asks of the host's metadata; counts where a cluster has subsets of hosts.
+    pub criteria: Option<&'a MetadataCriteria>,
 }
 
 /// What came of a choice.
@@ -25,4 +29,10 @@ pub struct Choice {
     pub host: Option<usize>,
     /// Health was ignored because too few hosts are healthy (stat `lb_healthy_panic`).
     pub panic: bool,
+    /// Subsets that were there for the request (stat `lb_subsets_selected`).
+    pub selected: u32,
+    /// The host comes of the fallback for requests without a subset (stat `lb_subsets_fallback`).
+    pub fallback: bool,
+    /// The host is any one, since the fallback had none (stat `lb_subsets_fallback_panic`).
+    pub fallback_panic: bool,
 }

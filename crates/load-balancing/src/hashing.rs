@@ -53,7 +53,7 @@ impl HashTables {
         let key = |index: usize| set.hosts.get(index).map(|host| hash_key(host, hashing.use_hostname_for_hashing));
         let priority = |(index, hosts): (usize, &HostSet)| {
             let panic = state.panic.get(index).copied().unwrap_or(false);
-            let weights = normalized(set, hosts, panic, config.locality_weighted);
+            let weights = normalized(set, hosts, panic, config.locality_weighted && set.has_locality_weights());
             let table = match &config.policy {
                 LbPolicy::Maglev(maglev) => Table::Maglev(MaglevTable::new(&weights, maglev.table_size, key)),
                 LbPolicy::RingHash(ring) => Table::Ring(Ring::new(&weights, ring, key)),
@@ -89,7 +89,7 @@ impl HashTables {
             }?;
             Some(if self.balance_factor == 0 { host } else { self.bounded(set, &priority.weights, host, hash) })
         });
-        Choice { host, panic }
+        Choice { host, panic, ..Choice::default() }
     }
 
     /// `host`, or another if it has more than its share of the requests in flight: the first with room in an order that

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use bytes::Bytes;
-use sandgate_config::model::{Endpoint, EndpointHealthCheck, HealthStatus};
+use sandgate_config::model::{Endpoint, EndpointHealthCheck, HealthStatus, MetadataCriteria};
 
 use crate::monitor::NoMonitor;
 use crate::{HealthCheckMonitor, HealthFlags, HostStats, OutlierMonitor};
@@ -42,6 +42,8 @@ pub struct Host {
     pub metadata: Bytes,
     /// `envoy.lb: {canary: true}` in its metadata.
     pub canary: bool,
+    /// `envoy.lb` of its metadata.
+    pub lb_fields: Option<Arc<MetadataCriteria>>,
     /// `envoy.lb: {hash_key: …}` in its metadata: stands for the host in hash tables; empty if not set.
     pub hash_key: String,
     /// What the configuration says of its health.
@@ -87,6 +89,7 @@ impl Host {
             locality_metadata: endpoint.locality_metadata.clone(),
             metadata: endpoint.metadata.clone().unwrap_or_default(),
             canary: endpoint.lb_metadata.canary,
+            lb_fields: endpoint.lb_metadata.fields.clone(),
             hash_key: endpoint.lb_metadata.hash_key.clone(),
             configured_health: endpoint.health_status,
             health_check: endpoint.health_check.clone(),

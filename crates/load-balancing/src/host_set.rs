@@ -48,6 +48,8 @@ pub struct PrioritySet {
     /// By priority.
     pub priorities: Vec<HostSet>,
     weights: Vec<(u32, Arc<Locality>, u32)>,
+    /// Localities have no weights, whatever the policy says.
+    no_locality_weights: bool,
     /// Made by the worker that first asks.
     tables: OnceLock<Arc<HashTables>>,
 }
@@ -73,7 +75,7 @@ impl PrioritySet {
     pub fn new(hosts: Vec<Arc<Host>>, weights: Vec<(u32, Arc<Locality>, u32)>) -> Self {
         let priorities = hosts.iter().map(|host| host.priority).chain(weights.iter().map(|(priority, ..)| *priority));
         let count = priorities.max().unwrap_or(0) as usize + 1;
-        let mut set = Self { hosts, priorities: Vec::new(), weights, tables: OnceLock::new() };
+        let mut set = Self { hosts, priorities: Vec::new(), weights, ..Self::default() };
         set.priorities = (0..count).map(|priority| set.host_set(priority)).collect();
         set
     }
@@ -82,6 +84,54 @@ impl PrioritySet {
     #[must_use]
     pub fn with_health_now(&self) -> Self {
         Self::new(self.hosts.clone(), self.weights.clone())
+    }
+
+    /// Those of the hosts that are `members`, in the same order, priorities and localities, and with the same health. `weight` says
+    /// what a locality weighs of which so many hosts are left; they all have no weight unless `weighted`.
+    pub(crate) fn subset(
+        &self,
+        members: &[usize],
+        weighted: bool,
+        weight: impl Fn(&LocalityHosts, usize) -> u32,
+    ) -> Self {
+        let mut places = vec![None; self.hosts.len()];
+        for (place, member) in members.iter().enumerate() {
+            if let Some(known) = places.get_mut(*member) {
+                *known = Some(place);
+            }
+        }
+        let left = |hosts: &[usize]| -> Vec<usize> {
+            hosts.iter().filter_map(|index| places.get(*index).copied().flatten()).collect()
+        };
+        let locality = |hosts: &LocalityHosts| {
+            let all = left(&hosts.all);
+            LocalityHosts {
+                locality: Arc::clone(&hosts.locality),
+                weight: if weighted { weight(hosts, all.len()) } else { 0 },
+                all,
+                healthy: left(&hosts.healthy),
+                degraded: left(&hosts.degraded),
+                excluded: left(&hosts.excluded),
+            }
+        };
+        let priority = |hosts: &HostSet| HostSet {
+            all: left(&hosts.all),
+            healthy: left(&hosts.healthy),
+            degraded: left(&hosts.degraded),
+            excluded: left(&hosts.excluded),
+            localities: hosts.localities.iter().map(locality).collect(),
+        };
+        Self {
+            hosts: members.iter().filter_map(|index| self.hosts.get(*index)).cloned().collect(),
+            priorities: self.priorities.iter().map(priority).collect(),
+            no_locality_weights: !weighted,
+            ..Self::default()
+        }
+    }
+
+    /// Whether weights of localities count, if the policy says so.
+    pub(crate) fn has_locality_weights(&self) -> bool {
+        !self.no_locality_weights
     }
 
     /// Whether both have the same hosts in the same order and with the same health.

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod balancer;
+mod cluster_balancer;
 mod context;
 mod edf;
 mod hashing;
@@ -16,11 +17,13 @@ mod priority_load;
 mod ring_hash;
 mod slow_start;
 mod source;
+mod subset;
 #[cfg(test)]
 mod testing;
 mod turns;
 
 pub use balancer::{LoadBalancer, RuntimeValues};
+pub use cluster_balancer::ClusterBalancer;
 pub use context::{Choice, LbContext, PriorityLoadOverride};
 pub use hashing::{HashTables, TableStats};
 pub use health::{Health, HealthFlag, HealthFlags};
@@ -29,5 +32,6 @@ pub use host_set::{HostSet, LocalityHosts, Membership, PrioritySet};
 pub use host_stats::HostStats;
 pub use monitor::{HealthCheckMonitor, OutlierMonitor, OutlierResult};
 pub use priority_load::PriorityLoad;
+pub use subset::{SubsetBalancer, SubsetChanges, subset_duplicates};
 
 use edf::EdfScheduler;

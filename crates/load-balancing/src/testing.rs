@@ -29,7 +29,7 @@ pub(crate) fn named_hosts() -> Vec<Arc<Host>> {
         let endpoint = Endpoint {
             hostname,
             weight,
-            lb_metadata: LbMetadata { hash_key: hash_key.to_owned(), canary: false },
+            lb_metadata: LbMetadata { hash_key: hash_key.to_owned(), ..LbMetadata::default() },
             ..Endpoint::new(EndpointAddress::Ip(address))
         };
         Host::new(&endpoint, address, 0, &Arc::default(), false)

@@ -45,13 +45,14 @@ impl AcceptedConnection {
             direct_local_address: socket.direct_local,
             requested_server_name: Arc::clone(&socket.server_name),
             listener: Arc::clone(&chain.info),
+            dynamic_metadata: socket.metadata(),
             ..ConnectionInfo::default()
         });
         let only_http = chain.filters.is_empty() && matches!(chain.terminal, Terminal::Http(_));
         let handle = (!only_http).then(|| {
             let handle = ConnectionHandle::of(&info, now);
             let mut stream_info = handle.stream_info().borrow_mut();
-            stream_info.dynamic_metadata = socket.metadata();
+            stream_info.dynamic_metadata = info.dynamic_metadata.clone();
             stream_info.upstream.wanted = matches!(chain.terminal, Terminal::TcpProxy(_));
             drop(stream_info);
             handle

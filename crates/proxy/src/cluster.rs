@@ -6,6 +6,7 @@ mod hash_stats;
 mod host_sets;
 mod manager;
 mod resources;
+mod subsets;
 mod worker_cluster;
 
 pub(crate) use breaker_stats::add_breaker_stats;
@@ -15,4 +16,5 @@ pub(crate) use host_sets::host_sets;
 pub(crate) use manager::{ClusterEntry, ClusterManager, ClusterTable};
 pub(crate) use resources::{PriorityResources, Resource, ResourceGuard, Resources};
 pub(crate) use sandgate_load_balancing::{Host, HostStats, LbContext, PrioritySet};
+pub(crate) use subsets::{add_subset_stats, subset_criteria};
 pub(crate) use worker_cluster::WorkerCluster;

@@ -15,7 +15,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use sandgate_config::model::{
-    ClusterNotFoundResponseCode, DirectResponse, Domain, RedirectAction, RouteConfiguration, TlsRequirement,
+    ClusterNotFoundResponseCode, DirectResponse, Domain, MetadataCriteria, RedirectAction, RouteConfiguration,
+    TlsRequirement,
 };
 use sandgate_filter::Stream;
 use sandgate_http::HeaderMap;
@@ -72,6 +73,8 @@ pub(crate) struct RouteEntry {
     response_headers: HeaderMutator,
     /// `None` if the request stays as it is.
     rewrite: Option<Rc<Rewrite>>,
+    /// What is asked of hosts where a cluster has subsets of them.
+    metadata_match: Option<Arc<MetadataCriteria>>,
     /// Set before the rewrite: a weighted cluster's own.
     cluster_host_rewrite: Option<Rc<str>>,
     /// What requests are counted by, besides the cluster.

@@ -23,6 +23,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use sandgate_config::model::MetadataCriteria;
 use sandgate_filter::{DecodeEvent, Stream, response_flag};
 use sandgate_http::{BodyBuffer, Direction, HeaderMap, LocalReply};
 use smallvec::SmallVec;
@@ -82,6 +83,8 @@ pub(crate) struct Router {
     answer: Option<RouterEvent>,
     /// Of the route's hash policy, if the cluster's load balancing goes by it.
     hash: RequestHash,
+    /// What is asked of the host's metadata, if the cluster's load balancing looks at it.
+    criteria: Option<Arc<MetadataCriteria>>,
     /// When the request was complete.
     request_complete: Option<Instant>,
     timeouts: Timeouts,
@@ -134,6 +137,7 @@ impl Router {
             max_stream_duration: None,
             answer: None,
             hash: RequestHash::default(),
+            criteria: None,
             request_complete: None,
             timeouts: Timeouts::default(),
             deadline: None,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Context, hash_policy, type_name};
+use super::{Context, hash_policy, subset, type_name};
 use crate::{
     model::{
         self, ConsistentHashing, Discovery, HashFunction, LbPolicy, LeastRequest, LoadBalancing, Maglev, RingHash,
@@ -23,6 +23,7 @@ use crate::{
             random::v3::Random,
             ring_hash::v3::{RingHash as TypedRingHash, ring_hash::HashFunction as TypedHashFunction},
             round_robin::v3::RoundRobin,
+            subset::v3::Subset,
         },
         r#type::v3::Percent,
     },
@@ -53,7 +54,21 @@ pub(super) fn load_balancing(
         balancing.weighted_priority_health = policy.weighted_priority_health;
     }
     if let Some(policies) = &message.load_balancing_policy {
+        if message.lb_subset_config.is_some() {
+            context.error("cluster: load_balancing_policy cannot be combined with lb_subset_config");
+        }
         return context.field("load_balancing_policy", |context| typed(context, policies, balancing));
+    }
+    balancing.subsets =
+        message.lb_subset_config.as_ref().and_then(|config| subset::subsets(context, config)).map(Box::new);
+    if balancing.subsets.as_ref().is_some_and(|subsets| subsets.locality_weight_aware) && !balancing.locality_weighted {
+        context.error_at(
+            "lb_subset_config",
+            format!(
+                "Locality weight aware subset LB requires that a locality_weighted_lb_config be set in {}",
+                message.name
+            ),
+        );
     }
     let hashing = consistent(&common);
     balancing.policy = match Policy::try_from(message.lb_policy).ok()? {
@@ -131,6 +146,16 @@ fn typed(
                 context.unknown_extension("load balancing policy", &extension.name, any);
                 return None;
             };
+            if let ("subset.v3.Subset", any) = policy {
+                let config = context.unpack::<Subset>(any)?;
+                let subsets = subset::typed_subsets(context, &config);
+                let inner = config.subset_lb_policy.unwrap_or_default();
+                let inner = context.field("subset_lb_policy", |context| typed(context, &inner, balancing))?;
+                if inner.subsets.is_some() {
+                    context.error_at("subset_lb_policy", "subsets of subsets are not implemented");
+                }
+                return Some(LoadBalancing { subsets: Some(Box::new(subsets)), ..inner });
+            }
             balancing.policy = match policy {
                 ("round_robin.v3.RoundRobin", any) => {
                     let config = context.unpack::<RoundRobin>(any)?;

@@ -1,37 +1,40 @@
 //! What load balancing reads of an endpoint's metadata.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use prost::Message;
-use prost_types::{Struct, Value, value::Kind};
+use crate::model::{LbMetadata, MetadataCriteria, MetadataValue};
 
-use crate::model::LbMetadata;
+/// What a route asks of hosts: `envoy.lb` of its `metadata_match`.
+pub(super) fn criteria(serialized: Option<&Vec<u8>>) -> Option<Arc<MetadataCriteria>> {
+    MetadataCriteria::of_metadata(serialized?).map(Arc::new)
+}
 
-/// `envoy.config.core.v3.Metadata`, as far as it is read here; elsewhere it stays serialized.
-#[derive(Clone, PartialEq, Message)]
-struct Metadata {
-    #[prost(btree_map = "string, message", tag = "1")]
-    filter_metadata: BTreeMap<String, Struct>,
+/// The same of one of several clusters, over what is asked for all of them.
+pub(super) fn criteria_over(
+    of_all: Option<&Arc<MetadataCriteria>>,
+    serialized: Option<&Vec<u8>>,
+) -> Option<Arc<MetadataCriteria>> {
+    match (of_all, criteria(serialized)) {
+        (Some(of_all), Some(own)) => Some(Arc::new(of_all.merged(&own))),
+        (of_all, own) => own.or_else(|| of_all.cloned()),
+    }
 }
 
 /// The names in `envoy.lb`.
 pub(super) fn lb_names(serialized: &[u8]) -> Vec<String> {
-    let metadata = Metadata::decode(serialized).unwrap_or_default();
-    let fields = metadata.filter_metadata.into_iter().find(|(namespace, _)| namespace == "envoy.lb");
-    fields.map(|(_, fields)| fields.fields.into_keys().collect()).unwrap_or_default()
+    let fields = MetadataCriteria::of_metadata(serialized).unwrap_or_default();
+    fields.as_slice().iter().map(|field| field.name.as_ref().to_owned()).collect()
 }
 
 /// The keys of `envoy.lb`.
 pub(super) fn lb_metadata(serialized: &[u8]) -> LbMetadata {
-    let mut found = LbMetadata::default();
-    let Ok(mut metadata) = Metadata::decode(serialized) else { return found };
-    let Some(fields) = metadata.filter_metadata.remove("envoy.lb") else { return found };
-    for (name, Value { kind }) in fields.fields {
-        match (name.as_str(), kind) {
-            ("canary", Some(Kind::BoolValue(canary))) => found.canary = canary,
-            ("hash_key", Some(Kind::StringValue(key))) => found.hash_key = key,
-            _ => {}
-        }
+    let Some(fields) = MetadataCriteria::of_metadata(serialized) else { return LbMetadata::default() };
+    LbMetadata {
+        canary: fields.get("canary") == Some(&MetadataValue::Bool(true)),
+        hash_key: match fields.get("hash_key") {
+            Some(MetadataValue::String(key)) => key.as_ref().to_owned(),
+            _ => String::new(),
+        },
+        fields: Some(Arc::new(fields)),
     }
-    found
 }

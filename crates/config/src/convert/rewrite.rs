@@ -1,14 +1,20 @@
 //! Where a route leads, and what it makes of path and host.
 
+use std::sync::Arc;
+
 use super::{
     Context,
     header_mutations::{format, header_mutations},
     matcher::regex_rewrite,
+    metadata,
     per_filter::per_filter,
     route::Around,
 };
 use crate::{
-    model::{ClusterSpecifier, ClusterWeight, ClusterWeightTarget, HostRewrite, PathRewrite, WeightedClusters},
+    model::{
+        ClusterSpecifier, ClusterWeight, ClusterWeightTarget, HostRewrite, MetadataCriteria, PathRewrite,
+        WeightedClusters,
+    },
     proto::envoy::{
         config::route::v3::{
             WeightedCluster,
@@ -25,6 +31,7 @@ use crate::{
 pub(super) fn cluster(
     context: &mut Context<'_>,
     specifier: Specifier,
+    metadata_match: Option<&Arc<MetadataCriteria>>,
     around: &Around<'_>,
 ) -> Option<ClusterSpecifier> {
     Some(match specifier {
@@ -34,7 +41,8 @@ pub(super) fn cluster(
         }
         Specifier::ClusterHeader(name) => ClusterSpecifier::Header(name.to_ascii_lowercase()),
         Specifier::WeightedClusters(clusters) => {
-            let clusters = context.field("weighted_clusters", |context| weighted_clusters(context, clusters, around));
+            let clusters = context
+                .field("weighted_clusters", |context| weighted_clusters(context, clusters, metadata_match, around));
             ClusterSpecifier::Weighted(clusters?)
         }
     })
@@ -43,10 +51,11 @@ pub(super) fn cluster(
 fn weighted_clusters(
     context: &mut Context<'_>,
     message: WeightedCluster,
+    metadata_match: Option<&Arc<MetadataCriteria>>,
     around: &Around<'_>,
 ) -> Option<WeightedClusters> {
-    let clusters =
-        context.list("clusters", message.clusters, |context, weight| cluster_weight(context, weight, around));
+    let clusters = context
+        .list("clusters", message.clusters, |context, weight| cluster_weight(context, weight, metadata_match, around));
     let sum: u64 = clusters.iter().map(|cluster| u64::from(cluster.weight)).sum();
     if sum == 0 {
         context.error("Sum of weights in the weighted_cluster must be greater than 0.");
@@ -67,7 +76,12 @@ fn weighted_clusters(
     Some(WeightedClusters { clusters, runtime_key_prefix: message.runtime_key_prefix, header_name })
 }
 
-fn cluster_weight(context: &mut Context<'_>, message: Weight, around: &Around<'_>) -> Option<ClusterWeight> {
+fn cluster_weight(
+    context: &mut Context<'_>,
+    message: Weight,
+    of_route: Option<&Arc<MetadataCriteria>>,
+    around: &Around<'_>,
+) -> Option<ClusterWeight> {
     let cluster = match (message.name.is_empty(), message.cluster_header.is_empty()) {
         (false, true) => {
             around.check_cluster(context, "name", "weighted cluster", &message.name);
@@ -85,6 +99,7 @@ fn cluster_weight(context: &mut Context<'_>, message: Weight, around: &Around<'_
     };
     Some(ClusterWeight {
         cluster,
+        metadata_match: metadata::criteria_over(of_route, message.metadata_match.as_ref()),
         weight: message.weight.unwrap_or_default(),
         request_headers: header_mutations(
             context,

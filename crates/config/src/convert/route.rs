@@ -6,8 +6,8 @@ use std::{
 };
 
 use super::{
-    Context, circuit_breakers::routing_priority, hash_policy, header_mutations::header_mutations, matcher, mirror,
-    per_filter::per_filter, redirect::redirect, retry, rewrite, source, upgrade,
+    Context, circuit_breakers::routing_priority, hash_policy, header_mutations::header_mutations, matcher, metadata,
+    mirror, per_filter::per_filter, redirect::redirect, retry, rewrite, source, upgrade,
 };
 use crate::{
     model::{
@@ -235,13 +235,15 @@ fn route_action(
     policies: &HostPolicies,
 ) -> Option<RouteAction> {
     let cluster = context.required("a cluster", message.cluster_specifier)?;
-    let cluster = rewrite::cluster(context, cluster, around)?;
+    let metadata_match = metadata::criteria(message.metadata_match.as_ref());
+    let cluster = rewrite::cluster(context, cluster, metadata_match.as_ref(), around)?;
     let path_rewrite = rewrite::path(context, message.prefix_rewrite, message.regex_rewrite, &message.path_rewrite);
     let host_rewrite = rewrite::host(context, message.host_rewrite_specifier);
     let mirrors = mirror::mirror_policies(context, message.request_mirror_policies, around);
     let (upgrades, connect) = upgrade::of_route(context, message.upgrade_configs);
     Some(RouteAction {
         cluster,
+        metadata_match,
         upgrades,
         connect,
         cluster_not_found_response_code: match Code::try_from(message.cluster_not_found_response_code) {

@@ -1,10 +1,11 @@
 //! The TCP proxy.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Context, access_log};
+use super::{Context, access_log, metadata};
 use crate::{
-    model::{AccessLogOptions, BackOff, TcpClusterWeight, TcpClusters, TcpHashPolicy, TcpProxy},
+    model::{AccessLogOptions, BackOff, MetadataCriteria, TcpClusterWeight, TcpClusters, TcpHashPolicy, TcpProxy},
     proto::envoy::{
         extensions::filters::network::tcp_proxy::v3::{
             self as proto,
@@ -33,12 +34,14 @@ pub(super) fn tcp_proxy(context: &mut Context<'_>, message: proto::TcpProxy) -> 
             BackOff { base_interval, max_interval }
         })
     });
+    let metadata_match = metadata::criteria(message.metadata_match.as_ref());
     let clusters = match context.required("cluster", message.cluster_specifier)? {
         ClusterSpecifier::Cluster(name) => TcpClusters::One(name.into()),
-        ClusterSpecifier::WeightedClusters(clusters) => weighted_clusters(clusters),
+        ClusterSpecifier::WeightedClusters(clusters) => weighted_clusters(clusters, metadata_match.as_ref()),
     };
     Some(TcpProxy {
         clusters,
+        metadata_match,
         idle_timeout: context.limit("idle_timeout", message.idle_timeout, Some(IDLE_TIMEOUT)),
         max_connection_duration: context
             .duration("max_downstream_connection_duration", message.max_downstream_connection_duration),
@@ -51,10 +54,16 @@ pub(super) fn tcp_proxy(context: &mut Context<'_>, message: proto::TcpProxy) -> 
     })
 }
 
-fn weighted_clusters(message: WeightedCluster) -> TcpClusters {
+fn weighted_clusters(message: WeightedCluster, of_all: Option<&Arc<MetadataCriteria>>) -> TcpClusters {
     let clusters = message.clusters.into_iter();
     TcpClusters::Weighted(
-        clusters.map(|cluster| TcpClusterWeight { name: cluster.name.into(), weight: cluster.weight }).collect(),
+        clusters
+            .map(|cluster| TcpClusterWeight {
+                metadata_match: metadata::criteria_over(of_all, cluster.metadata_match.as_ref()),
+                name: cluster.name.into(),
+                weight: cluster.weight,
+            })
+            .collect(),
     )
 }
 

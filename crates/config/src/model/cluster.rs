@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::{
     CircuitBreakers, DnsResolver, EndpointHealthCheck, HealthCheck, Http1Options, Http2Options, HttpFilter,
-    LoadBalancing, Origin, OutlierDetection, UpstreamSocket, UpstreamTlsContext,
+    LoadBalancing, MetadataCriteria, Origin, OutlierDetection, UpstreamSocket, UpstreamTlsContext,
 };
 
 /// Envoy's `envoy.config.cluster.v3.Cluster`.
@@ -142,6 +142,8 @@ pub struct Endpoint {
 /// `envoy.lb` of an endpoint's metadata.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LbMetadata {
+    /// All of it; `None` if there is none.
+    pub fields: Option<Arc<MetadataCriteria>>,
     /// The endpoint is a canary, for stats and retries.
     pub canary: bool,
     /// Stands for the endpoint in hash tables; empty if not set.

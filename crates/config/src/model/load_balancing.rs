@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{HashPolicy, RuntimeDouble};
+use super::{HashPolicy, RuntimeDouble, SubsetLoadBalancing};
 
 /// Everything about the choice of an endpoint, from whichever of Envoy's places it was written in.
 #[derive(Clone, Debug, PartialEq)]
@@ -11,6 +11,8 @@ pub struct LoadBalancing {
     pub policy: LbPolicy,
     /// Below this share of available endpoints, in percent, health is ignored. 50 by default, 0 never.
     pub panic_threshold: u32,
+    /// Requests go to some of the endpoints only.
+    pub subsets: Option<Box<SubsetLoadBalancing>>,
     /// Whether localities share requests by their weights.
     pub locality_weighted: bool,
     /// In a panic, no endpoint is chosen instead of any (`fail_traffic_on_panic`).
@@ -110,6 +112,7 @@ impl Default for LoadBalancing {
     fn default() -> Self {
         Self {
             policy: LbPolicy::default(),
+            subsets: None,
             panic_threshold: 50,
             locality_weighted: false,
             fail_traffic_on_panic: false,

@@ -1,8 +1,10 @@
 //! Where a route leads, and what it makes of path and host.
 
+use std::sync::Arc;
+
 use sandgate_formatter::Format;
 
-use super::{HeaderMutations, PerFilterConfig, RegexRewrite};
+use super::{HeaderMutations, MetadataCriteria, PerFilterConfig, RegexRewrite};
 
 /// The cluster that a route leads to.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,6 +41,8 @@ pub struct ClusterWeight {
     pub response_headers: HeaderMutations,
     /// Over those of the route.
     pub per_filter: Vec<PerFilterConfig>,
+    /// What is asked of hosts, with what the route asks for.
+    pub metadata_match: Option<Arc<MetadataCriteria>>,
     /// `host_rewrite_literal`; a rewrite of the route goes over it.
     pub host_rewrite: Option<String>,
 }

@@ -1,13 +1,14 @@
 //! Routes.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 
 use super::{
     ClusterSpecifier, ConnectConfig, CookieMatcher, HashPolicy, HeaderMatcher, HeaderMutations, HedgePolicy,
-    HostRewrite, MaxStreamDuration, MetadataMatcher, Origin, PathRewrite, PerFilterConfig, QueryParameterMatcher,
-    RedirectAction, Regex, RequestMirrorPolicy, RetryPolicy, RouteUpgrade, RuntimeFractionalPercent,
+    HostRewrite, MaxStreamDuration, MetadataCriteria, MetadataMatcher, Origin, PathRewrite, PerFilterConfig,
+    QueryParameterMatcher, RedirectAction, Regex, RequestMirrorPolicy, RetryPolicy, RouteUpgrade,
+    RuntimeFractionalPercent,
 };
 
 /// Envoy's `envoy.config.route.v3.RouteConfiguration`.
@@ -181,6 +182,8 @@ pub enum RouteKind {
 pub struct RouteAction {
     /// Where to.
     pub cluster: ClusterSpecifier,
+    /// `envoy.lb` of `metadata_match`: what is asked of hosts where there are subsets of them; those of weighted clusters have it, too.
+    pub metadata_match: Option<Arc<MetadataCriteria>>,
     /// The answer if the cluster does not exist.
     pub cluster_not_found_response_code: ClusterNotFoundResponseCode,
     /// From the end of the request to the end of the response; then 504, or a reset once the response has begun. 15 s by default.
@@ -340,6 +343,7 @@ impl RouteAction {
     pub fn new(cluster: impl Into<String>) -> Self {
         Self {
             cluster: ClusterSpecifier::Cluster(cluster.into()),
+            metadata_match: None,
             cluster_not_found_response_code: ClusterNotFoundResponseCode::default(),
             timeout: Some(Duration::from_secs(15)),
             idle_timeout: None,

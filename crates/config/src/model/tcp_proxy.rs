@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{AccessLog, AccessLogOptions, BackOff};
+use super::{AccessLog, AccessLogOptions, BackOff, MetadataCriteria};
 
 /// Envoy's `envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy`.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,6 +14,8 @@ pub struct TcpProxy {
     pub stat_prefix: String,
     /// Where connections go.
     pub clusters: TcpClusters,
+    /// `envoy.lb` of `metadata_match`: what is asked of hosts where there are subsets of them.
+    pub metadata_match: Option<Arc<MetadataCriteria>>,
     /// A connection on which nothing moves for so long is closed; an hour by default.
     pub idle_timeout: Option<Duration>,
     /// How old a connection may become.
@@ -46,6 +48,8 @@ pub struct TcpClusterWeight {
     pub name: Arc<str>,
     /// Its share of the sum of all; at least 1.
     pub weight: u32,
+    /// What is asked of hosts, with what the proxy asks for.
+    pub metadata_match: Option<Arc<MetadataCriteria>>,
 }
 
 /// One of Envoy's `HashPolicy` for connections.

@@ -1,6 +1,8 @@
 //! Load balancing of clusters.
 
-use sandgate_config::model::{ConsistentHashing, HashFunction, LbPolicy, LeastRequest, LoadBalancing, Maglev};
+use sandgate_config::model::{
+    ConsistentHashing, HashFunction, LbPolicy, LeastRequest, LoadBalancing, Maglev, MetadataValue, SelectorFallback,
+};
 
 use crate::support::{Slot, accepted, config, table};
 
@@ -56,7 +58,7 @@ fn rules() {
                 Some("minimum_ring_size (11)"),
             ),
             (&typed("maglev.v3.Maglev", ", table_size: 4"), Some("must be prime number")),
-            (&typed("subset.v3.Subset", ""), Some("load balancing policy \"x\"")),
+            (&typed("subset.v3.Subset", ""), Some("subset_lb_policy")),
             ("load_balancing_policy: {}", Some("no load balancing policy is given")),
         ],
     );
@@ -109,4 +111,40 @@ fn values() {
         panic!("not least request")
     };
     assert_eq!((active_request_bias.default, active_request_bias.key.as_str()), (0.5, "k"));
+}
+
+#[test]
+fn subsets() {
+    let old = |fields: &str| format!("lb_subset_config: {{{fields}}}");
+    let selectors = "subset_selectors: [{keys: [b, a], fallback_policy: KEYS_SUBSET, fallback_keys_subset: [a]}]";
+    table(
+        Slot::Cluster,
+        &[
+            (&old(selectors), OK),
+            (&old("subset_selectors: [{keys: [a], fallback_keys_subset: [a]}]"), Some("only for KEYS_SUBSET")),
+            (&old("subset_selectors: [{keys: [a], fallback_policy: KEYS_SUBSET}]"), Some("cannot be empty")),
+            (&old(&selectors.replace("[a]", "[c]")), Some("must be a subset of selector keys")),
+            (&old(&selectors.replace("[a]", "[a, b]")), Some("cannot be equal to keys")),
+            (&old(&format!("{selectors}, fallback_policy: 7")), Some("fallback_policy")),
+            (
+                &old(&format!("{selectors}, locality_weight_aware: true")),
+                Some("Locality weight aware subset LB requires"),
+            ),
+            (
+                &format!("{}\n{}", old(selectors), typed("random.v3.Random", "")),
+                Some("cannot be combined with lb_subset_config"),
+            ),
+        ],
+    );
+    assert_eq!(balancing(&old("fallback_policy: ANY_ENDPOINT")).subsets, None);
+    let inner = typed("random.v3.Random", "").replace("load_balancing_policy", ", subset_lb_policy");
+    let fields = "default_subset: {b: 1}, list_as_any: true, metadata_fallback_policy: FALLBACK_LIST";
+    let new = typed("subset.v3.Subset", &format!(", {selectors}, {fields}, allow_redundant_keys: true{inner}"));
+    let (old, new) = (balancing(&old(&format!("{selectors}, {fields}"))), balancing(&new));
+    let (mut old, policy, new) = (*old.subsets.unwrap(), new.policy, *new.subsets.unwrap());
+    old.allow_redundant_keys = true;
+    assert_eq!((old, policy), (new.clone(), LbPolicy::Random));
+    let [selector] = new.selectors.as_slice() else { panic!("one selector") };
+    assert_eq!(selector.fallback, Some(SelectorFallback::Keys(["a".to_owned()].into())));
+    assert_eq!(new.default_subset.get("b"), Some(&MetadataValue::Number(1_f64.to_bits())));
 }

@@ -70,10 +70,16 @@ fn health_decides() {
         assert!(near(&found, wanted), "{statuses:?}: {found:?}");
     }
     let mut panic = balancer(LbPolicy::default(), hosts(&[Unhealthy]));
-    assert_eq!(panic.choose(&mut LbContext::default(), Instant::now()), Choice { host: Some(0), panic: true });
+    assert_eq!(
+        panic.choose(&mut LbContext::default(), Instant::now()),
+        Choice { host: Some(0), panic: true, ..Choice::default() }
+    );
     let config = LoadBalancing { fail_traffic_on_panic: true, ..LoadBalancing::default() };
     let mut failing = with(config, hosts(&[Unhealthy]), Vec::new());
-    assert_eq!(failing.choose(&mut LbContext::default(), Instant::now()), Choice { host: None, panic: true });
+    assert_eq!(
+        failing.choose(&mut LbContext::default(), Instant::now()),
+        Choice { host: None, panic: true, ..Choice::default() }
+    );
 }
 
 #[test]

@@ -11,7 +11,7 @@ use sandgate_http::h1::ResponseOptions;
 
 use smallvec::SmallVec;
 
-use sandgate_load_balancing::{Choice, LoadBalancer, RuntimeValues};
+use sandgate_load_balancing::{ClusterBalancer, RuntimeValues, SubsetChanges};
 
 use super::{Host, LbContext, PriorityResources, PrioritySet, Resources};
 use crate::hcm::FilterEntry;
@@ -42,7 +42,7 @@ pub(crate) struct WorkerCluster {
     /// Nothing for plain text.
     pub(crate) tls: Option<WorkerTls>,
     pools: RefCell<Vec<Pools>>,
-    balancer: RefCell<LoadBalancer>,
+    balancer: RefCell<ClusterBalancer>,
     host_count: Cell<usize>,
     sweeper: Rc<Sweeper>,
     runtime: Arc<Runtime>,
@@ -91,7 +91,7 @@ impl WorkerCluster {
         let http = &config.http;
         let balancing = &config.load_balancing;
         let values = runtime_values(balancing, runtime);
-        let balancer = LoadBalancer::new(balancing, &Arc::default(), values, fastrand::Rng::new(), Instant::now());
+        let balancer = ClusterBalancer::new(balancing, values, fastrand::Rng::new(), Instant::now());
         Rc::new(Self {
             name: config.name.as_str().into(),
             alt_name: (!config.alt_stat_name.is_empty()).then(|| config.alt_stat_name.as_str().into()),
@@ -133,6 +133,11 @@ impl WorkerCluster {
     /// Who watches idle connections.
     pub(crate) fn sweeper(&self) -> &Sweeper {
         &self.sweeper
+    }
+
+    /// Whether load balancing looks at what requests ask of hosts' metadata.
+    pub(crate) fn has_subsets(&self) -> bool {
+        self.config.load_balancing.subsets.is_some()
     }
 
     /// How many hosts there are.
@@ -185,12 +190,17 @@ impl WorkerCluster {
         key: PoolKey,
         now: Instant,
     ) -> Option<Rc<HostPool>> {
-        let Choice { host, panic } = self.balancer.borrow_mut().choose(context, now);
-        if panic {
+        let choice = self.balancer.borrow_mut().choose(context, now);
+        if choice.panic {
             self.stats.lb_healthy_panic().inc();
         }
+        if self.has_subsets() {
+            self.stats.lb_subsets_selected().add(choice.selected.into());
+            self.stats.lb_subsets_fallback().add(choice.fallback.into());
+            self.stats.lb_subsets_fallback_panic().add(choice.fallback_panic.into());
+        }
         let mut pools = self.pools.borrow_mut();
-        let Some(pools) = host.and_then(|host| pools.get_mut(host)) else {
+        let Some(pools) = choice.host.and_then(|host| pools.get_mut(host)) else {
             self.stats.upstream_cx_none_healthy().inc();
             return None;
         };
@@ -212,7 +222,12 @@ impl WorkerCluster {
         let pools: Vec<_> = pools.collect();
         old.iter().flat_map(|pools| &pools.pools).for_each(|pool| pool.retire());
         let values = runtime_values(&self.config.load_balancing, &self.runtime);
-        self.balancer.borrow_mut().update(set, values, Instant::now());
+        let changes = self.balancer.borrow_mut().update(set, values, Instant::now());
+        if let Some(SubsetChanges { created, removed, active, .. }) = changes {
+            self.stats.lb_subsets_created().add(created);
+            self.stats.lb_subsets_removed().add(removed);
+            self.stats.lb_subsets_active().set(active);
+        }
         self.host_count.set(set.hosts.len());
         *self.pools.borrow_mut() = pools;
     }

@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use sandgate_config::model::{
-    ClusterSpecifier, ClusterWeight, ClusterWeightTarget, HeaderMutations, HostRewrite, PathRewrite, PerFilterConfig,
-    PerFilterKind, RedirectPath, Route, RouteAction, RouteConfiguration, RouteKind, VirtualHost,
+    ClusterSpecifier, ClusterWeight, ClusterWeightTarget, HeaderMutations, HostRewrite, MetadataCriteria, PathRewrite,
+    PerFilterConfig, PerFilterKind, RedirectPath, Route, RouteAction, RouteConfiguration, RouteKind, VirtualHost,
 };
 use sandgate_filter::{LocalReplyHeaders, Stream, StreamRoute};
 use sandgate_formatter::FormatContext;
@@ -174,6 +174,11 @@ impl<'a> HostScope<'a> {
                 &own.1,
             ]))),
             rewrite: rewrite_of(route).map(Rc::new),
+            metadata_match: match (weight, &route.kind) {
+                (Some(weight), _) => weight.metadata_match.clone(),
+                (None, RouteKind::Route(action)) => action.metadata_match.clone(),
+                (None, _) => None,
+            },
             cluster_host_rewrite: weight.and_then(|weight| weight.host_rewrite.as_deref()).map(Rc::from),
             virtual_clusters: self.virtual_clusters.clone(),
             scope: (!route.stat_prefix.is_empty())
@@ -250,6 +255,7 @@ impl RouteEntry {
             request_headers: HeaderMutator::default(),
             response_headers: HeaderMutator::default(),
             rewrite: None,
+            metadata_match: None,
             cluster_host_rewrite: None,
             virtual_clusters: None,
             scope: None,
@@ -269,6 +275,11 @@ impl RouteEntry {
             cluster.clone_into(name);
         }
         entry
+    }
+
+    /// What is asked of hosts where a cluster has subsets of them.
+    pub(crate) fn metadata_match(&self) -> Option<&Arc<MetadataCriteria>> {
+        self.metadata_match.as_ref()
     }
 
     /// What a request with these headers belongs to, if the virtual host counts by that.

@@ -17,7 +17,7 @@ use super::retry::{Retry, RetryStatus};
 use super::tunnel::Tunnel;
 use super::upstream_request::PerTry;
 use super::{ForwardPolicy, ResetReason, Router, UpstreamEvent, UpstreamRequest, headers};
-use crate::cluster::{LbContext, WorkerCluster};
+use crate::cluster::{LbContext, WorkerCluster, subset_criteria};
 use crate::hcm::make_filters;
 use crate::pool::{HostPool, PoolKey, PoolProtocol, TlsNames};
 use crate::route_table::{RouteEntry, Target};
@@ -42,6 +42,12 @@ impl Router {
         let hash_policies = cluster.hash_policies(&policy.hash);
         if !hash_policies.is_empty() {
             self.hash = request_hash(hash_policies, &self.stream);
+        }
+        if cluster.has_subsets() {
+            self.criteria = subset_criteria(
+                route.metadata_match(),
+                &[&self.stream.connection().dynamic_metadata, &self.stream.info().dynamic_metadata],
+            );
         }
         self.find_tunnel(policy);
         let key = self.pool_key(Some(route), cluster, policy.priority, now);
@@ -70,7 +76,8 @@ impl Router {
 
     /// The host that load balancing chooses for this request.
     fn choose(&self, cluster: &Rc<WorkerCluster>, key: PoolKey, now: Instant) -> Option<Rc<HostPool>> {
-        cluster.choose(&mut LbContext { hash: self.hash.hash, ..LbContext::default() }, key, now)
+        let criteria = self.criteria.as_deref();
+        cluster.choose(&mut LbContext { hash: self.hash.hash, criteria, ..LbContext::default() }, key, now)
     }
 
     fn pool_key(
@@ -220,7 +227,7 @@ impl Router {
         };
         let (hash, key) = (self.hash.hash, self.pool_key(Some(&route), &cluster, priority, now));
         let chosen = match &mut self.retry {
-            Some(retry) => retry.choose(&cluster, hash, key, now),
+            Some(retry) => retry.choose(&cluster, hash, self.criteria.as_deref(), key, now),
             None => self.choose(&cluster, key, now),
         };
         let Some(pool) = chosen else {

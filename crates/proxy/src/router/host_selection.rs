@@ -37,7 +37,7 @@ impl HostSelection {
         &mut self,
         policy: &CompiledRetryPolicy,
         cluster: &WorkerCluster,
-        hash: Option<u64>,
+        wishes: LbContext<'_>,
         choose: impl FnOnce(&mut LbContext<'_>) -> R,
     ) -> R {
         let Self { attempted, counted, excluded, load } = self;
@@ -63,7 +63,8 @@ impl HostSelection {
             }
             load.clone().unwrap_or_else(|| original.clone())
         };
-        let mut context = LbContext { hash, ..LbContext::default() };
+        let (hash, criteria) = (wishes.hash, wishes.criteria);
+        let mut context = LbContext { hash, criteria, ..LbContext::default() };
         if !predicates.is_empty() {
             context.reject = Some(&mut reject);
             context.max_retries = policy.config.host_selection_max_attempts;

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use sandgate_config::model::{RetryOn, RoutingPriority};
+use sandgate_config::model::{MetadataCriteria, RetryOn, RoutingPriority};
 use sandgate_http::HeaderMap;
 use sandgate_matcher::any_match;
 
@@ -126,12 +126,16 @@ impl Retry {
         &mut self,
         cluster: &Rc<WorkerCluster>,
         hash: Option<u64>,
+        criteria: Option<&MetadataCriteria>,
         key: PoolKey,
         now: Instant,
     ) -> Option<Rc<HostPool>> {
         match self.policy.as_ref().filter(|policy| HostSelection::matters(policy)) {
-            Some(policy) => self.hosts.choose(policy, cluster, hash, |context| cluster.choose(context, key, now)),
-            None => cluster.choose(&mut LbContext { hash, ..LbContext::default() }, key, now),
+            Some(policy) => {
+                let wishes = LbContext { hash, criteria, ..LbContext::default() };
+                self.hosts.choose(policy, cluster, wishes, |context| cluster.choose(context, key, now))
+            }
+            None => cluster.choose(&mut LbContext { hash, criteria, ..LbContext::default() }, key, now),
         }
     }
 

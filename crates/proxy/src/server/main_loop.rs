@@ -28,7 +28,7 @@ use super::tls::ListenerContexts;
 use super::{ListenerAddress, ServerError, ServerOptions, StartError, upstream_filters};
 use crate::access_log::LogFiles;
 use crate::admin::AdminAction;
-use crate::cluster::{ClusterTable, add_breaker_stats, add_hash_stats};
+use crate::cluster::{ClusterTable, add_breaker_stats, add_hash_stats, add_subset_stats};
 use crate::dns::Dns;
 use crate::drain::{DrainDirection, DrainManager};
 use crate::health_check_filter::HealthCheckFilters;
@@ -228,6 +228,7 @@ impl Main {
         };
         add_breaker_stats(&options.stats, &shared.clusters);
         add_hash_stats(&options.stats, &shared.clusters);
+        add_subset_stats(&options.stats, &shared.clusters);
         add_server_stats(&options.stats, &lifecycle, numbers);
         add_runtime_stats(&options.stats, &shared.runtime);
         let flush_interval = (!shared.bootstrap.stats_flush_on_admin).then_some(shared.bootstrap.stats_flush_interval);

@@ -14,7 +14,7 @@ use sandgate_load_balancing::OutlierResult;
 use super::timers::Timers;
 use super::{TcpProxy, route};
 use crate::accepted::AcceptedConnection;
-use crate::cluster::{LbContext, ResourceGuard, WorkerCluster};
+use crate::cluster::{LbContext, ResourceGuard, WorkerCluster, subset_criteria};
 use crate::network::{CloseType, ConnectionHandle};
 use crate::pool::{
     Acquired, ActiveRequest, ConnectFailure, HostPool, Lease, PendingConnection, PoolKey, PoolProtocol, TlsNames,
@@ -134,7 +134,7 @@ impl Session {
     fn attempt(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<(), NoUpstream> {
         let connection = Rc::clone(&self.accepted.info);
         let config = &self.proxy.config;
-        let name = route::cluster(&config.clusters, &connection.filter_state.borrow(), fastrand::u64(..));
+        let (name, of_route) = route::cluster(config, &connection.filter_state.borrow(), fastrand::u64(..));
         let Some(cluster) = self.accepted.worker.clusters.get(&name) else {
             self.proxy.stats.downstream_cx_no_route().inc();
             return self.refuse(response_flag::NO_CLUSTER_FOUND, "tcp_initializion_failure:3");
@@ -156,7 +156,12 @@ impl Session {
         let names = TlsNames::of(&connection.filter_state.borrow());
         let key = PoolKey { priority: RoutingPriority::Default, protocol: PoolProtocol::Tcp, names };
         let hash = route::hash(&config.hash_policies, &connection);
-        let Some(pool) = cluster.choose(&mut LbContext { hash, ..LbContext::default() }, key, now) else {
+        let criteria = match cluster.has_subsets() {
+            true => subset_criteria(of_route, &[&self.info().dynamic_metadata]),
+            false => None,
+        };
+        let criteria = criteria.as_deref();
+        let Some(pool) = cluster.choose(&mut LbContext { hash, criteria, ..LbContext::default() }, key, now) else {
             return self.refuse(response_flag::NO_HEALTHY_UPSTREAM, "tcp_initializion_failure:1");
         };
         self.attempts += 1;

@@ -19,6 +19,7 @@ const BOUND: usize = 32 * 1024 * 1024;
 fn to(upstream: SocketAddr) -> Proxy {
     let mut bootstrap = bootstrap(hcm(Vec::new()), vec![cluster("c", upstream)]);
     let config = TcpProxy {
+        metadata_match: None,
         stat_prefix: "t".to_owned(),
         clusters: TcpClusters::One("c".into()),
         idle_timeout: Some(Duration::from_secs(60)),
