@@ -101,14 +101,14 @@ class Proxy:
 
     async def _ready(self):
         try:
-            status, _ = await self.admin("/ready")
+            status, _ = await self.admin("/ready", wait=5)
         except (OSError, ValueError, asyncio.TimeoutError):
             return False
         return status == 200
 
-    async def admin(self, path, method="GET"):
-        """Status and body of an admin page."""
-        async with asyncio.timeout(5):
+    async def admin(self, path, method="GET", wait=30):
+        """Status and body of an admin page. Raises `TimeoutError` after `wait` seconds."""
+        async with asyncio.timeout(wait):
             reader, writer = await asyncio.open_connection("127.0.0.1", self._admin)
             try:
                 writer.write(f"{method} {path} HTTP/1.1\r\nhost: admin\r\nconnection: close\r\n\r\n".encode())

@@ -144,7 +144,10 @@ class _Group:
             results[case.id] = {"client": record, **self._received(case)}
             if steps.record:
                 results[case.id]["steps"] = steps.record
-            await self._asked(case, proxy, results[case.id])
+            try:
+                await self._asked(case, proxy, results[case.id])
+            except TimeoutError:
+                results[case.id]["client"] = {"error": ["the admin interface did not answer"]}
             proxy.log.poll()
         died = not proxy.alive()
         logs = {case.id: proxy.log.of_case(case, case.alone) for case in self._cases if not case.get("stop")}
