@@ -110,7 +110,7 @@ pub use self::{
         FractionalPercent, LayeredRuntime, RuntimeDouble, RuntimeFeatureFlag, RuntimeFractionalPercent, RuntimeLayer,
         RuntimeLayerKind, RuntimeUInt32, RuntimeValue,
     },
-    state_filters::{FilterStateValue, MetadataEntry, SetFilterState, SetMetadata},
+    state_filters::{FilterStateValue, MetadataEntry, NetworkSetFilterState, SetFilterState, SetMetadata},
     stats::{HistogramBucketSettings, StatsConfig, StatsMatcher, StatsSink, StatsSinkKind},
     subset::{SelectorFallback, SubsetFallback, SubsetLoadBalancing, SubsetSelector},
     tcp_proxy::{TcpClusterWeight, TcpClusters, TcpHashPolicy, TcpProxy},

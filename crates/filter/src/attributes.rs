@@ -69,8 +69,9 @@ macro_rules! attributes_of_info {
         }
 
         fn connection_id(&self) -> Option<u64> {
+            let connection = self.connection();
             // Requests of the proxy's own came on no connection.
-            Some(self.connection().id).filter(|id| *id > 0)
+            connection.opened.map(|_| connection.id)
         }
 
         fn mtls(&self) -> bool {
@@ -270,9 +271,19 @@ pub(crate) fn tls(tls: &TlsInfo, of: TlsAttribute) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+    use std::time::Instant;
 
     use super::*;
     use crate::CertificateInfo;
+
+    #[test]
+    fn the_first_connection_has_the_number_0_and_no_connection_none() {
+        let now = Instant::now();
+        let info = StreamInfo::new(None, SystemTime::now(), now);
+        let first = ConnectionInfo { id: 0, opened: Some(now), ..ConnectionInfo::default() };
+        assert_eq!(InfoAttributes::new(&info, &first).connection_id(), Some(0));
+        assert_eq!(InfoAttributes::new(&info, &ConnectionInfo::default()).connection_id(), None);
+    }
 
     #[test]
     fn subjects_are_empty_where_other_attributes_are_not_there() {

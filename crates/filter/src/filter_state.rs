@@ -97,11 +97,11 @@ impl FilterState {
         let Some(object) = self.objects.iter_mut().find(|object| *object.key == *key) else {
             return self.parent.as_ref()?.borrow_mut().reset_property(key, value);
         };
-        if !object.value.is_property() {
-            return None;
-        }
         if object.set_once || !object.mutable {
             return Some(Err(StateRefusal::Conflict));
+        }
+        if !object.value.is_property() {
+            return None;
         }
         object.value = object.value.with_bytes(value.clone());
         Some(Ok(()))
@@ -112,7 +112,8 @@ impl FilterState {
         if let Some(old) = there {
             // In a connection's store, what was meant to live less long lives as long as the connection.
             let same_span = old.life_span == new.life_span || self.parent.is_none();
-            if !(same_span && old.mutable && new.mutable) {
+            // Whether one of them is read-only is of no account here (observed in Envoy 1.40).
+            if !same_span {
                 return Err(StateRefusal::Conflict);
             }
             *old = new;
@@ -172,12 +173,14 @@ mod tests {
     }
 
     #[test]
-    fn read_only_objects_stay() {
+    fn read_only_objects_are_for_filters_to_change() {
         let mut stream = FilterState::default();
-        stream.set(b"x", text("1"), false, LifeSpan::Request).unwrap();
-        assert_eq!(stream.set(b"x", text("2"), false, LifeSpan::Request), Err(StateRefusal::Conflict));
-        stream.set(b"y", text("1"), true, LifeSpan::Request).unwrap();
-        assert_eq!(stream.set(b"y", text("2"), false, LifeSpan::Request), Err(StateRefusal::Conflict));
+        stream.set(b"x", text("1"), false, LifeSpan::FilterChain).unwrap();
+        assert_eq!(stream.set(b"x", text("2"), false, LifeSpan::FilterChain), Ok(()));
+        let plugin = stream.set_property(b"x", Bytes::from_static(b"3"), &Declaration::default());
+        assert_eq!((plugin, stream.get(b"x")), (Err(StateRefusal::Conflict), Some(text("2"))));
+        assert_eq!(stream.set(b"x", text("4"), true, LifeSpan::FilterChain), Ok(()));
+        assert_eq!(stream.set_property(b"x", Bytes::from_static(b"5"), &Declaration::default()), Ok(()));
         let once = declared(true, LifeSpan::FilterChain);
         stream.set_property(b"z", Bytes::from_static(b"1"), &once).unwrap();
         assert_eq!(stream.set_property(b"z", Bytes::new(), &once), Err(StateRefusal::Conflict));

@@ -5,6 +5,7 @@ mod delay;
 mod direct_response;
 mod echo;
 mod rbac;
+mod set_filter_state;
 mod sni_cluster;
 
 pub(crate) use self::{
@@ -12,5 +13,6 @@ pub(crate) use self::{
     direct_response::DirectResponseFilter,
     echo::EchoFilter,
     rbac::NetworkRbacFilter,
+    set_filter_state::NetworkSetFilterStateFilter,
     sni_cluster::SniClusterFilter,
 };

@@ -8,6 +8,7 @@ use super::{
     Context,
     http_connection_manager::http_connection_manager,
     simple_network_filters::{connection_limit, direct_response, network_rbac},
+    state_filters::network_set_filter_state,
     tcp_proxy::tcp_proxy,
     type_name,
     wasm::{WASM_NETWORK_FILTER, wasm_network_filter},
@@ -25,6 +26,7 @@ const CONNECTION_LIMIT: &str = "envoy.extensions.filters.network.connection_limi
 const RBAC: &str = "envoy.extensions.filters.network.rbac.v3.RBAC";
 const DIRECT_RESPONSE: &str = "envoy.extensions.filters.network.direct_response.v3.Config";
 const SNI_CLUSTER: &str = "envoy.extensions.filters.network.sni_cluster.v3.SniCluster";
+const SET_FILTER_STATE: &str = "envoy.extensions.filters.network.set_filter_state.v3.Config";
 const ECHO: &str = "envoy.extensions.filters.network.echo.v3.Echo";
 
 /// A network filter as it is configured.
@@ -122,6 +124,10 @@ fn network_filter_kind(context: &mut Context<'_>, name: &str, config: &Any) -> O
         DIRECT_RESPONSE => context.field("typed_config", |context| {
             let message = context.unpack(config)?;
             direct_response(context, message).map(NetworkFilterKind::DirectResponse)
+        }),
+        SET_FILTER_STATE => context.field("typed_config", |context| {
+            let message = context.unpack(config)?;
+            Some(NetworkFilterKind::SetFilterState(Box::new(network_set_filter_state(context, message))))
         }),
         SNI_CLUSTER => Some(NetworkFilterKind::SniCluster),
         ECHO => Some(NetworkFilterKind::Echo),

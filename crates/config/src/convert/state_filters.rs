@@ -4,13 +4,14 @@ use sandgate_filter::state_factory_exists;
 
 use super::{Context, substitution_format};
 use crate::{
-    model::{FilterStateValue, MetadataEntry, SetFilterState, SetMetadata},
+    model::{FilterStateValue, MetadataEntry, NetworkSetFilterState, SetFilterState, SetMetadata},
     proto::envoy::extensions::filters::{
         common::set_filter_state::v3::{
             FilterStateValue as ValueMessage,
             filter_state_value::{Key, SharedWithUpstream, Value},
         },
         http::{set_filter_state::v3::Config as FilterStateMessage, set_metadata::v3::Config as MetadataMessage},
+        network::set_filter_state::v3::Config as NetworkFilterStateMessage,
     },
 };
 
@@ -42,6 +43,19 @@ pub(super) fn set_filter_state(context: &mut Context<'_>, message: FilterStateMe
     SetFilterState {
         on_request_headers: context.list("on_request_headers", message.on_request_headers, filter_state_value),
         clear_route_cache: message.clear_route_cache,
+    }
+}
+
+/// Converts the configuration of `envoy.filters.network.set_filter_state`.
+pub(super) fn network_set_filter_state(
+    context: &mut Context<'_>,
+    message: NetworkFilterStateMessage,
+) -> NetworkSetFilterState {
+    let mut list = |name, values| context.list(name, values, filter_state_value);
+    NetworkSetFilterState {
+        on_new_connection: list("on_new_connection", message.on_new_connection),
+        on_downstream_tls_handshake: list("on_downstream_tls_handshake", message.on_downstream_tls_handshake),
+        on_downstream_data: list("on_downstream_data", message.on_downstream_data),
     }
 }
 

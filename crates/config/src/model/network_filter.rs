@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{ConnectionLimit, HttpConnectionManager, NetworkRbac, Origin, TcpProxy, WasmPlugin};
+use super::{ConnectionLimit, HttpConnectionManager, NetworkRbac, NetworkSetFilterState, Origin, TcpProxy, WasmPlugin};
 
 /// One of the network filters in front of the end of a chain.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,6 +24,8 @@ pub enum NetworkFilterKind {
     ConnectionLimit(ConnectionLimit),
     /// `envoy.filters.network.rbac`.
     Rbac(Box<NetworkRbac>),
+    /// `envoy.filters.network.set_filter_state`.
+    SetFilterState(Box<NetworkSetFilterState>),
     /// `envoy.filters.network.sni_cluster`.
     SniCluster,
     /// `envoy.filters.network.direct_response`: what it sends.
@@ -61,7 +63,9 @@ impl NetworkFilterKind {
     pub fn is_terminal(&self) -> bool {
         match self {
             Self::DirectResponse(_) | Self::Echo => true,
-            Self::Wasm(_) | Self::ConnectionLimit(_) | Self::Rbac(_) | Self::SniCluster => false,
+            Self::Wasm(_) | Self::ConnectionLimit(_) | Self::Rbac(_) | Self::SetFilterState(_) | Self::SniCluster => {
+                false
+            }
         }
     }
 

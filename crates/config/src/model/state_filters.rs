@@ -33,6 +33,17 @@ pub struct SetFilterState {
     pub clear_route_cache: bool,
 }
 
+/// Envoy's `envoy.extensions.filters.network.set_filter_state.v3.Config`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NetworkSetFilterState {
+    /// What is set when a connection is there; with TLS, its handshake is still to come.
+    pub on_new_connection: Vec<FilterStateValue>,
+    /// What is set when the handshake is complete; without TLS, at once.
+    pub on_downstream_tls_handshake: Vec<FilterStateValue>,
+    /// What is set when the first bytes have come.
+    pub on_downstream_data: Vec<FilterStateValue>,
+}
+
 /// Envoy's `envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FilterStateValue {

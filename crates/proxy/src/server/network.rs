@@ -18,7 +18,8 @@ use crate::listener_filters::ListenerFilters;
 use crate::listener_tls::WorkerTls;
 use crate::network::{ActiveListener, FilterChain, NetworkFilterFactory, Terminal};
 use crate::network_filters::{
-    ConnectionLimitFilter, DirectResponseFilter, EchoFilter, NetworkRbacFilter, SniClusterFilter,
+    ConnectionLimitFilter, DirectResponseFilter, EchoFilter, NetworkRbacFilter, NetworkSetFilterStateFilter,
+    SniClusterFilter,
 };
 use crate::stats::{ConfiguredListenerStats, ListenerStats, StatsStore, ThreadListenerStats};
 use crate::tcp_proxy::TcpProxy;
@@ -78,8 +79,9 @@ impl ListenerBuilder<'_> {
         let Self { shared, local, .. } = self;
         let bootstrap: &Bootstrap = &shared.bootstrap;
         // Plugins start in the order of the configuration.
+        let tls = shared.tls.get(place.0).and_then(|chains| chains.get(place.1)?.as_ref());
         let filters = chain.network_filters.iter().enumerate();
-        let filters = filters.filter_map(|(index, filter)| self.filter(place, index, filter)).collect();
+        let filters = filters.filter_map(|(index, filter)| self.filter(place, index, filter, tls.is_some())).collect();
         let terminal = match &chain.terminal {
             TerminalFilter::Http { config, .. } => Terminal::Http(hcm::build(
                 place,
@@ -94,7 +96,6 @@ impl ListenerBuilder<'_> {
             }
             TerminalFilter::InChain => Terminal::InChain,
         };
-        let tls = shared.tls.get(place.0).and_then(|chains| chains.get(place.1)?.as_ref());
         Ok(FilterChain {
             info: Arc::new(ListenerInfo {
                 name: listener.name.as_str().into(),
@@ -111,8 +112,14 @@ impl ListenerBuilder<'_> {
     }
 
     /// What makes a filter for each connection; nothing if connections pass without it. `place` is its listener and its chain,
-    /// `index` where it stands in the chain.
-    fn filter(&self, place: (usize, usize), index: usize, filter: &NetworkFilter) -> Option<NetworkFilterFactory> {
+    /// `index` where it stands in the chain; `secured`: connections have TLS.
+    fn filter(
+        &self,
+        place: (usize, usize),
+        index: usize,
+        filter: &NetworkFilter,
+        secured: bool,
+    ) -> Option<NetworkFilterFactory> {
         let shared = self.shared;
         match &filter.kind {
             NetworkFilterKind::Wasm(_) => {
@@ -123,6 +130,7 @@ impl ListenerBuilder<'_> {
                 Some(ConnectionLimitFilter::factory(config, count, &shared.runtime, &shared.stats))
             }
             NetworkFilterKind::Rbac(config) => Some(NetworkRbacFilter::factory(config, &shared.stats)),
+            NetworkFilterKind::SetFilterState(config) => Some(NetworkSetFilterStateFilter::factory(config, secured)),
             NetworkFilterKind::SniCluster => Some(SniClusterFilter::factory()),
             NetworkFilterKind::DirectResponse(response) => Some(DirectResponseFilter::factory(response)),
             NetworkFilterKind::Echo => Some(EchoFilter::factory()),
