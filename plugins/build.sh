@@ -73,12 +73,15 @@ build_c() {
 
 # --- WAT -------------------------------------------------------------------------------------------------------------------------------
 build_wat() {
-  local name source output
+  local name source output names
   for name in "$@"; do
+    # The names of its functions are what it is about.
+    names=()
+    [[ $name != backtrace ]] || names=(--debug-names)
     for source in "$plugins/$name"/*.wat; do
       output=$name/$(basename "$source" .wat).wasm
       mkdir -p "$into/$name"
-      wat2wasm --enable-all "$source" -o "$into/$output"
+      wat2wasm --enable-all ${names[@]+"${names[@]}"} "$source" -o "$into/$output"
       built "$output"
     done
   done

@@ -27,6 +27,7 @@ _KEYS = {
     "config",
     "text",
     "alone",
+    "backtraces",
     "stats",
     "stats_of",
     "stats_except",

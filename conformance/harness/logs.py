@@ -5,6 +5,8 @@ import re
 _LINE = re.compile(r"^\[(\d{4}-\d\d-\d\d [\d:.]+)\]\[(\d+)\]\[(\w+)\]\[([^\]]+)\] (?:\[[^\] ]+:\d+\] )?(.*)$")
 _PREFIX = re.compile(r"^wasm log((?: \S+?)*): ")
 _MAIN_LOGGERS = {"main", "config", "admin"}
+_BACKTRACE = "Proxy-Wasm plugin in-VM backtrace:"
+_INNERMOST = re.compile(r"^(\n  0:  )0x[0-9a-f]+")
 _FAILED = re.compile(r"^(Function: \S+ failed:)")
 
 
@@ -86,4 +88,9 @@ def _compared(line, case, alone, host):
     if not (alone and host) or line.level not in ("warning", "error", "critical"):
         return None
     failed = _FAILED.match(line.message)
-    return f"{line.level} {failed[1]}" if failed else f"{line.level} {line.message}"
+    if not failed:
+        return f"{line.level} {line.message}"
+    frames = line.message.partition(_BACKTRACE)[2] if case.get("backtraces") else ""
+    # Where within the innermost function a trap was is known less exactly to some compilers.
+    frames = _INNERMOST.sub(r"\g<1>0x_", frames)
+    return f"{line.level} {failed[1]}{frames}"

@@ -51,7 +51,7 @@ pub use sandgate_abi::Capabilities;
 #[cfg(feature = "v8")]
 pub use sandgate_vm::V8Engine;
 pub use sandgate_vm::{
-    Engine, Fault, FaultKind, HostCalls, Limits, LoadError, ModuleCache, ModuleCacheCounts, ModuleCacheError,
+    Engine, Fault, FaultKind, Frame, HostCalls, Limits, LoadError, ModuleCache, ModuleCacheCounts, ModuleCacheError,
     NativeEngine, NativePlugin, OutgoingHttp, Output, WasmtimeEngine, default_cache_path,
 };
 pub use settings::{Isolation, PluginSettings, Quotas};

@@ -8,7 +8,7 @@ use sandgate_abi::CallbackKind;
 use crate::explain::FailedCalls;
 use crate::report::{CallbackReport, TrapReport, WorkerReport};
 use crate::shared::space::locked;
-use crate::{Environment, FailurePolicy};
+use crate::{Environment, FailurePolicy, Fault};
 
 /// Of so many calls of one kind one is timed: a reading of a thread's clock costs more than a call into a guest. The first
 /// is timed, too, and stands for itself alone: it finds everything cold.
@@ -117,9 +117,11 @@ impl Meter {
     }
 
     /// Its guest trapped.
-    pub(crate) fn trapped(&self, message: String, env: &dyn Environment) {
+    pub(crate) fn trapped(&self, fault: &Fault, env: &dyn Environment) {
         add(&self.traps, 1);
-        *locked(&self.last_trap) = Some(TrapReport { message, at_ns: env.realtime_ns() });
+        let backtrace = fault.backtrace.iter().map(ToString::to_string).collect();
+        let report = TrapReport { message: fault.to_string(), backtrace, at_ns: env.realtime_ns() };
+        *locked(&self.last_trap) = Some(report);
     }
 
     pub(crate) fn reloaded(&self, how: Reload) {
@@ -171,6 +173,8 @@ mod tests {
 
     use std::cell::Cell;
 
+    use sandgate_vm::{FaultKind, Frame};
+
     use super::*;
 
     /// A thread on which every reading of the clock takes a microsecond.
@@ -215,11 +219,15 @@ mod tests {
         meter.came_alive(50);
         meter.end(CallbackKind::Log, None, 100, &clock);
         assert_eq!(meter.report(FailurePolicy::FailReload, false).state, "running");
-        meter.trapped("unreachable".to_owned(), &clock);
+        let frame = Frame { offset: Some(18), name: "deep".to_owned() };
+        let kind = FaultKind::Trap("unreachable".to_owned());
+        meter.trapped(&Fault { function: "f", callback: None, kind, backtrace: vec![frame] }, &clock);
         meter.died();
         let report = meter.report(FailurePolicy::FailReload, false);
         assert_eq!((report.memory_bytes, report.memory_peak_bytes, report.instances), (0, 100, 0));
-        assert_eq!(report.last_trap.unwrap(), TrapReport { message: "unreachable".to_owned(), at_ns: 7 });
+        let message = "Function: f failed: unreachable".to_owned();
+        let backtrace = vec!["0x12 - deep".to_owned()];
+        assert_eq!(report.last_trap.unwrap(), TrapReport { message, backtrace, at_ns: 7 });
         assert_eq!((report.state, report.traps), ("failed, reloads when used", 1));
     }
 }

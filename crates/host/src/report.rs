@@ -90,6 +90,8 @@ pub struct FailedCallReport {
 pub struct TrapReport {
     /// As it was logged, without the backtrace.
     pub message: String,
+    /// The guest's frames as they were logged, innermost first.
+    pub backtrace: Vec<String>,
     /// When, in nanoseconds since the Unix epoch.
     pub at_ns: u64,
 }

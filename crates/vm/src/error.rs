@@ -1,5 +1,6 @@
 //! How a module fails to load and how a running guest fails.
 
+use std::fmt;
 use std::time::Duration;
 
 use sandgate_abi::CallbackKind;
@@ -65,8 +66,17 @@ pub struct Fault {
     pub callback: Option<CallbackKind>,
     /// What happened.
     pub kind: FaultKind,
-    /// Names of the guest's frames, innermost first; at most 20, empty if unknown.
-    pub backtrace: Vec<String>,
+    /// The guest's frames, innermost first; at most 20, empty if unknown.
+    pub backtrace: Vec<Frame>,
+}
+
+/// A frame of a guest's stack. Shown as Envoy 1.40 shows it, `0xc4 - name`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// Where in the module's bytes the frame is, if the engine knows.
+    pub offset: Option<u32>,
+    /// The function: its name in the module's name section, demangled, or else `unknown(function index:7)`.
+    pub name: String,
 }
 
 /// What ended a guest call.
@@ -102,6 +112,16 @@ impl From<Stop> for FaultKind {
             Stop::Restricted(function) => Self::Restricted(function),
             Stop::Abort(_) => Self::Trap(stop.to_string()),
             Stop::CpuLimit(limit) => Self::CpuLimit { limit },
+        }
+    }
+}
+
+impl fmt::Display for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { offset, name } = self;
+        match offset {
+            Some(offset) => write!(f, "{offset:#x} - {name}"),
+            None => f.write_str(name),
         }
     }
 }

@@ -24,7 +24,7 @@ mod wasi;
 mod wasmtime_engine;
 
 pub use engine::{Engine, Limits, Module, PluginVm};
-pub use error::{Fault, FaultKind, LoadError};
+pub use error::{Fault, FaultKind, Frame, LoadError};
 pub use failed_call::{Answer, Argument, ArgumentValue, CallFault, FailedCall};
 pub use host_calls::{HostCalls, LocalResponse, OutgoingGrpc, OutgoingHttp, Stdio};
 pub use module_cache::{ModuleCache, ModuleCacheCounts, ModuleCacheError, default_cache_path};

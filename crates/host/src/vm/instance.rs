@@ -149,7 +149,7 @@ impl Vm {
             return;
         }
         if let Some(meter) = context.meter() {
-            meter.trapped(fault.to_string(), &*self.state.env);
+            meter.trapped(fault, &*self.state.env);
         }
         let vm_id = &self.state.base.config.vm_id;
         self.state.note(LogLevel::Error, format_args!("{}", Failure { fault, plugin: Some(&context.plugin), vm_id }));
@@ -394,7 +394,7 @@ impl fmt::Display for Failure<'_> {
             write!(f, "\nProxy-Wasm plugin in-VM backtrace:")?;
         }
         for (number, frame) in fault.backtrace.iter().enumerate() {
-            write!(f, "\n{number:>3}: {frame}")?;
+            write!(f, "\n{number:>3}:  {frame}")?;
         }
         Ok(())
     }

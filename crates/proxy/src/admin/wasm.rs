@@ -61,7 +61,9 @@ fn worker(worker: &WorkerReport) -> Value {
         "callbacks": worker.callbacks.iter().map(callback).collect::<Vec<_>>(),
         "failed_calls": worker.failed_calls.iter().map(failed_call).collect::<Vec<_>>(),
         "traps": worker.traps,
-        "last_trap": trap.map(|trap| json!({ "message": trap.message, "at": time(trap.at_ns) })),
+        "last_trap": trap.map(|trap| {
+            json!({ "message": trap.message, "backtrace": trap.backtrace, "at": time(trap.at_ns) })
+        }),
         "reload": {
             "success": worker.reload_success,
             "failure": worker.reload_failure,

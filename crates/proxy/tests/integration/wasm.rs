@@ -251,6 +251,7 @@ fn what_plugins_do_is_reported() {
     assert_eq!(client.response().status(), 503);
     assert_eq!((report("/state").1, report("/traps").1), ("failed, closed".into(), 1.into()));
     assert!(report("/last_trap/message").1.as_str().unwrap().contains("proxy_on_request_headers"));
+    assert!(report("/last_trap/backtrace/0").1.as_str().unwrap().starts_with("0x"));
     assert!(report("/memory/peak_bytes").1.as_u64().unwrap() >= 65536);
     assert!(admin.get("/wasm").text().contains("failed, closed"));
     let series = admin.get("/wasm?format=prometheus").text();

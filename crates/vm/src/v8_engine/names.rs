@@ -2,13 +2,13 @@
 
 use wasmparser::{KnownCustom, Name, Parser, Payload, TypeRef};
 
-use crate::demangle::demangle;
+use crate::{Frame, demangle};
 
 /// The functions at these offsets of a module's bytes, by their names in it.
-pub(super) fn functions_at(code: &[u8], offsets: &[u32]) -> Vec<String> {
+pub(super) fn functions_at(code: &[u8], offsets: &[u32]) -> Vec<Frame> {
     let mut imported = 0_u32;
     let mut defined = 0_u32;
-    let mut frames: Vec<(u32, Option<String>)> = offsets.iter().map(|_| (u32::MAX, None)).collect();
+    let mut frames: Vec<(u32, Option<&str>)> = offsets.iter().map(|_| (u32::MAX, None)).collect();
     // A module that V8 has compiled can be read.
     for payload in Parser::new(0).parse_all(code).map_while(Result::ok) {
         match payload {
@@ -34,7 +34,7 @@ pub(super) fn functions_at(code: &[u8], offsets: &[u32]) -> Vec<String> {
                             frames
                                 .iter_mut()
                                 .filter(|frame| frame.0 == naming.index)
-                                .for_each(|frame| frame.1 = Some(demangle(naming.name)));
+                                .for_each(|frame| frame.1 = Some(naming.name));
                         }
                     }
                 }
@@ -42,5 +42,5 @@ pub(super) fn functions_at(code: &[u8], offsets: &[u32]) -> Vec<String> {
             _ => {}
         }
     }
-    frames.into_iter().map(|(index, name)| name.unwrap_or_else(|| format!("<wasm function {index}>"))).collect()
+    frames.into_iter().zip(offsets).map(|((index, name), offset)| demangle::frame(Some(*offset), index, name)).collect()
 }

@@ -15,7 +15,7 @@ use super::isolate::Isolate;
 use super::module::Shared;
 use super::names::functions_at;
 use crate::guest::{Phase, State, Stop};
-use crate::{Fault, FaultKind, HostCalls, Limits, LoadError, PluginVm};
+use crate::{Fault, FaultKind, Frame, HostCalls, Limits, LoadError, PluginVm};
 
 pub(super) struct V8Vm<H: HostCalls> {
     raw: NonNull<ffi::Vm>,
@@ -33,7 +33,7 @@ pub(super) struct V8Vm<H: HostCalls> {
 /// Why a call did not return, and where the guest was.
 struct Failed {
     kind: FaultKind,
-    backtrace: Vec<String>,
+    backtrace: Vec<Frame>,
 }
 
 // === impl V8Vm ===

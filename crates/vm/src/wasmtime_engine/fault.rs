@@ -1,11 +1,11 @@
 //! Wasmtime's errors in the words of this crate.
 
 use sandgate_abi::CallbackKind;
-use wasmtime::{Error, Trap, WasmBacktrace};
+use wasmtime::{Error, FrameInfo, Trap, WasmBacktrace};
 
-use crate::demangle::demangle;
+use crate::demangle;
 use crate::guest::Stop;
-use crate::{Fault, FaultKind};
+use crate::{Fault, FaultKind, Frame};
 
 pub(super) fn fault(function: &'static str, callback: Option<CallbackKind>, error: &Error) -> Fault {
     Fault { function, callback, kind: kind(error), backtrace: backtrace(error) }
@@ -21,13 +21,8 @@ pub(super) fn kind(error: &Error) -> FaultKind {
     }
 }
 
-fn backtrace(error: &Error) -> Vec<String> {
+fn backtrace(error: &Error) -> Vec<Frame> {
     let frames = error.downcast_ref::<WasmBacktrace>().map(WasmBacktrace::frames).unwrap_or_default();
-    frames
-        .iter()
-        .map(|frame| match frame.func_name() {
-            Some(name) => demangle(name),
-            None => format!("<wasm function {}>", frame.func_index()),
-        })
-        .collect()
+    let offset = |frame: &FrameInfo| frame.module_offset().and_then(|offset| u32::try_from(offset).ok());
+    frames.iter().map(|frame| demangle::frame(offset(frame), frame.func_index(), frame.func_name())).collect()
 }

@@ -80,7 +80,10 @@ fn workers(out: &mut String, plugin: &PluginReport) {
     for worker in &plugin.workers {
         let class = if worker.instances > 0 { "running" } else { "failed" };
         let trap = worker.last_trap.as_ref();
-        let trap = trap.map_or_else(String::new, |trap| format!("{}\n{}", time(trap.at_ns), trap.message));
+        let trap = trap.map_or_else(String::new, |trap| {
+            let frames = trap.backtrace.iter().map(|frame| format!("\n  {frame}"));
+            format!("{}\n{}{}", time(trap.at_ns), trap.message, frames.collect::<String>())
+        });
         let WorkerReport { instances, instances_created, traps, .. } = worker;
         let WorkerReport { reload_success, reload_failure, reload_backoff, .. } = worker;
         let _ = writeln!(

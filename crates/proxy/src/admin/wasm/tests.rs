@@ -19,7 +19,11 @@ fn report() -> PluginReport {
             last: "proxy_get_property(path: \"<i>\") = 1 NotFound".to_owned(),
         }],
         traps: 1,
-        last_trap: Some(TrapReport { message: "<b>\"unreachable\"</b>".to_owned(), at_ns: 0 }),
+        last_trap: Some(TrapReport {
+            message: "<b>\"unreachable\"</b>".to_owned(),
+            backtrace: vec!["0x12 - core::ops::Fn<T>".to_owned()],
+            at_ns: 0,
+        }),
         reload_success: 1,
         reload_failure: 0,
         reload_backoff: 5,
@@ -44,7 +48,7 @@ fn the_page_escapes_what_others_have_written() {
     let page = page::render(&[report()], true);
     assert!(page.contains("<td>9</td><td class='text'><pre>proxy_get_property(path: &quot;&lt;i&gt;&quot;)"), "{page}");
     assert!(page.contains("<h2>a&lt;&quot;b&quot;\\\n</h2>"), "{page}");
-    assert!(page.contains("Thu, 01 Jan 1970 00:00:00 GMT\n&lt;b&gt;&quot;unreachable&quot;&lt;/b&gt;"), "{page}");
+    assert!(page.contains("Thu, 01 Jan 1970 00:00:00 GMT\n&lt;b&gt;&quot;unreachable&quot;&lt;/b&gt;\n  0x12 - core::ops::Fn&lt;T&gt;<"), "{page}");
     assert!(
         page.contains("<td>1.0 MiB</td>") && page.contains("ff (2.0 KiB)") && page.contains("<td>1.5 s</td>"),
         "{page}"
