@@ -112,8 +112,9 @@ def listening(proxy, wire, directory):
     return " proto h2" if wire.http2 else "", ""
 
 
-def command(proxy, binary, directory, upstream, workers, plugins, wire=Wire()):
-    """The command line of a proxy, the port that it serves, and where it says that it is ready."""
+def command(proxy, binary, directory, upstream, workers, plugins, wire=Wire(), cache="modules"):
+    """The command line of a proxy, the port that it serves, and where it says that it is ready. `cache` is Sandgate's directory of compiled
+    modules."""
     port = free_port()
     if proxy in ("nginx", "haproxy"):
         template = NGINX if proxy == "nginx" else HAPROXY
@@ -135,4 +136,6 @@ def command(proxy, binary, directory, upstream, workers, plugins, wire=Wire()):
     path.write_text(json.dumps(envoy(port, admin, target, filters, wire, directory)))
     line = [binary] if proxy == "envoy" else [binary, "run"]
     line += ["-c", str(path), "--concurrency", str(workers), "-l", "error", "--base-id", str(port)]
+    if proxy == "sandgate":
+        line += ["--wasm-cache", str(directory / cache)]
     return line, port, (admin, "/ready")

@@ -15,13 +15,13 @@ def show(row, workers, measured, earlier):
     """Prints a row. `earlier` are the rows before it: Envoy without a filter is the yardstick of all."""
     print(f"\n{row.name}: {row.what} ({workers} worker{'s' if workers > 1 else ''})")
     titles = "".join(f"{title:>{width}}" for title, _, width, _ in COLUMNS)
-    print(f"  {'':10}{titles}   x Envoy  x Envoy no-filter   CPU or ready, least–most")
+    print(f"  {'':17}{titles}   x Envoy  x Envoy no-filter   CPU or ready, least–most")
     peer = next((result for result in measured if result.proxy == "envoy"), None)
     everything = [*earlier, *measured]
     bare = next((r for r in everything if (r.row, r.proxy, r.workers) == ("no-filter", "envoy", workers)), None)
     for result in measured:
         cells = "".join(cell(getattr(result, key), width, form) for _, key, width, form in COLUMNS)
-        print(f"  {result.proxy:10}{cells}{ratio(result, peer):>10}{ratio(result, bare):>19}   {spread(result)}", flush=True)
+        print(f"  {result.proxy:17}{cells}{ratio(result, peer):>10}{ratio(result, bare):>19}   {spread(result)}", flush=True)
 
 
 def cell(value, width, form):
