@@ -58,6 +58,24 @@ fn what_v8_is_not_given_is_refused_with_the_reason() {
 }
 
 #[test]
+fn which_proposals_this_v8_knows() {
+    // As docs/engines.md says.
+    for (known, items) in [
+        (true, "(func (result v128) (i32x4.splat (i32.const 1)))"),
+        (true, "(func (memory.fill (i32.const 0) (i32.const 0) (i32.const 1)))"),
+        (true, "(table 1 externref) (func (drop (ref.func 0)))"),
+        (true, "(func (result i32 i32) (i32.const 1) (i32.const 2))"),
+        (true, "(func (result i32) (i32.trunc_sat_f32_s (f32.const 1)) (i32.extend8_s))"),
+        (true, "(tag) (func try (throw 0) catch_all end)"),
+        (false, "(global i32 (i32.add (i32.const 1) (i32.const 2)))"),
+        (false, "(func $f (return_call $f))"),
+        (false, "(func (result i32) (i32.const 0) (ref.i31) (i31.get_s))"),
+    ] {
+        assert_eq!(compile(&engine(), &module("", items)).is_ok(), known, "{items}");
+    }
+}
+
+#[test]
 fn tables_and_memory_keep_their_places() {
     // Two tables of each origin, an element segment for each, and a start section that reads them.
     let text = module(
