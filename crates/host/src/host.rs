@@ -72,8 +72,8 @@ type Meters = BTreeMap<(VmKey, PluginKey, String), Arc<Meter>>;
 // === impl HostBuilder ===
 
 impl HostBuilder {
-    /// Adds Wasmtime, which also runs plugins whose runtime is unset, the null runtime without native plugins, and V8 if it is built in.
-    /// Without it Wasmtime runs the plugins of V8, too.
+    /// Adds Wasmtime, which also runs plugins whose runtime is unset, the null runtime without native plugins, and V8 and WAMR if they are built in.
+    /// Without V8 Wasmtime runs its plugins, too.
     ///
     /// # Errors
     /// If Wasmtime does not support this machine, or the V8 that is linked is not the one Sandgate was built for.
@@ -86,6 +86,8 @@ impl HostBuilder {
         let built = self.engine(Arc::new(wasmtime)).engine(Arc::new(NativeEngine::new()));
         #[cfg(feature = "v8")]
         let built = built.engine(Arc::new(sandgate_vm::V8Engine::new()?));
+        #[cfg(feature = "wamr")]
+        let built = built.engine(Arc::new(sandgate_vm::WamrEngine::new()?));
         Ok(built)
     }
 

@@ -50,6 +50,8 @@ pub use report::{CallbackReport, FailedCallReport, PluginReport, TrapReport, Wor
 pub use sandgate_abi::Capabilities;
 #[cfg(feature = "v8")]
 pub use sandgate_vm::V8Engine;
+#[cfg(feature = "wamr")]
+pub use sandgate_vm::WamrEngine;
 pub use sandgate_vm::{
     Engine, Fault, FaultKind, Frame, HostCalls, Limits, LoadError, ModuleCache, ModuleCacheCounts, ModuleCacheError,
     NativeEngine, NativePlugin, OutgoingHttp, Output, WasmtimeEngine, default_cache_path,

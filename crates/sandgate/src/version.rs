@@ -14,10 +14,24 @@ macro_rules! v8 {
     };
 }
 
+#[cfg(feature = "wamr")]
+macro_rules! wamr {
+    () => {
+        ", envoy.wasm.runtime.wamr"
+    };
+}
+#[cfg(not(feature = "wamr"))]
+macro_rules! wamr {
+    () => {
+        ""
+    };
+}
+
 /// Version and the runtimes that are built in.
 pub(crate) const LONG: &str = concat!(
     env!("CARGO_PKG_VERSION"),
     "\nbehaves as: Envoy 1.40.0",
     "\nruntimes: envoy.wasm.runtime.wasmtime, envoy.wasm.runtime.null",
+    wamr!(),
     v8!(),
 );

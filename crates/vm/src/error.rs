@@ -52,8 +52,17 @@ pub enum LoadError {
     #[error("Failed to create new Wasm instance: {0}")]
     Instantiate(String),
     /// The runtime is not built in, or its name is not known.
-    #[error("Failed to create Wasm VM using {0} runtime. Sandgate was compiled without support for it")]
+    #[error("Failed to create Wasm VM using {0} runtime. Sandgate was compiled without support for it{feature}", feature = feature(.0))]
     UnknownRuntime(String),
+}
+
+/// Which cargo feature builds a runtime in.
+fn feature(runtime: &str) -> &'static str {
+    match runtime {
+        "envoy.wasm.runtime.v8" => " (cargo feature `v8`)",
+        "envoy.wasm.runtime.wamr" => " (cargo feature `wamr`)",
+        _ => "",
+    }
 }
 
 /// A guest call that did not return: the VM is dead from here on and is never entered again.
@@ -123,5 +132,17 @@ impl fmt::Display for Frame {
             Some(offset) => write!(f, "{offset:#x} - {name}"),
             None => f.write_str(name),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_runtime_that_is_not_built_in_names_its_feature() {
+        let text = |name: &str| LoadError::UnknownRuntime(name.to_owned()).to_string();
+        assert!(text("envoy.wasm.runtime.wamr").ends_with("without support for it (cargo feature `wamr`)"));
+        assert!(text("envoy.wasm.runtime.wavm").ends_with("without support for it"));
     }
 }

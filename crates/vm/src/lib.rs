@@ -9,9 +9,14 @@
 mod check;
 mod cpu;
 mod demangle;
+#[cfg(any(feature = "v8", feature = "wamr"))]
+mod encode;
 mod engine;
 mod error;
 mod failed_call;
+#[cfg(any(feature = "v8", feature = "wamr"))]
+#[expect(unsafe_code, reason = "called by engines in C and C++")]
+mod foreign_calls;
 mod guest;
 mod host_calls;
 mod marshal;
@@ -20,6 +25,8 @@ mod native;
 mod output;
 #[cfg(feature = "v8")]
 mod v8_engine;
+#[cfg(feature = "wamr")]
+mod wamr_engine;
 mod wasi;
 mod wasmtime_engine;
 
@@ -32,4 +39,6 @@ pub use native::{NativeEngine, NativePlugin};
 pub use output::Output;
 #[cfg(feature = "v8")]
 pub use v8_engine::V8Engine;
+#[cfg(feature = "wamr")]
+pub use wamr_engine::WamrEngine;
 pub use wasmtime_engine::WasmtimeEngine;

@@ -15,8 +15,6 @@
 
 #[expect(unsafe_code, reason = "the functions of C++")]
 mod ffi;
-#[expect(unsafe_code, reason = "called by C++")]
-mod functions;
 #[expect(unsafe_code, reason = "guest memory and its owner, by pointers that C++ keeps")]
 mod guest;
 #[expect(unsafe_code, reason = "calls C++")]

@@ -44,6 +44,8 @@ macro_rules! on_every_wasm_engine {
         mod wasmtime { $( #[test] fn $name() { super::$name(&crate::world::Runtime::Wasmtime); } )* }
         #[cfg(feature = "v8")]
         mod v8 { $( #[test] fn $name() { super::$name(&crate::world::Runtime::V8); } )* }
+        #[cfg(feature = "wamr")]
+        mod wamr { $( #[test] fn $name() { super::$name(&crate::world::Runtime::Wamr); } )* }
     };
 }
 pub(crate) use on_every_wasm_engine;

@@ -25,6 +25,8 @@ pub(crate) enum Runtime {
     Wasmtime,
     #[cfg(feature = "v8")]
     V8,
+    #[cfg(feature = "wamr")]
+    Wamr,
     Native,
 }
 
@@ -33,6 +35,8 @@ pub(crate) const WASM: &[Runtime] = &[
     Runtime::Wasmtime,
     #[cfg(feature = "v8")]
     Runtime::V8,
+    #[cfg(feature = "wamr")]
+    Runtime::Wamr,
 ];
 
 /// Everything logged, with its level.
@@ -96,6 +100,8 @@ fn engines() -> &'static [Arc<Shared>] {
             Box::new(WasmtimeEngine::new().unwrap()),
             #[cfg(feature = "v8")]
             Box::new(sandgate_host::V8Engine::new().unwrap()),
+            #[cfg(feature = "wamr")]
+            Box::new(sandgate_host::WamrEngine::new().unwrap()),
         ];
         engines.into_iter().map(|engine| Arc::new(Shared { engine, modules: Mutex::default() })).collect()
     })
@@ -144,6 +150,11 @@ impl World {
             #[cfg(feature = "v8")]
             Runtime::V8 => {
                 config.vm.runtime = sandgate_host::V8Engine::<VmHost>::NAME.into();
+                config.vm.code = probe_wasm();
+            }
+            #[cfg(feature = "wamr")]
+            Runtime::Wamr => {
+                config.vm.runtime = sandgate_host::WamrEngine::<VmHost>::NAME.into();
                 config.vm.code = probe_wasm();
             }
             Runtime::Native => {

@@ -3,6 +3,8 @@
 use std::ffi::{c_char, c_void};
 use std::marker::{PhantomData, PhantomPinned};
 
+use crate::foreign_calls::HostFunction;
+
 /// How many frames of a guest's stack a failure has, as in Envoy.
 pub(super) const MAX_FRAMES: usize = 20;
 const MAX_MESSAGE: usize = 512;
@@ -34,18 +36,6 @@ pub(super) struct Name<'a> {
     bytes: *const c_char,
     length: usize,
     _borrowed: PhantomData<&'a str>,
-}
-
-/// A function that guests can import.
-#[repr(C)]
-pub(super) struct HostFunction {
-    /// Given the host's side of the instance, this function, its words and room for a result. `false` ends the guest call.
-    pub(super) call: unsafe extern "C" fn(*mut c_void, *const HostFunction, *const u64, *mut u32) -> bool,
-    /// How many; at most 16.
-    pub(super) parameters: u32,
-    /// Bit n: parameter n is an i64.
-    pub(super) longs: u32,
-    pub(super) returns: bool,
 }
 
 /// What an import is.

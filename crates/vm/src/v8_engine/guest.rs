@@ -1,10 +1,12 @@
 //! A guest as a hostcall from V8 sees it.
 
 use std::any::Any;
+use std::ffi::c_void;
 use std::ptr::NonNull;
 
 use super::ffi;
 use crate::HostCalls;
+use crate::foreign_calls::{ForeignGuest, Stopped};
 use crate::guest::{Guest, State, Stop};
 
 /// The host's side of an instance. C++ holds its address.
@@ -22,10 +24,6 @@ pub(super) struct Context<H> {
     pub(super) panic: Option<Box<dyn Any + Send>>,
 }
 
-/// Why a hostcall does not return; `None` if what ended the allocator ends it, too.
-#[derive(Debug)]
-pub(super) struct Stopped(pub(super) Option<Stop>);
-
 /// The guest that made the hostcall.
 ///
 /// A pointer, not a reference: while the allocator runs, hostcalls of its own use the same context.
@@ -36,26 +34,24 @@ pub(super) struct V8Guest<H> {
 // === impl V8Guest ===
 
 impl<H: HostCalls> V8Guest<H> {
-    /// # Safety
-    /// The context outlives the guest, its instance is running on this thread, and no reference to it is held.
-    #[inline]
-    pub(super) unsafe fn new(context: NonNull<Context<H>>) -> Self {
-        Self { context }
-    }
-
     #[inline]
     fn context(&mut self) -> &mut Context<H> {
         // SAFETY: as promised to `new`. The borrow is that of `self`, so it ends before the guest runs on.
         unsafe { self.context.as_mut() }
     }
+}
 
-    pub(super) fn stop(&mut self, stop: Option<Stop>) {
-        if stop.is_some() {
-            self.context().stop = stop;
-        }
+impl<H: HostCalls> ForeignGuest for V8Guest<H> {
+    #[inline]
+    unsafe fn new(context: NonNull<c_void>) -> Self {
+        Self { context: context.cast() }
     }
 
-    pub(super) fn panicked(&mut self, panic: Box<dyn Any + Send>) {
+    fn stop(&mut self, stop: Stop) {
+        self.context().stop = Some(stop);
+    }
+
+    fn panicked(&mut self, panic: Box<dyn Any + Send>) {
         self.context().panic = Some(panic);
     }
 }
@@ -97,12 +93,4 @@ fn memory<'a>(vm: *mut ffi::Vm) -> &'a mut [u8] {
     // SAFETY: V8 says that the memory of this instance is there and so long; it stays so until guest code runs, and
     // `split` gives it out for less. Nothing else refers to it: guests share no memory.
     unsafe { std::slice::from_raw_parts_mut(base, length) }
-}
-
-// === impl Stopped ===
-
-impl From<Stop> for Stopped {
-    fn from(stop: Stop) -> Self {
-        Self(Some(stop))
-    }
 }

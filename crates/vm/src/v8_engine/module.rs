@@ -6,11 +6,12 @@ use std::sync::Arc;
 use sandgate_abi::{AbiVersion, CallbackKind, CallbackSet, Capabilities};
 
 use super::ffi::{self, Failure, ImportKind, Name};
-use super::functions::{Functions, HostCall};
+use super::guest::V8Guest;
 use super::isolate::Isolate;
 use super::rewrite::{Imported, Rewritten, START_SECTION};
 use super::vm::V8Vm;
 use crate::check::Checked;
+use crate::foreign_calls::{Functions, HostCall};
 use crate::{HostCalls, Limits, LoadError, Module, PluginVm};
 
 /// The most elements of all tables of an instance, as on Wasmtime.
@@ -194,7 +195,7 @@ impl Import {
         if import.kind != ImportKind::Function {
             return Some(Self::Object(import));
         }
-        let (function, restricted) = Functions::<H>::find(&import.module, &import.name)?;
+        let (function, restricted) = Functions::<V8Guest<H>>::find(&import.module, &import.name)?;
         Some(Self::Function { module: import.module, function, restricted })
     }
 

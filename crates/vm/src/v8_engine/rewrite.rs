@@ -4,10 +4,11 @@
 //! how far they may grow. V8 itself has one limit for the whole process. The start section becomes an export, so that
 //! the host has seen the instance when it runs. Indices of functions, memories and tables stay what they are.
 
-use wasmparser::{BinaryReader, BinaryReaderError, Parser, Payload, RefType, TableInit, TypeRef};
+use wasmparser::{BinaryReaderError, Parser, Payload, RefType, TableInit, TypeRef};
 
 use super::ffi::ImportKind;
 use crate::LoadError;
+use crate::encode::{appended, leb, named, section};
 
 /// The export that was the start section.
 pub(super) const START_SECTION: &str = "sandgate:start";
@@ -186,39 +187,6 @@ impl Imported {
         }
         entry
     }
-}
-
-/// The contents of a section that is a vector, with more entries.
-fn appended(contents: &[u8], entries: &[Vec<u8>]) -> Result<Vec<u8>, BinaryReaderError> {
-    let mut reader = BinaryReader::new(contents, 0);
-    let count = reader.read_var_u32()?;
-    let mut out = Vec::with_capacity(contents.len() + 32);
-    leb(&mut out, count.saturating_add(u32::try_from(entries.len()).unwrap_or(u32::MAX)));
-    out.extend_from_slice(contents.get(reader.current_position()..).unwrap_or_default());
-    out.extend(entries.iter().flatten());
-    Ok(out)
-}
-
-fn section(out: &mut Vec<u8>, id: u8, contents: &[u8]) {
-    out.push(id);
-    leb(out, u32::try_from(contents.len()).unwrap_or(u32::MAX));
-    out.extend_from_slice(contents);
-}
-
-fn named(name: &str) -> Vec<u8> {
-    let mut out = Vec::with_capacity(name.len() + 1);
-    leb(&mut out, u32::try_from(name.len()).unwrap_or(u32::MAX));
-    out.extend_from_slice(name.as_bytes());
-    out
-}
-
-/// Unsigned LEB128.
-fn leb(out: &mut Vec<u8>, mut value: u32) {
-    while value >= 0x80 {
-        out.push((value & 0x7f) as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
 }
 
 fn invalid(error: BinaryReaderError) -> LoadError {

@@ -19,12 +19,19 @@ pub(crate) fn for_each_engine(test: impl Fn(&dyn Engine<Recorder>)) {
             Box::new(WasmtimeEngine::new().unwrap()),
             #[cfg(feature = "v8")]
             Box::new(sandgate_vm::V8Engine::new().unwrap()),
+            #[cfg(feature = "wamr")]
+            Box::new(sandgate_vm::WamrEngine::new().unwrap()),
         ]
     });
     for engine in engines {
         let _named = Named(engine.name());
         test(&**engine);
     }
+}
+
+/// Whether an engine knows where a guest was. WAMR does not, in Envoy either.
+pub(crate) fn has_backtraces(engine: &dyn Engine<Recorder>) -> bool {
+    engine.name() != "envoy.wasm.runtime.wamr"
 }
 
 /// Names the engine of a test that fails.

@@ -1,18 +1,50 @@
-//! Host functions for V8, expanded from the ABI's tables.
+//! Host functions for engines written in C and C++, expanded from the ABI's tables.
 
 use std::any::Any;
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 
+#[cfg(feature = "wamr")]
+use sandgate_abi::{ENV_FUNCTIONS, PROXY_FUNCTIONS, WASI_FUNCTIONS};
 use sandgate_abi::{Status, WASI_MODULES, for_each_env_function, for_each_proxy_function, for_each_wasi_function};
 
-use super::ffi::HostFunction;
-use super::guest::{Stopped, V8Guest};
 use crate::failed_call::explain_wasi;
-use crate::guest::{Gate, Guest};
+use crate::guest::{Gate, Guest, Stop};
 use crate::wasi::{AsErrno, Errno};
 use crate::{HostCalls, marshal, wasi};
+
+/// A guest whose engine calls through pointers.
+pub(crate) trait ForeignGuest: Guest<Error = Stopped> {
+    /// The guest whose engine was given this pointer.
+    ///
+    /// # Safety
+    /// It is what the engine was given for an instance of this type; the instance is running on this thread, and nothing
+    /// holds a reference to what is behind it.
+    unsafe fn new(context: NonNull<c_void>) -> Self;
+
+    /// Keeps why the host ends the call that is running, until the engine has returned from it.
+    fn stop(&mut self, stop: Stop);
+
+    /// Keeps what the host panicked with, until then.
+    fn panicked(&mut self, panic: Box<dyn Any + Send>);
+}
+
+/// Why a hostcall does not return; `None` if what ended the allocator ends it, too.
+#[derive(Debug)]
+pub(crate) struct Stopped(pub(crate) Option<Stop>);
+
+/// A function that guests can import, as C++ knows it.
+#[repr(C)]
+pub(crate) struct HostFunction {
+    /// Given the host's side of the instance, this function, its words and room for a result. `false` ends the guest call.
+    pub(crate) call: unsafe extern "C" fn(*mut c_void, *const HostFunction, *const u64, *mut u32) -> bool,
+    /// How many; at most 16.
+    pub(crate) parameters: u32,
+    /// Bit n: parameter n is an i64.
+    pub(crate) longs: u32,
+    pub(crate) returns: bool,
+}
 
 /// What a parameter is as a word.
 trait Word: Sized {
@@ -26,23 +58,23 @@ trait Answer {
     fn into_word(self) -> u32;
 }
 
-/// A function that guests can import. C++ has a pointer to it, and knows its beginning.
+/// The same, as Rust knows it. The engine has a pointer to it, and knows its beginning.
 #[repr(C)]
-pub(super) struct HostCall {
+pub(crate) struct HostCall {
     function: HostFunction,
-    pub(super) name: &'static str,
+    pub(crate) name: &'static str,
     is_wasi: bool,
 }
 
-/// The functions of an engine with this host.
-pub(super) struct Functions<H>(std::marker::PhantomData<H>);
+/// The functions for guests of a kind.
+pub(crate) struct Functions<G>(std::marker::PhantomData<G>);
 
 /// A [`HostCall`] for each function, which calls that of the same name in `$calls`.
 macro_rules! table {
     ($calls:ident, $is_wasi:expr; $($name:ident($($param:ident: $ty:ty),*) -> $result:ty;)+) => {
         &[$(HostCall {
             function: HostFunction {
-                call: $calls::$name::<H>,
+                call: $calls::$name::<G>,
                 parameters: count(&[$(<$ty as Word>::IS_LONG),*]),
                 longs: longs(&[$(<$ty as Word>::IS_LONG),*]),
                 returns: <$result as Answer>::RETURNS,
@@ -58,7 +90,7 @@ macro_rules! restricted_table {
     ($is_wasi:expr; $($name:ident($($param:ident: $ty:ty),*) -> $result:ty;)+) => {
         &[$(HostCall {
             function: HostFunction {
-                call: restricted::<H>,
+                call: restricted::<G>,
                 parameters: count(&[$(<$ty as Word>::IS_LONG),*]),
                 longs: longs(&[$(<$ty as Word>::IS_LONG),*]),
                 returns: <$result as Answer>::RETURNS,
@@ -71,7 +103,7 @@ macro_rules! restricted_table {
 
 // === impl Functions ===
 
-impl<H: HostCalls> Functions<H> {
+impl<G: ForeignGuest> Functions<G> {
     const PROXY: &'static [HostCall] = for_each_proxy_function!(table proxy, false;);
     const ENV: &'static [HostCall] = for_each_env_function!(table env, false;);
     const WASI: &'static [HostCall] = for_each_wasi_function!(table wasi_calls, true;);
@@ -79,8 +111,16 @@ impl<H: HostCalls> Functions<H> {
     const RESTRICTED_ENV: &'static [HostCall] = for_each_env_function!(restricted_table false;);
     const RESTRICTED_WASI: &'static [HostCall] = for_each_wasi_function!(restricted_table true;);
 
+    /// Every function, in the order of [`names`], and what stands in for each if it is not allowed.
+    #[cfg(feature = "wamr")]
+    pub(crate) fn all() -> impl Iterator<Item = (&'static HostCall, &'static HostCall)> {
+        let env = Self::PROXY.iter().zip(Self::RESTRICTED_PROXY).chain(Self::ENV.iter().zip(Self::RESTRICTED_ENV));
+        env.chain(WASI_MODULES.iter().flat_map(|_| Self::WASI.iter().zip(Self::RESTRICTED_WASI)))
+    }
+
     /// The function that an import asks for, and what stands in for it if it is not allowed.
-    pub(super) fn find(module: &str, name: &str) -> Option<(&'static HostCall, &'static HostCall)> {
+    #[cfg(feature = "v8")]
+    pub(crate) fn find(module: &str, name: &str) -> Option<(&'static HostCall, &'static HostCall)> {
         let tables = match module {
             "env" => [(Self::PROXY, Self::RESTRICTED_PROXY), (Self::ENV, Self::RESTRICTED_ENV)],
             _ if WASI_MODULES.contains(&module) => [(Self::WASI, Self::RESTRICTED_WASI), (&[], &[])],
@@ -89,6 +129,13 @@ impl<H: HostCalls> Functions<H> {
         let mut all = tables.into_iter().flat_map(|(open, restricted)| open.iter().zip(restricted));
         all.find(|(function, _)| function.name == name)
     }
+}
+
+/// Module and name of every function.
+#[cfg(feature = "wamr")]
+pub(crate) fn names() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let env = PROXY_FUNCTIONS.iter().chain(ENV_FUNCTIONS).map(|function| ("env", function.name));
+    env.chain(WASI_MODULES.iter().flat_map(|module| WASI_FUNCTIONS.iter().map(|function| (*module, function.name))))
 }
 
 const fn count(parameters: &[bool]) -> u32 {
@@ -109,7 +156,7 @@ const fn longs(parameters: &[bool]) -> u32 {
 /// Functions that answer a status and may not be called in every phase.
 macro_rules! gated {
     ($($name:ident($($param:ident: $ty:ty),*) -> $result:ty;)+) => {$(
-        pub(super) unsafe extern "C" fn $name<H: HostCalls>(
+        pub(super) unsafe extern "C" fn $name<G: ForeignGuest>(
             guest: *mut c_void,
             _: *const HostFunction,
             words: *const u64,
@@ -117,7 +164,7 @@ macro_rules! gated {
         ) -> bool {
             // SAFETY: as `enter` wants it, see there.
             unsafe {
-                enter::<H, $result, _>(guest, words, result, |guest, [$($param),*]| {
+                enter::<G, $result, _>(guest, words, result, |guest, [$($param),*]| {
                     $(let $param = <$ty>::from_word($param);)*
                     let outcome = match guest.state().gate(stringify!($name))? {
                         Gate::Open => marshal::$name(guest, $($param),*),
@@ -133,7 +180,7 @@ macro_rules! gated {
 /// Functions that may always be called.
 macro_rules! open {
     ($($name:ident($($param:ident: $ty:ty),*) -> $result:ty;)+) => {$(
-        pub(super) unsafe extern "C" fn $name<H: HostCalls>(
+        pub(super) unsafe extern "C" fn $name<G: ForeignGuest>(
             guest: *mut c_void,
             _: *const HostFunction,
             words: *const u64,
@@ -141,7 +188,7 @@ macro_rules! open {
         ) -> bool {
             // SAFETY: as `enter` wants it, see there.
             unsafe {
-                enter::<H, $result, _>(guest, words, result, |guest, [$($param),*]| {
+                enter::<G, $result, _>(guest, words, result, |guest, [$($param),*]| {
                     marshal::$name(guest, $(<$ty>::from_word($param)),*)
                 })
             }
@@ -152,7 +199,7 @@ macro_rules! open {
 /// Functions of WASI, which may always be called and answer an errno, if anything.
 macro_rules! wasi {
     ($($name:ident($($param:ident: $ty:ty),*) -> $result:ty;)+) => {$(
-        pub(super) unsafe extern "C" fn $name<H: HostCalls>(
+        pub(super) unsafe extern "C" fn $name<G: ForeignGuest>(
             guest: *mut c_void,
             _: *const HostFunction,
             words: *const u64,
@@ -160,7 +207,7 @@ macro_rules! wasi {
         ) -> bool {
             // SAFETY: as `enter` wants it, see there.
             unsafe {
-                enter::<H, $result, _>(guest, words, result, |guest, [$($param),*]| {
+                enter::<G, $result, _>(guest, words, result, |guest, [$($param),*]| {
                     let result = wasi::$name(guest, $(<$ty>::from_word($param)),*)?;
                     if result.errno() != 0 {
                         explain_wasi(guest, stringify!($name), result.errno());
@@ -188,17 +235,17 @@ mod wasi_calls {
 }
 
 /// Stands in for a function that the plugin may not call: tells the host and answers `INTERNAL_FAILURE`, of WASI `ENOTCAPABLE`.
-unsafe extern "C" fn restricted<H: HostCalls>(
+unsafe extern "C" fn restricted<G: ForeignGuest>(
     guest: *mut c_void,
     function: *const HostFunction,
     words: *const u64,
     result: *mut u32,
 ) -> bool {
-    // SAFETY: C++ hands over what `HostCall::raw` gave it, which is static.
+    // SAFETY: the engine hands over what `HostCall::raw` gave it, which is static.
     let HostCall { name, is_wasi, .. } = *unsafe { &*function.cast::<HostCall>() };
     // SAFETY: as `enter` wants it, see there; no word is read.
     unsafe {
-        enter::<H, u32, 0>(guest, words, result, |guest, []| {
+        enter::<G, u32, 0>(guest, words, result, |guest, []| {
             let state = guest.state();
             // While start functions run the ABI's own restriction comes first, as in Envoy.
             if !is_wasi {
@@ -213,28 +260,46 @@ unsafe extern "C" fn restricted<H: HostCalls>(
 // === impl HostCall ===
 
 impl HostCall {
-    /// What C++ is given.
-    pub(super) fn raw(&'static self) -> *const HostFunction {
+    /// Whether it has a result.
+    #[cfg(feature = "wamr")]
+    pub(crate) fn returns(&self) -> bool {
+        self.function.returns
+    }
+
+    /// Calls it, as an engine does.
+    ///
+    /// # Safety
+    /// `guest` is what the instance that calls was made with, `words` are as many as the function has parameters, and
+    /// `result` can be written.
+    #[cfg(feature = "wamr")]
+    #[inline]
+    pub(crate) unsafe fn call(&'static self, guest: *mut c_void, words: *const u64, result: *mut u32) -> bool {
+        // SAFETY: as promised.
+        unsafe { (self.function.call)(guest, self.raw(), words, result) }
+    }
+
+    /// What the engine is given.
+    pub(crate) fn raw(&'static self) -> *const HostFunction {
         (&raw const *self).cast()
     }
 }
 
-/// Runs a hostcall, which neither unwinds into C++ nor returns twice.
+/// Runs a hostcall, which neither unwinds into C nor returns twice.
 ///
 /// # Safety
-/// To be called as C++ calls host functions: `guest` is what an instance of this `H` was made with, `words` are at least
+/// To be called as engines call host functions: `guest` is what an instance of this `G` was made with, `words` are at least
 /// `N`, and `result` can be written.
 #[inline]
-unsafe fn enter<H: HostCalls, R: Answer, const N: usize>(
+unsafe fn enter<G: ForeignGuest, R: Answer, const N: usize>(
     guest: *mut c_void,
     words: *const u64,
     result: *mut u32,
-    call: impl FnOnce(&mut V8Guest<H>, [u64; N]) -> Result<R, Stopped>,
+    call: impl FnOnce(&mut G, [u64; N]) -> Result<R, Stopped>,
 ) -> bool {
-    let Some(context) = NonNull::new(guest.cast()) else { return false };
+    let Some(context) = NonNull::new(guest) else { return false };
     // SAFETY: the context lives as long as its instance, which is running, and this is its thread.
-    let mut guest = unsafe { V8Guest::<H>::new(context) };
-    // SAFETY: as promised above. C++ reads as many words as the table says, which is made of the same lines.
+    let mut guest = unsafe { G::new(context) };
+    // SAFETY: as promised above. The engine has as many words as the table says, which is made of the same lines.
     let words = unsafe { *words.cast::<[u64; N]>() };
     let outcome: Result<_, Box<dyn Any + Send>> = catch_unwind(AssertUnwindSafe(|| call(&mut guest, words)));
     match outcome {
@@ -244,13 +309,23 @@ unsafe fn enter<H: HostCalls, R: Answer, const N: usize>(
             true
         }
         Ok(Err(Stopped(stop))) => {
-            guest.stop(stop);
+            if let Some(stop) = stop {
+                guest.stop(stop);
+            }
             false
         }
         Err(panic) => {
             guest.panicked(panic);
             false
         }
+    }
+}
+
+// === impl Stopped ===
+
+impl From<Stop> for Stopped {
+    fn from(stop: Stop) -> Self {
+        Self(Some(stop))
     }
 }
 
