@@ -18,6 +18,7 @@ pub struct Activation<'a> {
     node: Option<&'a [u8]>,
     variables: Option<Variables<'a>>,
     state: Option<&'a [u8]>,
+    old_names: bool,
 }
 
 /// More variables, by name.
@@ -104,13 +105,13 @@ impl<'a> Activation<'a> {
     /// The attributes of a stream.
     #[must_use]
     pub fn stream(view: View<'a>) -> Self {
-        Self { view: Some(view), node: None, variables: None, state: None }
+        Self { view: Some(view), node: None, variables: None, state: None, old_names: false }
     }
 
     /// No stream: every variable is unknown.
     #[must_use]
     pub fn none() -> Self {
-        Self { view: None, node: None, variables: None, state: None }
+        Self { view: None, node: None, variables: None, state: None, old_names: false }
     }
 
     /// With this serialized `envoy.config.core.v3.Node` as `xds.node`, stream or not.
@@ -131,6 +132,12 @@ impl<'a> Activation<'a> {
         Self { state: Some(prefix), ..self }
     }
 
+    /// With the members of `xds` that once were variables as variables, too.
+    #[must_use]
+    pub fn with_old_names(self, old_names: bool) -> Self {
+        Self { old_names, ..self }
+    }
+
     pub(crate) fn variable(&self, name: &[u8], environment: &Environment) -> Option<Value> {
         if let Some(root) = Attributes::root(name) {
             let is_there = self.view.is_some() || root == Attributes::Xds;
@@ -140,6 +147,9 @@ impl<'a> Activation<'a> {
             self.view?;
             let message = environment.message("envoy.config.core.v3.Metadata");
             return self.read(b"metadata", message);
+        }
+        if self.old_names && attributes::is_old_name(name) {
+            return self.attribute(Attributes::Xds, name, environment);
         }
         let more = self.variables.and_then(|more| more(name));
         more.or_else(|| self.state_object(&[self.state?, name].concat(), environment))

@@ -40,6 +40,7 @@ pub struct HostBuilder {
     quotas: Quotas,
     settings: Vec<PluginSettings>,
     strict_runtime: bool,
+    old_attributes: bool,
     explain: Explain,
     foreign_functions: ForeignFunctions,
     expressions: sandgate_expression::Environment,
@@ -51,6 +52,7 @@ pub struct Host {
     modules: Modules,
     quotas: Quotas,
     settings: Vec<PluginSettings>,
+    old_attributes: bool,
     explain: Explain,
     foreign_functions: ForeignFunctions,
     expressions: sandgate_expression::Environment,
@@ -134,6 +136,13 @@ impl HostBuilder {
         self
     }
 
+    /// Answers names of attributes that Envoy had until 1.33, too, see [`Host::old_attributes`].
+    #[must_use]
+    pub fn old_attributes(mut self, on: bool) -> Self {
+        self.old_attributes = on;
+        self
+    }
+
     /// Says from the beginning why hostcalls fail, see [`Host::explain`].
     #[must_use]
     pub fn explain(self, on: bool) -> Self {
@@ -168,6 +177,7 @@ impl HostBuilder {
             modules: Modules::new(self.engines, self.strict_runtime, self.module_cache),
             quotas: self.quotas,
             settings: self.settings,
+            old_attributes: self.old_attributes,
             explain: self.explain,
             foreign_functions: self.foreign_functions,
             expressions: self.expressions,
@@ -204,10 +214,18 @@ impl Host {
             quotas: Quotas::default(),
             settings: Vec::new(),
             strict_runtime: false,
+            old_attributes: false,
             explain: Explain::default(),
             foreign_functions: ForeignFunctions::default(),
             expressions: sandgate_expression::Environment::plugins(),
         }
+    }
+
+    /// Whether plugins are answered `node`, `cluster_name`, `route_name` and others that are now members of `xds`, in properties and
+    /// in expressions: with what the member is.
+    #[must_use]
+    pub fn old_attributes(&self) -> bool {
+        self.old_attributes
     }
 
     /// Envoy's names of the runtimes built in.

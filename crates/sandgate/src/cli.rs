@@ -54,6 +54,10 @@ pub(crate) struct ConfigArgs {
     #[arg(long)]
     pub(crate) strict_runtime: bool,
 
+    /// Answer plugins that ask for attributes by names that Envoy removed in 1.33, such as `node` or `route_name`.
+    #[arg(long)]
+    pub(crate) old_attributes: bool,
+
     /// Log every hostcall that fails: its arguments, which of them is at fault, and why.
     #[arg(long)]
     pub(crate) explain: bool,

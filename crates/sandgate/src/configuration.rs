@@ -128,5 +128,6 @@ pub(crate) fn host(args: &ConfigArgs, bootstrap: &Bootstrap) -> Result<Arc<Host>
     };
     let builder = builder.default_engines()?;
     let builder = builder.limits(limits).vm_limits(vm_limits).plugin_settings(settings).message_types(message_types);
+    let builder = builder.old_attributes(args.old_attributes);
     Ok(builder.strict_runtime(args.strict_runtime).explain(args.explain).build())
 }

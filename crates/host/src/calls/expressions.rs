@@ -61,6 +61,7 @@ pub(super) fn evaluate(state: &VmState, token: &[u8], out: &mut Output) -> Resul
         None => Activation::none(),
     };
     let activation = activation.with_node(node.as_deref()).with_variables(&variables).with_state(WASM_STATE_PREFIX);
+    let activation = activation.with_old_names(state.host.old_attributes());
     let value = expression.evaluate(&activation).map_err(|_| Status::InternalFailure)?;
     value.serialize(out.bytes_mut()).map_err(|_| {
         out.clear();

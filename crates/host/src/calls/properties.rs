@@ -22,6 +22,8 @@ pub(super) fn get(state: &VmState, path: &[u8], out: &mut Output) -> Result<(), 
     if let Some(result) = context.as_ref().and_then(|context| of_plugin(state, context, path)) {
         return result.map(|value| out.extend(value)).ok_or(Status::NotFound);
     }
+    let renamed = if state.host.old_attributes() { attributes::renamed(path) } else { None };
+    let path = renamed.as_deref().unwrap_or(path);
     let bytes = out.bytes_mut();
     let mut take = |value: Value<'_>| value.serialize(bytes);
     let messages = state.host.expressions();

@@ -62,7 +62,7 @@ fn each_failure_names_the_argument_and_the_reason() {
         ("set_buffer_bytes(0, 0, 0, \"x\")", "buffer: the body is there in its own callbacks alone"),
         (
             "get_property([\"route_name\"])",
-            "path: Envoy has no attribute \"route_name\" since 1.33: ask for xds.route_name",
+            "path: Envoy has no attribute \"route_name\" since 1.33: ask for xds.route_name, or run with --old-attributes",
         ),
         ("get_property([\"nothing\", \"such\"])", "path: there is no attribute \"nothing\""),
         ("get_property([\"request\"])", "= 3 SerializationFailure: path: this is a group of attributes"),

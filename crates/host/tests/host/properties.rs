@@ -12,6 +12,7 @@ on_every_engine! {
     what_plugins_keep_with_a_stream
     what_plugins_keep_is_bounded
     metadata_is_walked_into
+    names_of_old
 }
 
 /// The results of reading each path in `callback`.
@@ -213,4 +214,23 @@ fn metadata_is_walked_into(runtime: &Runtime) {
     let namespace = format!("0 \"{namespace}\"");
     let number = r#"0 "\0\0\0\0\0\0\xf8?""#;
     assert_eq!(found, ["0 \"abc\"", number, "1", "1", &whole, &namespace, r#"0 "\0\0\0\0""#, "1"]);
+}
+
+fn names_of_old(runtime: &Runtime) {
+    let script = "on request_headers:\n  get_property([\"route_name\"])\n  get_property([\"xds\", \"route_name\"])\n  \
+                  get_property([\"route_name\", \"x\"])\n  get_property([\"listener_direction\"])\n  get_property([\"node\", \"nope\"])\n  \
+                  quiet $token = call_foreign_function(\"expr_create\", \"route_name\")\n  \
+                  call_foreign_function(\"expr_evaluate\", $token)\n  quiet set_effective_context($root)\n  \
+                  get_property([\"node\", \"id\"])\n  get_property([\"route_name\"])";
+    let answers = |on: bool| {
+        let world = World::of(runtime, |builder| builder.old_attributes(on));
+        let exchange = begin(&world.script(script));
+        exchange.context.on_request_headers(true);
+        let said = world.said();
+        said.iter().map(|line| line.rsplit_once(" = ").unwrap().1.to_owned()).collect::<Vec<_>>()
+    };
+    let direction = "0 \"\\x01\\0\\0\\0\\0\\0\\0\\0\"";
+    let name = "0 \"my_route\"";
+    assert_eq!(answers(true), [name, name, "1", direction, "1", name, "0 \"\"", "1"]);
+    assert_eq!(answers(false), ["1", name, "1", "1", "1", "10", "1", "1"]);
 }

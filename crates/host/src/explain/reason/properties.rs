@@ -1,22 +1,11 @@
 //! Properties.
 
 use sandgate_abi::Status;
+use sandgate_attributes::is_old_name;
 use sandgate_vm::FailedCall;
 
 use super::{Reason, no_properties};
 use crate::vm::state::VmState;
-
-/// Names that Envoy had until 1.33, and where the values are now.
-const MOVED: [&str; 8] = [
-    "node",
-    "cluster_name",
-    "cluster_metadata",
-    "route_name",
-    "route_metadata",
-    "upstream_host_metadata",
-    "listener_direction",
-    "listener_metadata",
-];
 
 const ROOTS: [&str; 14] = [
     "request",
@@ -53,8 +42,8 @@ pub(super) fn property(state: &VmState, call: &FailedCall<'_>, name: &str, statu
         (_, Status::SerializationFailure) => {
             "this is a group of attributes, or null, which has no form in bytes: name a member".to_owned()
         }
-        (_, Status::NotFound) if MOVED.contains(&first.as_str()) => {
-            format!("Envoy has no attribute \"{first}\" since 1.33: ask for xds.{first}")
+        (_, Status::NotFound) if is_old_name(first.as_bytes()) && !state.host.old_attributes() => {
+            format!("Envoy has no attribute \"{first}\" since 1.33: ask for xds.{first}, or run with --old-attributes")
         }
         (_, Status::NotFound) if !ROOTS.contains(&first.as_str()) => {
             format!("there is no attribute \"{first}\", nor has a plugin set a property of that name on this stream")
