@@ -15,7 +15,7 @@ mod sharing;
 mod streams;
 
 use sandgate_abi::{BufferType, LogLevel, MapType, MetricType, Status, StreamType};
-use sandgate_vm::{FailedCall, HostCalls, LocalResponse, OutgoingGrpc, OutgoingHttp, Output, Stdio};
+use sandgate_vm::{FailedCall, Grown, HostCalls, LocalResponse, OutgoingGrpc, OutgoingHttp, Output, Stdio};
 
 use crate::{VmHost, explain};
 
@@ -219,6 +219,10 @@ impl HostCalls for VmHost {
 
     fn restricted_call(&self, capability: &'static str) {
         logging::restricted(&self.0, capability);
+    }
+
+    fn refused_to_grow(&self, what: Grown) {
+        self.0.refused_to_grow(what);
     }
 
     fn random(&self, bytes: &mut [u8]) -> bool {

@@ -315,6 +315,7 @@ impl Host {
             config: config.clone(),
             space: self.spaces.open(&config.vm_id),
             canaries: Mutex::default(),
+            instances: Arc::default(),
             _counted: VmCount::new_base(&counts),
             counts,
         });

@@ -1,6 +1,9 @@
 //! What plugins may make the process keep.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use sandgate_vm::Limits;
 
 /// Bounds on what guests can grow. Envoy has none of these; the defaults are far above honest use.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +39,11 @@ pub struct HostLimits {
     /// What the foreign function `uncompress` may make of a zlib stream, in bytes; beyond it answers `InternalFailure`.
     /// Default 64 MiB.
     pub uncompressed_bytes: usize,
+    /// CPU time of the callbacks of one stream or connection together, without those that end it. Looked at between callbacks; beyond it
+    /// the stream ends as if its plugin had failed. `None`, as in Envoy, by default.
+    pub stream_cpu: Option<Duration>,
+    /// Instances of one VM that live at a time in the process, each thread having one. One more is refused. `None` by default.
+    pub instances: Option<usize>,
     /// Bytes of the expressions that one root context has made by `expr_create` and not deleted; one more answers
     /// `InternalFailure`. Default 1 MiB.
     pub expression_bytes: usize,
@@ -57,12 +65,15 @@ impl Default for HostLimits {
             callouts: 1 << 16,
             grpc_queue_bytes: 64 << 20,
             uncompressed_bytes: 64 << 20,
+            stream_cpu: None,
+            instances: None,
             expression_bytes: 1 << 20,
         }
     }
 }
 
-/// The limits at which a hostcall answers `InternalFailure`. A breach is a status, a stat and a line in the log.
+/// What a plugin can be held back by. A breach is a stat and a line in the log, and what becomes of the plugin then: most often a hostcall
+/// answers `InternalFailure`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Limit {
     SharedData,
@@ -77,10 +88,17 @@ pub(crate) enum Limit {
     GrpcQueue,
     Uncompressed,
     Expressions,
+    Memory,
+    Tables,
+    CallbackCpu,
+    StartCpu,
+    StreamCpu,
+    Instances,
+    LogBytes,
 }
 
 impl Limit {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 19] = [
         Self::SharedData,
         Self::Queue,
         Self::Queues,
@@ -93,11 +111,25 @@ impl Limit {
         Self::GrpcQueue,
         Self::Uncompressed,
         Self::Expressions,
+        Self::Memory,
+        Self::Tables,
+        Self::CallbackCpu,
+        Self::StartCpu,
+        Self::StreamCpu,
+        Self::Instances,
+        Self::LogBytes,
     ];
 
-    /// What it is.
-    pub(crate) const fn most(self, limits: &HostLimits) -> usize {
-        match self {
+    /// What it is, as it is told.
+    pub(crate) fn most(self, limits: &HostLimits, vm: &Limits) -> String {
+        let number = match self {
+            Self::CallbackCpu => return format!("{:?}", vm.callback_cpu),
+            Self::StartCpu => return format!("{:?}", vm.start_cpu),
+            Self::StreamCpu => return format!("{:?}", limits.stream_cpu.unwrap_or_default()),
+            Self::Memory => vm.memory_bytes,
+            Self::Tables => vm.table_elements,
+            Self::Instances => limits.instances.unwrap_or_default(),
+            Self::LogBytes => return limits.log_bytes_per_second.unwrap_or_default().to_string(),
             Self::SharedData => limits.shared_data_bytes,
             Self::Queue => limits.queue_bytes,
             Self::Queues => limits.queues,
@@ -110,7 +142,8 @@ impl Limit {
             Self::GrpcQueue => limits.grpc_queue_bytes,
             Self::Uncompressed => limits.uncompressed_bytes,
             Self::Expressions => limits.expression_bytes,
-        }
+        };
+        number.to_string()
     }
 
     /// As in the configuration.
@@ -128,6 +161,13 @@ impl Limit {
             Self::GrpcQueue => "grpc_queue_bytes",
             Self::Uncompressed => "uncompressed_bytes",
             Self::Expressions => "expression_bytes",
+            Self::Memory => "memory_bytes",
+            Self::Tables => "table_elements",
+            Self::CallbackCpu => "callback_cpu",
+            Self::StartCpu => "start_cpu",
+            Self::StreamCpu => "stream_cpu",
+            Self::Instances => "instances",
+            Self::LogBytes => "log_bytes_per_second",
         }
     }
 }

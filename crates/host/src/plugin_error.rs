@@ -25,6 +25,12 @@ pub enum PluginErrorCause {
     /// The module cannot become a VM.
     #[error("{stage}: {0}", stage = stage(.0))]
     Load(#[from] LoadError),
+    /// There are as many instances as there may be.
+    #[error("Failed to create new Wasm instance: there are {limit} already, as many as its limits allow")]
+    TooManyInstances {
+        /// How many there may be.
+        limit: usize,
+    },
     /// `_initialize`, `main` or `_start` did not return.
     #[error("Failed to initialize Wasm code: {0}")]
     Initialize(Fault),
@@ -52,6 +58,7 @@ impl PluginErrorCause {
         let failed = |line: &str| host.note(LogLevel::Error, format_args!("Wasm VM failed {line}"));
         match self {
             Self::NoCode => {}
+            Self::TooManyInstances { .. } => failed(&self.to_string()),
             Self::Load(error) => {
                 match error {
                     LoadError::UnknownRuntime(_) => host.note(LogLevel::Warn, format_args!("{error}")),

@@ -9,5 +9,6 @@ pub(crate) mod dns;
 pub(crate) mod expressions;
 pub(crate) mod grpc;
 pub(crate) mod instance;
+mod quotas;
 pub(crate) mod state;
 pub(crate) mod timers;

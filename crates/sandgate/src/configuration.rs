@@ -80,6 +80,8 @@ fn host_limits(configured: &WasmLimits, defaults: &HostLimits) -> HostLimits {
         callouts: or(configured.callouts, defaults.callouts),
         grpc_queue_bytes: or(configured.grpc_queue_bytes, defaults.grpc_queue_bytes),
         uncompressed_bytes: or(configured.uncompressed_bytes, defaults.uncompressed_bytes),
+        stream_cpu: configured.stream_cpu.or(defaults.stream_cpu),
+        instances: configured.instances.map(|most| usize::try_from(most).unwrap_or(usize::MAX)).or(defaults.instances),
         expression_bytes: or(configured.expression_bytes, defaults.expression_bytes),
     }
 }
@@ -90,6 +92,9 @@ fn vm_limits(configured: &WasmLimits, defaults: &Limits) -> Limits {
         memory_bytes: configured
             .memory_bytes
             .map_or(defaults.memory_bytes, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX)),
+        table_elements: configured
+            .table_elements
+            .map_or(defaults.table_elements, |most| usize::try_from(most).unwrap_or(usize::MAX)),
         callback_cpu: configured.callback_cpu.unwrap_or(defaults.callback_cpu),
         start_cpu: configured.start_cpu.unwrap_or(defaults.start_cpu),
     }

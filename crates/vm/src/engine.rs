@@ -13,6 +13,9 @@ pub struct Limits {
     /// Linear memory in bytes. `memory.grow` beyond it answers -1; a module that starts larger is
     /// refused. Envoy's limit and our default: 1 GiB.
     pub memory_bytes: usize,
+    /// Elements of all tables together. `table.grow` beyond it answers -1; a module that starts with more is refused. 1,048,576
+    /// by default. Wasmtime counts them; other engines have limits of their own.
+    pub table_elements: usize,
     /// CPU time of one callback; 1 s by default. Not wall time: a descheduled thread is not charged.
     pub callback_cpu: Duration,
     /// CPU time of the start functions, of root context creation, `proxy_on_vm_start` and
@@ -22,8 +25,22 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { memory_bytes: 1 << 30, callback_cpu: Duration::from_secs(1), start_cpu: Duration::from_secs(10) }
+        Self {
+            memory_bytes: 1 << 30,
+            table_elements: 1 << 20,
+            callback_cpu: Duration::from_secs(1),
+            start_cpu: Duration::from_secs(10),
+        }
     }
+}
+
+/// Something that [`Limits`] bound and a guest wanted more of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Grown {
+    /// [`Limits::memory_bytes`].
+    Memory,
+    /// [`Limits::table_elements`].
+    Tables,
 }
 
 /// A Wasm runtime. One per process.

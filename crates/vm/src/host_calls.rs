@@ -127,6 +127,8 @@ pub trait HostCalls: 'static {
     fn monotonic_ns(&self) -> u64;
     /// The guest called a capability that it is not allowed: `proxy_log`, `fd_write`. It gets its answer without the host.
     fn restricted_call(&self, capability: &'static str);
+    /// The guest was refused more of what its limits bound. Of engines that can say so.
+    fn refused_to_grow(&self, _: crate::Grown) {}
     /// Fills `bytes` with random bytes; `false` if the system has none.
     fn random(&self, bytes: &mut [u8]) -> bool;
 

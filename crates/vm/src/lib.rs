@@ -30,7 +30,7 @@ mod wamr_engine;
 mod wasi;
 mod wasmtime_engine;
 
-pub use engine::{Engine, Limits, Module, PluginVm};
+pub use engine::{Engine, Grown, Limits, Module, PluginVm};
 pub use error::{Fault, FaultKind, Frame, LoadError};
 pub use failed_call::{Answer, Argument, ArgumentValue, CallFault, FailedCall};
 pub use host_calls::{HostCalls, LocalResponse, OutgoingGrpc, OutgoingHttp, Stdio};

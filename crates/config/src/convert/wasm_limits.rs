@@ -18,13 +18,17 @@ const LEAST_CPU_MS: u128 = 10;
 pub(super) fn wasm_limits(context: &mut Context<'_>, message: proto::WasmLimits) -> WasmLimits {
     let callback_cpu = context.duration("callback_cpu", message.callback_cpu);
     let start_cpu = context.duration("start_cpu", message.start_cpu);
-    for (field, time) in [("callback_cpu", callback_cpu), ("start_cpu", start_cpu)] {
+    let stream_cpu = context.duration("stream_cpu", message.stream_cpu);
+    for (field, time) in [("callback_cpu", callback_cpu), ("start_cpu", start_cpu), ("stream_cpu", stream_cpu)] {
         if time.is_some_and(|time| time.as_millis() < LEAST_CPU_MS) {
             context.error_at(field, format!("less than {LEAST_CPU_MS} ms of CPU time cannot be told apart"));
         }
     }
     WasmLimits {
         memory_bytes: message.memory_bytes,
+        table_elements: message.table_elements,
+        instances: message.instances,
+        stream_cpu,
         callback_cpu,
         start_cpu,
         shared_data_bytes: message.shared_data_bytes,

@@ -36,6 +36,12 @@ pub enum WasmIsolation {
 pub struct WasmLimits {
     /// Linear memory of one instance, in bytes.
     pub memory_bytes: Option<u64>,
+    /// Elements of all tables of one instance.
+    pub table_elements: Option<u64>,
+    /// Instances of one VM in the process.
+    pub instances: Option<u64>,
+    /// CPU time of the callbacks of one stream together.
+    pub stream_cpu: Option<Duration>,
     /// CPU time of one callback.
     pub callback_cpu: Option<Duration>,
     /// CPU time of the start functions, and of each callback that starts or configures a plugin.

@@ -7,7 +7,7 @@ use prost_types::{
 };
 
 /// Fields of `sandgate.v1.WasmLimits`: numbers that can be left out, then times.
-const NUMBERS: [&str; 15] = [
+const NUMBERS: [&str; 17] = [
     "memory_bytes",
     "shared_data_bytes",
     "queue_bytes",
@@ -23,8 +23,10 @@ const NUMBERS: [&str; 15] = [
     "grpc_queue_bytes",
     "uncompressed_bytes",
     "expression_bytes",
+    "table_elements",
+    "instances",
 ];
-const TIMES: [&str; 2] = ["callback_cpu", "start_cpu"];
+const TIMES: [&str; 3] = ["callback_cpu", "start_cpu", "stream_cpu"];
 /// Fields of `sandgate.v1.WasmPluginSettings` that say whose settings these are.
 const SELECTORS: [&str; 3] = ["name", "root_id", "vm_id"];
 

@@ -17,6 +17,12 @@ fn limits_are_read() {
     let text = extension(", shared_data_bytes: 100, callouts: \"7\", memory_bytes: 65536, callback_cpu: 0.05s");
     let limits = accepted(&config(Slot::Top, &text)).wasm_limits;
     assert_eq!((limits.shared_data_bytes, limits.callouts, limits.memory_bytes), (Some(100), Some(7), Some(65536)));
+    let more =
+        accepted(&config(Slot::Top, &extension(", table_elements: 9, instances: 2, stream_cpu: 1s"))).wasm_limits;
+    assert_eq!(
+        (more.table_elements, more.instances, more.stream_cpu),
+        (Some(9), Some(2), Some(Duration::from_secs(1)))
+    );
     assert_eq!((limits.callback_cpu, limits.start_cpu), (Some(Duration::from_millis(50)), None));
     assert_eq!(accepted(&config(Slot::Top, "")).wasm_limits, Default::default());
 }
@@ -31,6 +37,7 @@ fn wrong_limits_are_refused() {
         (extension(", shared_data: 5"), Some("shared_data")),
         (extension(", queues: -1"), Some("queues")),
         (extension(", start_cpu: 0.001s"), Some("less than 10 ms")),
+        (extension(", stream_cpu: 0.001s"), Some("less than 10 ms")),
         (twice.to_owned(), Some("the limits of plugins are set twice")),
         (other.to_owned(), Some("bootstrap extension \"x\"")),
     ] {

@@ -3,6 +3,7 @@
 use sandgate_abi::LogLevel;
 use sandgate_vm::Stdio;
 
+use crate::limits::Limit;
 use crate::vm::state::{LogBudget, VmState};
 
 /// Writes `wasm log <plugin> <root_id> <vm_id>: <message>`, empty parts left out. Only streams have the plugin's name
@@ -71,6 +72,7 @@ fn may_log(state: &VmState, bytes: usize) -> bool {
     budget.bytes = budget.bytes.saturating_add(bytes as u64);
     let may = budget.bytes <= limit;
     if !may {
+        state.host.breaches().count(Limit::LogBytes);
         budget.dropped += 1;
     }
     state.log_budget.set(budget);

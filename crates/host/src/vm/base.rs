@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
 use sandgate_vm::Module;
@@ -24,8 +24,29 @@ pub(crate) struct BaseVm {
     pub(crate) space: Arc<Space>,
     /// What trial VMs said to a plugin's configuration; failures to start are not remembered (as in Envoy).
     pub(crate) canaries: Mutex<HashMap<PluginKey, bool>>,
+    /// VMs of this key that live in the process.
+    pub(crate) instances: Arc<AtomicUsize>,
     /// Envoy keeps an idle VM here; we keep only its place in the counts.
     pub(crate) _counted: VmCount,
+}
+
+/// One VM among those of its key.
+#[derive(Debug)]
+pub(crate) struct InstanceClaim(Arc<AtomicUsize>);
+
+impl BaseVm {
+    /// Room for one more VM, unless there are `most`.
+    pub(crate) fn claim(&self, most: Option<usize>) -> Option<InstanceClaim> {
+        let may = |living: usize| most.is_none_or(|most| living < most).then_some(living + 1);
+        self.instances.fetch_update(Relaxed, Relaxed, may).ok()?;
+        Some(InstanceClaim(Arc::clone(&self.instances)))
+    }
+}
+
+impl Drop for InstanceClaim {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
 }
 
 /// VMs made and alive, of one runtime name.

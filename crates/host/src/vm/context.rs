@@ -23,6 +23,8 @@ pub(crate) struct Context {
     pub(crate) kind: ContextKind,
     /// What properties were declared to be; for streams, those of their root count.
     pub(crate) declared: RefCell<HashMap<Box<[u8]>, Declaration>>,
+    /// CPU time of a stream's callbacks, in nanoseconds, if it is bounded; all ones once that was told.
+    pub(crate) cpu_ns: Cell<u64>,
 }
 
 pub(crate) enum ContextKind {
@@ -152,7 +154,13 @@ impl RootState {
 
 impl Context {
     pub(crate) fn root(id: u32, plugin: Arc<Plugin>, meter: Arc<Meter>) -> Rc<Self> {
-        Rc::new(Self { id, plugin, kind: ContextKind::Root(RootState::new(meter)), declared: RefCell::default() })
+        Rc::new(Self {
+            id,
+            plugin,
+            kind: ContextKind::Root(RootState::new(meter)),
+            declared: RefCell::default(),
+            cpu_ns: Cell::default(),
+        })
     }
 
     /// Counts what it does.
@@ -170,6 +178,7 @@ impl Context {
             plugin,
             kind: ContextKind::Stream(StreamState::new(root, stream)),
             declared: RefCell::default(),
+            cpu_ns: Cell::default(),
         })
     }
 
@@ -180,7 +189,7 @@ impl Context {
         stream: Weak<dyn NetworkStream>,
     ) -> Rc<Self> {
         let kind = ContextKind::Connection(ConnectionState::new(root, stream));
-        Rc::new(Self { id, plugin, declared: RefCell::default(), kind })
+        Rc::new(Self { id, plugin, declared: RefCell::default(), cpu_ns: Cell::default(), kind })
     }
 
     pub(crate) fn as_root(&self) -> Option<&RootState> {

@@ -10,11 +10,12 @@ use sandgate_http::{Direction, HeaderMap};
 use sandgate_vm::{Fault, PluginVm};
 
 use super::action::{Action, MAX_REENTRIES};
-use super::base::VmCount;
+use super::base::{InstanceClaim, VmCount};
 use super::callouts::CalloutStatus;
 use super::connection::ConnectionState;
 use super::context::{Context, ContextKind};
 use super::state::{VmHost, VmState};
+use crate::limits::Limit;
 use crate::plugin_error::PluginErrorCause;
 use crate::{HttpCallResponse, Plugin, fail_stream_reply};
 
@@ -32,6 +33,7 @@ pub(crate) struct Vm {
     /// Itself, while a root context whose plugin is gone is not done.
     kept: RefCell<Option<Rc<Self>>>,
     _counted: VmCount,
+    _claim: InstanceClaim,
 }
 
 /// What a callback came to.
@@ -51,10 +53,16 @@ impl Vm {
     /// Makes an instance and runs its start functions.
     pub(crate) fn start(state: Rc<VmState>) -> Result<Rc<Self>, PluginErrorCause> {
         let base = &state.base;
+        let most = state.limits.instances;
+        let Some(claim) = base.claim(most) else {
+            state.breach_in(Limit::Instances, None);
+            return Err(PluginErrorCause::TooManyInstances { limit: most.unwrap_or_default() });
+        };
         let counted = VmCount::new(&base.counts);
         let mut guest =
             base.module.instantiate(VmHost(Rc::clone(&state)), &base.config.limits, &base.config.capabilities)?;
         guest.start().map_err(|fault| {
+            state.count_fault(&fault);
             state.note(
                 LogLevel::Error,
                 format_args!("{}", Failure { fault: &fault, plugin: None, vm_id: &base.config.vm_id }),
@@ -69,6 +77,7 @@ impl Vm {
             acting: Cell::new(false),
             kept: RefCell::default(),
             _counted: counted,
+            _claim: claim,
             state,
         });
         *vm.state.vm.borrow_mut() = Rc::downgrade(&vm);
@@ -104,8 +113,16 @@ impl Vm {
         if self.failed.get() {
             return Err(None);
         }
-        if !self.exports.contains(callback.kind()) {
+        let kind = callback.kind();
+        if !self.exports.contains(kind) {
             return Ok(Outcome { value: None, stop: false });
+        }
+        let stream_cpu = if context.as_root().is_none() { self.state.stream_cpu_ns(kind) } else { None };
+        if let Some(most) = stream_cpu
+            && context.cpu_ns.get() >= most
+        {
+            self.state.stream_cpu_spent(context, kind);
+            return Err(None);
         }
         let result = {
             let Ok(mut guest) = self.guest.try_borrow_mut() else {
@@ -120,11 +137,15 @@ impl Vm {
             let outer_effective = self.state.effective.take();
             self.state.callback.set(Some(callback.kind()));
             let meter = context.meter();
-            let (kind, env) = (callback.kind(), &*self.state.env);
+            let env = &*self.state.env;
+            let stream_began = stream_cpu.and_then(|_| env.thread_cpu_ns());
             let began = meter.and_then(|meter| meter.begin(kind, env));
             let result = guest.call(callback);
             if let Some(meter) = meter {
                 meter.end(kind, began, guest.memory_size() as u64, env);
+            }
+            if let Some(took) = stream_began.and_then(|began| env.thread_cpu_ns()?.checked_sub(began)) {
+                context.cpu_ns.set(context.cpu_ns.get().saturating_add(took));
             }
             self.state.current.replace(outer);
             self.state.effective.replace(outer_effective);
@@ -148,6 +169,7 @@ impl Vm {
         if self.failed.replace(true) {
             return;
         }
+        self.state.count_fault(fault);
         if let Some(meter) = context.meter() {
             meter.trapped(fault, &*self.state.env);
         }

@@ -196,17 +196,32 @@ impl VmState {
     /// A plugin is held to a limit: counted, and told once for each VM and limit. What the guest is answered.
     #[cold]
     pub(crate) fn breach(&self, limit: Limit) -> Status {
-        self.host.breaches().count(limit);
-        let (name, most) = (limit.name(), limit.most(&self.limits));
-        if !self.reported.borrow().contains(&name) {
-            self.reported.borrow_mut().push(name);
-            let vm_id = &self.base.config.vm_id;
-            self.note(
-                LogLevel::Error,
-                format_args!("plugins of vm_id {vm_id:?} have reached the limit {name} of {most}: more is refused"),
-            );
-        }
+        self.breach_in(limit, self.current.borrow().as_deref());
         Status::InternalFailure
+    }
+
+    /// The same in the callback of a context.
+    #[cold]
+    pub(crate) fn breach_in(&self, limit: Limit, context: Option<&Context>) {
+        self.host.breaches().count(limit);
+        let (name, most) = (limit.name(), limit.most(&self.limits, &self.base.config.limits));
+        if self.reported.borrow().contains(&name) {
+            return;
+        }
+        self.reported.borrow_mut().push(name);
+        let vm_id = &self.base.config.vm_id;
+        let who = match context {
+            Some(context) => {
+                let config = context.plugin.config();
+                format!("plugin {:?} (root_id {:?}, vm_id {vm_id:?})", config.name, config.root_id)
+            }
+            None => format!("a plugin of vm_id {vm_id:?}"),
+        };
+        let callback = self.callback.get().map(|kind| format!(" in {}", kind.export())).unwrap_or_default();
+        self.note(
+            LogLevel::Error,
+            format_args!("{who} has reached the limit {name} of {most}{callback}: more is refused"),
+        );
     }
 
     /// Writes a line of the host's own about this VM.

@@ -53,6 +53,6 @@ fn a_bomb_is_refused_at_the_limit(runtime: &Runtime) {
     let lines = world.log.take();
     let said: Vec<_> = lines.iter().filter(|(_, line)| line.starts_with("wasm log")).map(|(_, l)| l.clone()).collect();
     assert_eq!(results(&said), ["0", "0", "0 1048576 bytes", "10", "10"]);
-    let told = lines.iter().filter(|(_, line)| line.contains("have reached the limit uncompressed_bytes of 1048576"));
+    let told = lines.iter().filter(|(_, line)| line.contains("has reached the limit uncompressed_bytes of 1048576"));
     assert_eq!(told.count(), 1);
 }

@@ -22,6 +22,7 @@ mod maps;
 mod native_probe;
 mod network;
 mod properties;
+mod quotas;
 mod sdk;
 mod sharing;
 mod stream;

@@ -50,6 +50,9 @@ pub(crate) struct Log {
 pub(crate) struct Clock {
     pub(crate) now: Cell<u64>,
     pub(crate) changes: Cell<u32>,
+    /// How far every reading of the thread's clock moves it on; 0: there is no such clock.
+    pub(crate) cpu_step_ns: Cell<u64>,
+    pub(crate) cpu_ns: Cell<u64>,
     pub(crate) node: RefCell<Option<Bytes>>,
     pub(crate) waker: Option<Waker>,
     pub(crate) grpc: Rc<MockGrpc>,
@@ -263,6 +266,12 @@ impl Environment for Clock {
 
     fn monotonic_ns(&self) -> u64 {
         self.now.get()
+    }
+
+    fn thread_cpu_ns(&self) -> Option<u64> {
+        let step = self.cpu_step_ns.get();
+        self.cpu_ns.set(self.cpu_ns.get() + step);
+        (step > 0).then(|| self.cpu_ns.get())
     }
 
     fn timers_changed(&self) {

@@ -41,7 +41,8 @@ pub(crate) struct Server {
 impl Server {
     /// Starts `sandgate run` on configuration text and waits until its admin interface says it is live.
     pub(crate) fn start(config: &str, admin_port: u16, extra: &[&str]) -> Self {
-        let arguments = [&["run", "--concurrency", "2", "--config-yaml", config], extra].concat();
+        let concurrency: &[&str] = if extra.contains(&"--concurrency") { &[] } else { &["--concurrency", "2"] };
+        let arguments = [&["run", "--config-yaml", config], concurrency, extra].concat();
         let child = sandgate(&arguments).stderr(Stdio::piped()).spawn().unwrap();
         let mut server = Self { child };
         poll("the server to be live", || {

@@ -2,8 +2,8 @@
 
 use wasmtime::{Error, ResourceLimiter, Result};
 
-/// The most elements of all tables of an instance; 8 bytes each. V8 allows ten times as many.
-const MAX_TABLE_ELEMENTS: usize = 1 << 20;
+use crate::{Grown, Limits};
+
 /// Memories and tables are address space and bookkeeping even when empty. Real modules have one of each.
 const MAX_MEMORIES: usize = 4;
 const MAX_TABLES: usize = 64;
@@ -15,6 +15,8 @@ const MAX_TABLES: usize = 64;
 pub(super) struct Limiter {
     memory: Budget,
     table: Budget,
+    /// What was refused since somebody last looked.
+    pub(super) refused: Option<Grown>,
 }
 
 #[derive(Debug)]
@@ -28,14 +30,16 @@ struct Budget {
 // === impl Limiter ===
 
 impl Limiter {
-    pub(super) fn new(memory_bytes: usize) -> Self {
-        Self { memory: Budget::new(memory_bytes), table: Budget::new(MAX_TABLE_ELEMENTS) }
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self { memory: Budget::new(limits.memory_bytes), table: Budget::new(limits.table_elements), refused: None }
     }
 }
 
 impl ResourceLimiter for Limiter {
     fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> Result<bool> {
-        Ok(self.memory.grow(current, desired))
+        let may = self.memory.grow(current, desired);
+        self.refused = if may { self.refused } else { Some(Grown::Memory) };
+        Ok(may)
     }
 
     fn memory_grow_failed(&mut self, _: Error) -> Result<()> {
@@ -44,7 +48,9 @@ impl ResourceLimiter for Limiter {
     }
 
     fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> Result<bool> {
-        Ok(self.table.grow(current, desired))
+        let may = self.table.grow(current, desired);
+        self.refused = if may { self.refused } else { Some(Grown::Tables) };
+        Ok(may)
     }
 
     fn table_grow_failed(&mut self, _: Error) -> Result<()> {
@@ -89,7 +95,7 @@ mod tests {
 
     #[test]
     fn memories_share_one_limit() {
-        let mut limiter = Limiter::new(100);
+        let mut limiter = Limiter::new(&Limits { memory_bytes: 100, ..Limits::default() });
         let mut grow = |current, desired| limiter.memory_growing(current, desired, None).unwrap_or(false);
         assert!(grow(0, 60));
         assert!(grow(0, 40));
@@ -99,7 +105,7 @@ mod tests {
 
     #[test]
     fn what_could_not_grow_is_given_back() {
-        let mut limiter = Limiter::new(100);
+        let mut limiter = Limiter::new(&Limits { memory_bytes: 100, ..Limits::default() });
         assert!(limiter.memory_growing(0, 90, None).is_ok_and(|allowed| allowed));
         assert!(limiter.memory_grow_failed(Error::msg("no address space")).is_ok());
         assert!(limiter.memory_growing(0, 100, None).is_ok_and(|allowed| allowed));

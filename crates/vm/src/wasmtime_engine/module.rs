@@ -143,7 +143,7 @@ impl<H: HostCalls> Module<H> for WasmtimeModule<H> {
             memory: None,
             allocator: None,
             exports: Arc::clone(&self.exports),
-            limiter: Limiter::new(limits.memory_bytes),
+            limiter: Limiter::new(limits),
             cpu: CpuClock::new(limits.start_cpu),
         };
         let mut store = Store::new(self.module.engine(), data);

@@ -77,6 +77,14 @@ impl<H: HostCalls> WasmtimeVm<H> {
         self.store.data_mut().cpu = CpuClock::new(cpu);
     }
 
+    /// Tells the host of what the guest was refused meanwhile.
+    fn tell_refusals(&mut self) {
+        let data = self.store.data_mut();
+        if let Some(what) = data.limiter.refused.take() {
+            data.state.host.refused_to_grow(what);
+        }
+    }
+
     fn die(&mut self, function: &'static str, callback: Option<CallbackKind>, error: &Error) -> Fault {
         self.dead = true;
         let in_allocator = self.store.data().state.phase == Phase::Allocator;
@@ -106,7 +114,9 @@ impl<H: HostCalls> PluginVm<H> for WasmtimeVm<H> {
             if self.dead {
                 return Err(dead(name, None));
             }
-            match self.run_start_function(name, index) {
+            let result = self.run_start_function(name, index);
+            self.tell_refusals();
+            match result {
                 Ok(()) => {}
                 Err(error) if matches!(error.downcast_ref(), Some(Stop::Exit(0))) => break,
                 Err(error) => return Err(self.die(name, None, &error)),
@@ -128,9 +138,9 @@ impl<H: HostCalls> PluginVm<H> for WasmtimeVm<H> {
         self.begin(if starting { self.start_cpu } else { self.callback_cpu });
         // If the host panics within a hostcall, the instance stays dead.
         self.dead = true;
-        let result = self
-            .call_export(usize::from(kind as u8), callback.arguments())
-            .map_err(|error| self.die(kind.export(), Some(kind), &error))?;
+        let result = self.call_export(usize::from(kind as u8), callback.arguments());
+        self.tell_refusals();
+        let result = result.map_err(|error| self.die(kind.export(), Some(kind), &error))?;
         self.dead = false;
         Ok(result)
     }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use sandgate_abi::Callback;
-use sandgate_vm::{FaultKind, Limits, LoadError};
+use sandgate_vm::{FaultKind, Limits, LoadError, WasmtimeEngine};
 
 use crate::recorder::Recorder;
 use crate::support::{ALL, DONE, TICK, compile, for_each_engine, instantiate_with, limits, module, on_tick};
@@ -188,6 +188,23 @@ fn tables_are_bounded() {
         let huge = compile(engine, &module("", "(table 4000000000 funcref)")).unwrap();
         assert!(huge.instantiate(Recorder::default(), &limits(), &ALL).is_err());
     });
+}
+
+#[test]
+fn tables_have_a_limit_that_is_told() {
+    let text = module(
+        "",
+        r#"(table $table 1 funcref)
+        (func (export "proxy_on_done") (param $n i32) (result i32)
+            (table.grow $table (ref.null func) (local.get $n)))"#,
+    );
+    let engine = WasmtimeEngine::new().unwrap();
+    let limits = Limits { table_elements: 10, ..limits() };
+    let (mut vm, calls) = instantiate_with(&engine, &text, &limits);
+    assert_eq!(vm.call(grow(9)), Ok(Some(1)));
+    assert_eq!(calls.take_calls(), Vec::<String>::new());
+    assert_eq!(vm.call(grow(1)), Ok(Some(u32::MAX)));
+    assert_eq!(calls.take_calls(), ["refused Tables"]);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use sandgate_abi::{BufferType, LogLevel, MapType, MetricType, Status, StreamType};
-use sandgate_vm::{HostCalls, LocalResponse, OutgoingGrpc, OutgoingHttp, Output, Stdio};
+use sandgate_vm::{Grown, HostCalls, LocalResponse, OutgoingGrpc, OutgoingHttp, Output, Stdio};
 
 /// What operations with a numeric result answer.
 pub(crate) const NUMBER: u32 = 0x0102_0304;
@@ -244,6 +244,9 @@ impl HostCalls for Recorder {
     }
     fn restricted_call(&self, capability: &'static str) {
         self.calls.borrow_mut().push(format!("restricted {capability}"));
+    }
+    fn refused_to_grow(&self, what: Grown) {
+        self.calls.borrow_mut().push(format!("refused {what:?}"));
     }
     fn random(&self, bytes: &mut [u8]) -> bool {
         let random = self.random.borrow();
