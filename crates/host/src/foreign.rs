@@ -2,10 +2,14 @@
 //! embedder's own.
 
 mod curve;
+mod legacy_rsa;
 pub(crate) mod messages;
+#[cfg(test)]
+mod openssl_tests;
 mod private_key;
 mod public_key;
 mod rsa_pkcs1;
+mod rsa_signing;
 mod signatures;
 mod zlib;
 

@@ -44,8 +44,17 @@ impl RsaKey {
         if signature.len() != len || number >= self.modulus {
             return false;
         }
-        let opened = number.modpow(&self.exponent, &self.modulus).to_bytes_be();
+        let opened = self.raise(&number).to_bytes_be();
         encoded(hash, text, len).is_some_and(|expected| expected.get(1..).is_some_and(|expected| expected == opened))
+    }
+
+    /// What a signature opens to.
+    pub(super) fn raise(&self, number: &BigUint) -> BigUint {
+        number.modpow(&self.exponent, &self.modulus)
+    }
+
+    pub(super) const fn modulus(&self) -> &BigUint {
+        &self.modulus
     }
 }
 
@@ -60,7 +69,7 @@ const fn parameters(hash: Hash) -> Option<&'static RsaParameters> {
 }
 
 /// EMSA-PKCS1-v1_5 (RFC 8017, section 9.2): what a signature opens to. `None` if the key is too short for it.
-fn encoded(hash: Hash, text: &[u8], len: usize) -> Option<Vec<u8>> {
+pub(super) fn encoded(hash: Hash, text: &[u8], len: usize) -> Option<Vec<u8>> {
     let digest = hash.digest(text);
     let digest = digest.as_ref();
     let prefix = digest_info(hash);

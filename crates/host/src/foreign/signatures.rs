@@ -1,4 +1,5 @@
-//! `verify_signature` and `sign`: results and texts are those of Envoy, the cryptography is aws-lc-rs'.
+//! `verify_signature` and `sign`: results and texts are those of Envoy, the cryptography is aws-lc-rs' but for
+//! small RSA keys, and RSA signatures over old hashes.
 
 use aws_lc_rs::digest::{self, Algorithm};
 use prost::Message;
@@ -32,8 +33,8 @@ pub(super) enum SignatureError {
     NoPrivateKey,
     #[error("Failed to create signature.")]
     NotSigned,
-    /// aws-lc-rs makes none of these.
-    #[error("RSA signatures with SHA-1 or SHA-224 are not supported.")]
+    /// It would take too long.
+    #[error("RSA signatures with SHA-1 or SHA-224 are not supported for keys of more than 4096 bits.")]
     NotSupported,
 }
 
@@ -67,13 +68,14 @@ pub(crate) fn verify_signature(arguments: &[u8], out: &mut Vec<u8>) -> Result<()
 /// [`Status::BadArgument`]: malformed arguments, or not exactly one key. One that cannot be read is told in the result.
 pub(crate) fn sign(arguments: &[u8], out: &mut Vec<u8>) -> Result<(), Status> {
     let arguments = SignArguments::decode(arguments).map_err(|_| Status::BadArgument)?;
+    let hash = Hash::by_name(&arguments.hash_function);
     let key = match (&arguments.private_key[..], &arguments.private_key_pem[..]) {
         (&[], "") => return Err(Status::BadArgument),
-        (der, "") => PrivateKey::from_der(der),
-        (&[], pem) => PrivateKey::from_pem(pem.as_bytes()),
+        (der, "") => PrivateKey::from_der(der, hash),
+        (&[], pem) => PrivateKey::from_pem(pem.as_bytes(), hash),
         _ => return Err(Status::BadArgument),
     };
-    let signed = match (Hash::by_name(&arguments.hash_function), key) {
+    let signed = match (hash, key) {
         (None, _) => Err(not_supported(&arguments.hash_function)),
         (Some(_), None) => Err(SignatureError::NoPrivateKey.to_string()),
         (Some(hash), Some(key)) => key.sign(hash, &arguments.text).map_err(|error| error.to_string()),
