@@ -34,6 +34,8 @@ pub(super) struct Shared {
     pub(super) exports: Vec<&'static str>,
     pub(super) start: Vec<&'static str>,
     pub(super) has_start_section: bool,
+    /// What to add to an offset of a frame for that in the module as it was. Wraps.
+    pub(super) shift: u32,
 }
 
 /// V8's code, which threads share.
@@ -72,6 +74,7 @@ impl V8Module {
                 exports,
                 start: checked.start.clone(),
                 has_start_section: rewritten.has_start_section,
+                shift: rewritten.shift,
             }),
         })
     }

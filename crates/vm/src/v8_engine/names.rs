@@ -4,8 +4,8 @@ use wasmparser::{KnownCustom, Name, Parser, Payload, TypeRef};
 
 use crate::{Frame, demangle};
 
-/// The functions at these offsets of a module's bytes, by their names in it.
-pub(super) fn functions_at(code: &[u8], offsets: &[u32]) -> Vec<Frame> {
+/// The functions at these offsets of a module's bytes, by their names in it. `shift` is added to the offsets that are told.
+pub(super) fn functions_at(code: &[u8], offsets: &[u32], shift: u32) -> Vec<Frame> {
     let mut imported = 0_u32;
     let mut defined = 0_u32;
     let mut frames: Vec<(u32, Option<&str>)> = offsets.iter().map(|_| (u32::MAX, None)).collect();
@@ -42,5 +42,6 @@ pub(super) fn functions_at(code: &[u8], offsets: &[u32]) -> Vec<Frame> {
             _ => {}
         }
     }
-    frames.into_iter().zip(offsets).map(|((index, name), offset)| demangle::frame(Some(*offset), index, name)).collect()
+    let frames = frames.into_iter().zip(offsets);
+    frames.map(|((index, name), offset)| demangle::frame(Some(offset.wrapping_add(shift)), index, name)).collect()
 }

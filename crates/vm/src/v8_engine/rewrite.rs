@@ -20,6 +20,7 @@ const TABLE: u8 = 4;
 const MEMORY: u8 = 5;
 const EXPORT: u8 = 7;
 const START: u8 = 8;
+const CODE: u8 = 10;
 
 /// A module for V8.
 pub(super) struct Rewritten {
@@ -27,6 +28,8 @@ pub(super) struct Rewritten {
     /// All its imports, in order.
     pub(super) imports: Vec<Imported>,
     pub(super) has_start_section: bool,
+    /// How far the bytes of functions have moved: what to add to an offset in `code` for that in the module as it was. Wraps.
+    pub(super) shift: u32,
 }
 
 /// An import.
@@ -63,8 +66,8 @@ impl Rewritten {
         for payload in Parser::new(0).parse_all(code) {
             found.read(&payload.map_err(invalid)?)?;
         }
-        let code = found.write(code).map_err(invalid)?;
-        Ok(Self { code, has_start_section: found.start.is_some(), imports: found.imports })
+        let (code, shift) = found.write(code).map_err(invalid)?;
+        Ok(Self { code, has_start_section: found.start.is_some(), imports: found.imports, shift })
     }
 }
 
@@ -132,7 +135,9 @@ impl Sections {
         Ok(())
     }
 
-    fn write(&self, code: &[u8]) -> Result<Vec<u8>, BinaryReaderError> {
+    /// The module with other sections, and how far its functions have moved.
+    fn write(&self, code: &[u8]) -> Result<(Vec<u8>, u32), BinaryReaderError> {
+        let mut shift = 0;
         let header = code.get(..8).unwrap_or_default();
         let mut out = Vec::with_capacity(code.len() + 64);
         out.extend_from_slice(header);
@@ -159,10 +164,16 @@ impl Sections {
                     });
                     section(&mut out, EXPORT, &appended(contents, start.as_slice())?);
                 }
-                id => section(&mut out, id, contents),
+                id => {
+                    section(&mut out, id, contents);
+                    if id == CODE {
+                        // A module is shorter than 4 GiB, so that what is cut off does not matter.
+                        shift = (range.end as u32).wrapping_sub(out.len() as u32);
+                    }
+                }
             }
         }
-        Ok(out)
+        Ok((out, shift))
     }
 }
 

@@ -134,7 +134,7 @@ impl<H: HostCalls> V8Vm<H> {
             (None, Some(limit)) => Stop::CpuLimit(limit).into(),
             (None, None) => FaultKind::Trap(failure.message()),
         };
-        Failed { kind, backtrace: functions_at(self.module.code(), failure.offsets()) }
+        Failed { kind, backtrace: functions_at(self.module.code(), failure.offsets(), self.module.shift) }
     }
 
     fn die(&mut self, function: &'static str, callback: Option<CallbackKind>, failed: Failed) -> Fault {
