@@ -147,7 +147,6 @@ impl RouteTable {
 
     /// Name and metadata of the virtual host of a request that has no route.
     pub(crate) fn virtual_host(&self, headers: &HeaderMap) -> Option<(Arc<str>, Bytes)> {
-        headers.get(b"x-forwarded-proto").filter(|protocol| !protocol.is_empty())?;
         // What every virtual host has is an entry of its own.
         let host = &self.host_of(headers)?.tls_redirect;
         Some((Arc::clone(&host.virtual_host), host.virtual_host_metadata.clone()))

@@ -14,7 +14,13 @@ use super::{
 use crate::{
     diagnostics::Severity,
     model::{Admin, Bootstrap, Cluster, LayeredRuntime, Listener, Node, StatsConfig},
-    proto::envoy::config::{bootstrap::v3 as proto, core::v3 as core},
+    proto::envoy::{
+        config::{
+            bootstrap::v3 as proto,
+            core::v3::{self as core, node::UserAgentVersionType},
+        },
+        r#type::v3::SemanticVersion,
+    },
 };
 
 /// Converts the root. What it makes is only of use if nothing was reported as an error.
@@ -94,8 +100,23 @@ fn make_node(context: &Context<'_>, mut node: core::Node) -> Node {
     };
     or(&mut node.id, &context.options.service_node);
     or(&mut node.cluster, &context.options.service_cluster);
+    or(&mut node.user_agent_name, &"sandgate".to_owned());
+    node.user_agent_version_type.get_or_insert_with(own_version);
     let serialized = node.encode_to_vec().into();
     Node { id: node.id, cluster: node.cluster, serialized }
+}
+
+/// What this program is, in the place where Envoy tells its own version.
+fn own_version() -> UserAgentVersionType {
+    let number = |text: &str| text.parse().unwrap_or_default();
+    UserAgentVersionType::UserAgentBuildVersion(core::BuildVersion {
+        version: Some(SemanticVersion {
+            major_number: number(env!("CARGO_PKG_VERSION_MAJOR")),
+            minor_number: number(env!("CARGO_PKG_VERSION_MINOR")),
+            patch: number(env!("CARGO_PKG_VERSION_PATCH")),
+        }),
+        metadata: None,
+    })
 }
 
 fn make_admin(context: &mut Context<'_>, admin: proto::Admin) -> Option<Admin> {

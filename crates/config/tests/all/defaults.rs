@@ -69,8 +69,14 @@ fn of_the_node_come_from_the_command_line() {
     let options =
         LoadOptions { service_node: "cli".to_owned(), service_cluster: "group".to_owned(), ..LoadOptions::default() };
     let node = |text: &str| load_str("test.yaml", text, Format::Yaml, &options).unwrap().bootstrap.node;
-    let ours = node("node: {id: file, metadata: {a: b}}");
+    let ours = node("node: {id: file, metadata: {a: b}, user_agent_name: n, user_agent_version: v}");
     assert_eq!((ours.id.as_str(), ours.cluster.as_str()), ("file", "group"));
-    assert_eq!(&ours.serialized[..], b"\x0a\x04file\x12\x05group\x1a\x0a\x0a\x08\x0a\x01a\x12\x03\x1a\x01b");
+    assert_eq!(
+        &ours.serialized[..],
+        b"\x0a\x04file\x12\x05group\x1a\x0a\x0a\x08\x0a\x01a\x12\x03\x1a\x01b\x32\x01n\x3a\x01v"
+    );
     assert_eq!(node("admin: {}").id, "cli");
+    // Who we are is said where the configuration does not say it.
+    let silent = node("node: {id: file}").serialized;
+    assert!(silent.starts_with(b"\x0a\x04file\x12\x05group\x32\x08sandgate\x42"), "{}", silent.escape_ascii());
 }
