@@ -3,10 +3,10 @@
 use std::panic;
 use std::sync::Once;
 
-use log::LevelFilter;
+use log::{Level, LevelFilter};
 use sandgate_vm::Stdio;
 
-use crate::instance;
+use crate::instance::{self, Instance};
 use crate::types::LogLevel;
 
 /// The records that become lines at this level.
@@ -24,15 +24,15 @@ pub(crate) fn filter(level: LogLevel) -> LevelFilter {
 /// Whether plugin code runs on this thread and made this record, in which case it is dealt with.
 pub(crate) fn take(record: &log::Record<'_>) -> bool {
     instance::try_with(|instance| {
-        if instance.level.get().is_none_or(|level| record.level() > level) {
+        if !wants(instance, record.level()) {
             return;
         }
         let level = match record.level() {
-            log::Level::Trace => sandgate_abi::LogLevel::Trace,
-            log::Level::Debug => sandgate_abi::LogLevel::Debug,
-            log::Level::Info => sandgate_abi::LogLevel::Info,
-            log::Level::Warn => sandgate_abi::LogLevel::Warn,
-            log::Level::Error => sandgate_abi::LogLevel::Error,
+            Level::Trace => sandgate_abi::LogLevel::Trace,
+            Level::Debug => sandgate_abi::LogLevel::Debug,
+            Level::Info => sandgate_abi::LogLevel::Info,
+            Level::Warn => sandgate_abi::LogLevel::Warn,
+            Level::Error => sandgate_abi::LogLevel::Error,
         };
         let result = match record.args().as_str() {
             Some(message) => instance.host.log(level, message.as_bytes()),
@@ -43,6 +43,15 @@ pub(crate) fn take(record: &log::Record<'_>) -> bool {
     })
     .is_some()
         || instance::has_ended()
+}
+
+/// Whether the plugin whose code runs on this thread wants records of that level; `None` if none runs.
+pub(crate) fn enabled(level: Level) -> Option<bool> {
+    instance::try_with(|instance| wants(instance, level))
+}
+
+fn wants(instance: &Instance, level: Level) -> bool {
+    instance.level.get().is_some_and(|wanted| level <= wanted)
 }
 
 /// Once in the process: where panics of plugins are told. Those of others are told as before.

@@ -66,6 +66,12 @@ pub fn take_log_record(record: &log::Record<'_>) -> bool {
     logger::take(record)
 }
 
+/// Whether a record would be a line of the plugin whose code runs on this thread; `None` if none runs.
+#[must_use]
+pub fn log_enabled(metadata: &log::Metadata<'_>) -> Option<bool> {
+    logger::enabled(metadata.level())
+}
+
 // === impl SdkPlugin ===
 
 impl NativePlugin for SdkPlugin {

@@ -2,13 +2,14 @@
 
 use std::process::ExitCode;
 
+use sandgate_host::NativeEngine;
 use sandgate_proxy::validate;
 
 use crate::cli::CheckArgs;
 use crate::{configuration, logger};
 
 /// Prints all findings; the exit code is 1 if the configuration would not run.
-pub(crate) fn check(args: &CheckArgs) -> ExitCode {
+pub(crate) fn check(args: &CheckArgs, native: &NativeEngine) -> ExitCode {
     // Findings say what is wrong; the log of a start would say it twice.
     if let Err(error) = logger::install("off", "", None) {
         eprintln!("{error}");
@@ -24,7 +25,7 @@ pub(crate) fn check(args: &CheckArgs) -> ExitCode {
     if !loaded.warnings.is_empty() {
         println!("{}", loaded.warnings);
     }
-    let host = match configuration::host(&args.config, &loaded.bootstrap) {
+    let host = match configuration::host(&args.config, native, &loaded.bootstrap) {
         Ok(host) => host,
         Err(error) => {
             eprintln!("{error}");

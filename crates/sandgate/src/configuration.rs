@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use sandgate_config::model::{Bootstrap, WasmIsolation, WasmLimits, WasmPluginSettings};
 use sandgate_config::{Diagnostics, Format, LoadOptions, Loaded, Unsupported, load_file, load_str, message_types};
-use sandgate_host::{Host, HostLimits, Isolation, Limits, LoadError, ModuleCacheError, PluginSettings, Quotas};
+use sandgate_host::{
+    Host, HostLimits, Isolation, Limits, LoadError, ModuleCacheError, NativeEngine, PluginSettings, Quotas,
+};
 
 use crate::cli::{self, ConfigArgs};
 use crate::logger::WasmLog;
@@ -117,11 +119,11 @@ fn plugin_settings(configured: &WasmPluginSettings, limits: &HostLimits, vm: &Li
     }
 }
 
-/// The Wasm host with the runtimes that are built in.
+/// The Wasm host with the runtimes and native plugins that are built in.
 ///
 /// # Errors
 /// Wasmtime does not support this machine, or compiled modules cannot be kept where they should be.
-pub(crate) fn host(args: &ConfigArgs, bootstrap: &Bootstrap) -> Result<Arc<Host>, HostError> {
+pub(crate) fn host(args: &ConfigArgs, native: &NativeEngine, bootstrap: &Bootstrap) -> Result<Arc<Host>, HostError> {
     let limits = host_limits(&bootstrap.wasm_limits, &HostLimits::default());
     let vm_limits = vm_limits(&bootstrap.wasm_limits, &Limits::default());
     let settings =
@@ -131,7 +133,7 @@ pub(crate) fn host(args: &ConfigArgs, bootstrap: &Bootstrap) -> Result<Arc<Host>
         Some(cache) => builder.module_cache(cache),
         None => builder,
     };
-    let builder = builder.default_engines()?;
+    let builder = builder.default_engines()?.engine(Arc::new(native.clone()));
     let builder = builder.limits(limits).vm_limits(vm_limits).plugin_settings(settings).message_types(message_types);
     let builder = builder.old_attributes(args.old_attributes);
     Ok(builder.strict_runtime(args.strict_runtime).explain(args.explain).build())

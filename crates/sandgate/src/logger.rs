@@ -131,10 +131,16 @@ impl Logger {
 
 impl Log for Logger {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        if let Some(enabled) = proxy_wasm::native::log_enabled(metadata) {
+            return enabled;
+        }
         levels::of(metadata.level()) as u32 >= self.levels.threshold(metadata.target())
     }
 
     fn log(&self, record: &Record<'_>) {
+        if proxy_wasm::native::take_log_record(record) {
+            return;
+        }
         // The `log` crate has no level above error; a line says so itself.
         let critical = record.key_values().get("critical".into()).and_then(|value| value.to_bool());
         let level = if critical == Some(true) { LogLevel::Critical } else { levels::of(record.level()) };

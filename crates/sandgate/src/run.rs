@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sandgate_config::model::Bootstrap;
-use sandgate_host::Host;
+use sandgate_host::{Host, NativeEngine};
 use sandgate_proxy::{LogOptions, Server, ServerError, ServerOptions, StartError, validate};
 
 use crate::cli::{Mode, RunArgs};
@@ -29,12 +29,12 @@ enum RunError {
 }
 
 /// Serves, or with `--mode validate` stops short of it.
-pub(crate) fn run(args: &RunArgs) -> ExitCode {
+pub(crate) fn run(args: &RunArgs, native: &NativeEngine) -> ExitCode {
     if let Err(error) = logger::install(&args.log_level, &args.component_log_level, args.log_path.as_deref()) {
         eprintln!("{error}");
         return ExitCode::FAILURE;
     }
-    let result = load(args).and_then(|(bootstrap, host)| match args.mode {
+    let result = load(args, native).and_then(|(bootstrap, host)| match args.mode {
         Mode::Validate => match validate(&bootstrap, &host).into_iter().next() {
             Some(error) => Err(error.into()),
             None => {
@@ -54,14 +54,14 @@ pub(crate) fn run(args: &RunArgs) -> ExitCode {
     }
 }
 
-fn load(args: &RunArgs) -> Result<(Bootstrap, Arc<Host>), RunError> {
+fn load(args: &RunArgs, native: &NativeEngine) -> Result<(Bootstrap, Arc<Host>), RunError> {
     let service = |name: &Option<String>| name.clone().unwrap_or_default();
     let loaded =
         configuration::load(&args.config, None, &service(&args.service_node), &service(&args.service_cluster))?;
     for warning in loaded.warnings.items() {
         log::warn!(target: "config", "{warning}");
     }
-    let host = configuration::host(&args.config, &loaded.bootstrap)?;
+    let host = configuration::host(&args.config, native, &loaded.bootstrap)?;
     Ok((loaded.bootstrap, host))
 }
 

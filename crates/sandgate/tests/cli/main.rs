@@ -11,3 +11,6 @@ mod redis;
 mod reload;
 mod services;
 mod support;
+
+/// What is tested.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_sandgate");

@@ -14,7 +14,7 @@ pub(crate) fn root() -> PathBuf {
 
 /// A command of the program, run in the project's root.
 pub(crate) fn sandgate(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_sandgate"));
+    let mut command = Command::new(crate::PROGRAM);
     command.args(arguments).current_dir(root()).stdin(Stdio::null());
     // Not the developer's own.
     command.env_remove("CACHE_DIRECTORY").env("XDG_CACHE_HOME", env!("CARGO_TARGET_TMPDIR"));
