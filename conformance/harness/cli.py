@@ -35,6 +35,7 @@ def main(arguments):
         print("error: no case matches", file=sys.stderr)
         return 2
     if options.per_area is not None:
+        cases = [case for case in cases if not engine.Engine(options.engine).left_out(case)]
         cases = engine.per_area(cases, options.per_area)
     if options.list:
         for case in cases:

@@ -4,12 +4,14 @@ import hashlib
 import json
 import re
 
+from . import native
+
 _PREFIX = "envoy.wasm.runtime."
 _ENVOYS = _PREFIX + "v8"
 # Stats of a runtime: of one that is named, of one that is not, or of all.
 _OF_A_RUNTIME = re.compile(r'envoy\.wasm\.runtime\.|"wasm(\.\.|\.?")|filter=wasm"')
 
-NAMES = ("wasmtime", "wamr", "v8")
+NAMES = ("wasmtime", "wamr", "v8", "null")
 
 
 class Engine:
@@ -27,7 +29,7 @@ class Engine:
             return "no guest"
         if _OF_A_RUNTIME.search(json.dumps([case.get(key) for key in ("stats", "stats_of", "pages", "client")], default=str)):
             return "about the name of a runtime"
-        return None
+        return native.left_out(case) if self.name == "null" else None
 
     def configured(self, text):
         """A bootstrap configuration, as text, in which plugins without a runtime, or with Envoy's, have this one."""
@@ -65,6 +67,8 @@ def _rewrite(value, runtime):
         vm = value.get("vm_config")
         if isinstance(vm, dict) and vm.get("runtime") in (None, "", _ENVOYS):
             vm["runtime"] = runtime
+            if runtime == _PREFIX + "null":
+                native.name_code(vm)
         for inner in value.values():
             _rewrite(inner, runtime)
     elif isinstance(value, list):

@@ -5,6 +5,7 @@ import unittest
 
 from harness import engine
 from harness.case import Case
+from harness.environment import REPOSITORY
 
 CODE = {"vm_config": {"code": {"local": {"filename": "a.wasm"}}}}
 
@@ -21,6 +22,14 @@ class Configured(unittest.TestCase):
 
     def test_plugins_of_envoys_runtime_or_none_move(self):
         self.assertEqual(self.of("envoy.wasm.runtime.v8"), ["envoy.wasm.runtime.wamr"] * 2)
+
+    def test_native_code_is_a_name(self):
+        def code(name):
+            vm = {"code": {"local": {"filename": str(REPOSITORY / "plugins" / name)}}}
+            return json.loads(engine.Engine("null").configured(json.dumps({"vm_config": vm})))["vm_config"]["code"]["local"]
+
+        self.assertEqual(code("hello/hello.wasm"), {"inline_string": "hello"})
+        self.assertEqual(list(code("trap/trap.wasm")), ["filename"])
 
     def test_others_stay(self):
         self.assertEqual(self.of("envoy.wasm.runtime.null"), ["envoy.wasm.runtime.null", "envoy.wasm.runtime.wamr"])
@@ -44,6 +53,21 @@ class Chosen(unittest.TestCase):
             self.assertTrue(chosen.left_out(a_case(script="trace", **of)))
         self.assertIsNone(chosen.left_out(a_case(script="trace", stats=["wasm.wasm_vm_count"])))
         self.assertIsNone(engine.Engine().left_out(a_case()))
+
+    def test_only_cases_with_native_twins_of_their_guests_run_natively(self):
+        native = engine.Engine("null")
+        self.assertIsNone(native.left_out(a_case(script='on tick:\n  say "the end @1"')))
+        self.assertIsNone(native.left_out(a_case(plugins=[{"guest": "hello", "config": {"configuration": "@"}}])))
+        for script in ("on start:", "peek(0, 1)", "log(2, @0:1)", "memory_grow(1)", "on configure: trap loop", "environ_get()"):
+            self.assertTrue(native.left_out(a_case(script=script)), script)
+        for plugin in (
+            {"guest": "loop"},
+            {"guest": "probe/probe-0.1.0"},
+            {"guest": {"bytes": "x"}},
+            {"guest": "hello", "vm": {"environment_variables": {"key_values": {"A": "b"}}}},
+            {"guest": "hello", "vm": {"capability_restriction_config": {}}},
+        ):
+            self.assertTrue(native.left_out(a_case(plugins=[plugin])), plugin)
 
     def test_the_choice_of_an_area_does_not_depend_on_the_order(self):
         cases = [a_case(f"c{number}", script="trace") for number in range(9)] + [a_case("plain")]

@@ -1,6 +1,6 @@
 //! gRPC's framing: a flag, the length in four bytes, the message.
 
-use crate::message;
+use super::message;
 
 const PREFIX: usize = 5;
 

@@ -11,7 +11,7 @@ use proxy_wasm::hostcalls::{define_metric, increment_metric};
 use proxy_wasm::traits::{Context, RootContext, StreamContext};
 use proxy_wasm::types::{Action, ContextType, MetricType, Status};
 
-use crate::commands::Commands;
+use self::commands::Commands;
 
 /// Counters of commands of their own; whatever clients make up counts in `redis_commands` alone.
 const MAX_COUNTERS: usize = 64;

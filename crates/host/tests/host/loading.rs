@@ -216,7 +216,7 @@ impl Engine<VmHost> for Counting {
 #[test]
 fn equal_code_is_compiled_once() {
     let probe =
-        NativeEngine::new().with_plugin("probe", CallbackSet::default(), crate::native_probe::NativeProbe::default);
+        NativeEngine::new().with_plugin("probe", CallbackSet::default(), sandgate_native_guests::Probe::default);
     let engine = Arc::new(Counting(probe, AtomicU32::new(0)));
     let world = World::new(&Runtime::Native);
     let host = Host::builder(world.log.clone()).engine(engine.clone()).build();

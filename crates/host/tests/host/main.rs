@@ -19,7 +19,6 @@ mod loading;
 mod local_replies;
 mod loggers;
 mod maps;
-mod native_probe;
 mod network;
 mod properties;
 mod quotas;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::Waker;
 
 use bytes::Bytes;
-use sandgate_abi::{CallbackKind, CallbackSet, LogLevel};
+use sandgate_abi::LogLevel;
 use sandgate_host::{
     Callouts, ContextOutcome, Engine, Environment, GuestLog, Host, HostBuilder, HostLimits, HttpContext, HttpStream,
     LoadError, NativeEngine, Plugin, PluginConfig, PluginError, PluginHandle, Stat, VmHost, WasmtimeEngine, WorkerHost,
@@ -16,7 +16,6 @@ use sandgate_host::{
 use sandgate_vm::Module;
 
 use crate::grpc::MockGrpc;
-use crate::native_probe::NativeProbe;
 use crate::stream::MockStream;
 
 /// The engine that a test runs on.
@@ -131,9 +130,7 @@ impl World {
 
     /// A world whose host is made as `build` says.
     pub(crate) fn of(runtime: &Runtime, build: impl FnOnce(HostBuilder) -> HostBuilder) -> Self {
-        let mut callbacks = CallbackSet::default();
-        CallbackKind::ALL.iter().for_each(|kind| callbacks.insert(*kind));
-        let native = NativeEngine::new().with_plugin("probe", callbacks, NativeProbe::default);
+        let native = sandgate_native_guests::engine();
         let log = Arc::new(Log::default());
         let builder = build(Host::builder(Arc::clone(&log) as _)).engine(Arc::new(native));
         let host = engines().iter().fold(builder, |builder, engine| builder.engine(Arc::clone(engine) as _)).build();
