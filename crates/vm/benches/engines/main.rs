@@ -1,6 +1,6 @@
 //! What each engine that is built costs: calls in both directions, guest code, start and memory.
 //!
-//! `cargo bench -p sandgate -p sandgate-vm --features sandgate-vm/v8 --bench engines`. Prints a row for each engine: nanoseconds for calls, the best of several rounds.
+//! `cargo bench -p sandgate -p sandgate-vm --features sandgate-vm/v8,sandgate-vm/wamr --bench engines`. Prints a row for each engine: nanoseconds for calls, the best of several rounds.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a benchmark may stop at the first surprise")]
 
 mod host;
@@ -61,6 +61,8 @@ fn main() {
         Box::new(WasmtimeEngine::new().unwrap()),
         #[cfg(feature = "v8")]
         Box::new(sandgate_vm::V8Engine::new().unwrap()),
+        #[cfg(feature = "wamr")]
+        Box::new(sandgate_vm::WamrEngine::new().unwrap()),
         Box::new(native),
     ];
     println!(

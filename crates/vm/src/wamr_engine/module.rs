@@ -14,8 +14,6 @@ use crate::check::Checked;
 use crate::foreign_calls::{self, Functions, HostCall};
 use crate::{HostCalls, Limits, LoadError, Module, PluginVm};
 
-/// The most elements of all tables of an instance at first, as on Wasmtime; WAMR lets each double.
-const MAX_TABLE_ELEMENTS: u64 = 1 << 20;
 const PAGE: usize = 64 << 10;
 
 /// A module loaded by WAMR.
@@ -124,7 +122,8 @@ impl<H: HostCalls> Module<H> for WamrModule {
         limits: &Limits,
         capabilities: &Capabilities,
     ) -> Result<Box<dyn PluginVm<H>>, LoadError> {
-        if self.table_elements > MAX_TABLE_ELEMENTS {
+        // What tables may grow to is WAMR's: twice of this, or 1,024.
+        if self.table_elements > limits.table_elements as u64 {
             return Err(too_large("table", self.table_elements, "elements"));
         }
         let pages = limits.memory_bytes / PAGE;
