@@ -69,11 +69,11 @@ fn of_the_node_come_from_the_command_line() {
     let options =
         LoadOptions { service_node: "cli".to_owned(), service_cluster: "group".to_owned(), ..LoadOptions::default() };
     let node = |text: &str| load_str("test.yaml", text, Format::Yaml, &options).unwrap().bootstrap.node;
-    let ours = node("node: {id: file, metadata: {a: b}, user_agent_name: n, user_agent_version: v}");
+    let ours = node("node: {id: file, metadata: {a: b}, user_agent_name: me, user_agent_version: v}");
     assert_eq!((ours.id.as_str(), ours.cluster.as_str()), ("file", "group"));
     assert_eq!(
         &ours.serialized[..],
-        b"\x0a\x04file\x12\x05group\x1a\x0a\x0a\x08\x0a\x01a\x12\x03\x1a\x01b\x32\x01n\x3a\x01v"
+        b"\x0a\x04file\x12\x05group\x1a\x0a\x0a\x08\x0a\x01a\x12\x03\x1a\x01b\x32\x02me\x3a\x01v"
     );
     assert_eq!(node("admin: {}").id, "cli");
     // Who we are is said where the configuration does not say it.
