@@ -14,7 +14,7 @@ pub struct Limits {
     /// refused. Envoy's limit and our default: 1 GiB.
     pub memory_bytes: usize,
     /// Elements of all tables together. `table.grow` beyond it answers -1; a module that starts with more is refused. 1,048,576
-    /// by default. Wasmtime counts them; other engines have limits of their own.
+    /// by default. On WAMR it bounds what a module starts with.
     pub table_elements: usize,
     /// CPU time of one callback; 1 s by default. Not wall time: a descheduled thread is not charged.
     pub callback_cpu: Duration,

@@ -14,8 +14,6 @@ use crate::check::Checked;
 use crate::foreign_calls::{Functions, HostCall};
 use crate::{HostCalls, Limits, LoadError, Module, PluginVm};
 
-/// The most elements of all tables of an instance, as on Wasmtime.
-const MAX_TABLE_ELEMENTS: u64 = 1 << 20;
 const PAGE: usize = 64 << 10;
 
 /// A module compiled by V8.
@@ -83,11 +81,12 @@ impl V8Module {
     fn objects(&self, limits: &Limits, capabilities: &Capabilities) -> Result<Vec<ffi::Import<'_>>, LoadError> {
         let tables = self.imports.iter().filter_map(Import::table_elements);
         let (count, elements) = tables.fold((0, 0), |(count, sum), initial| (count + 1, initial.saturating_add(sum)));
-        if elements > MAX_TABLE_ELEMENTS {
+        let most = limits.table_elements as u64;
+        if elements > most {
             return Err(too_large("table", elements, "elements"));
         }
         // Several tables share what may be added.
-        let room = (MAX_TABLE_ELEMENTS - elements) / count.max(1);
+        let room = (most - elements) / count.max(1);
         let pages = (limits.memory_bytes / PAGE) as u64;
         self.imports
             .iter()

@@ -101,6 +101,20 @@ fn tables_and_memory_keep_their_places() {
 }
 
 #[test]
+fn tables_share_the_limit() {
+    let limits = Limits { table_elements: 10, ..limits() };
+    let grow = r#"(table $first 1 funcref) (table $second 3 funcref)
+        (func (export "proxy_on_done") (param $n i32) (result i32)
+            (i32.add (table.grow $first (ref.null func) (local.get $n))
+                (table.grow $second (ref.null func) (i32.const 3))))"#;
+    let (mut vm, _) = instantiate_with(&engine(), &module("", grow), &limits);
+    assert_eq!(vm.call(Callback::Done { context: 4 }), Ok(Some(2)), "-1 for the first, the size of the second before");
+    assert_eq!(vm.call(Callback::Done { context: 3 }), Ok(Some(0)), "the size of the first before, -1 for the second");
+    let huge = compile(&engine(), &module("", "(table 11 funcref)")).unwrap();
+    assert!(huge.instantiate(Recorder::default(), &limits, &ALL).is_err());
+}
+
+#[test]
 fn memory_that_has_moved_is_found() {
     let grow = on_tick(
         r#"(local $at i32)
