@@ -211,6 +211,10 @@ impl Engine<VmHost> for Counting {
         self.1.fetch_add(1, Ordering::Relaxed);
         self.0.compile(code)
     }
+
+    fn compiles_ahead(&self) -> bool {
+        true
+    }
 }
 
 #[test]
@@ -231,4 +235,33 @@ fn equal_code_is_compiled_once() {
     drop(plugins);
     host.load(Arc::new(config), world.clock.clone()).unwrap();
     assert_eq!(engine.1.load(Ordering::Relaxed), 2);
+}
+
+#[test]
+fn what_is_compiled_ahead_is_not_compiled_again() {
+    let probe = |name| {
+        let plugin = sandgate_native_guests::Probe::default;
+        move |engine: NativeEngine| engine.with_plugin(name, CallbackSet::default(), plugin)
+    };
+    let native = probe("second")(probe("probe")(NativeEngine::new()));
+    let engine = Arc::new(Counting(native, AtomicU32::new(0)));
+    let world = World::new(&Runtime::Native);
+    let host = Host::builder(world.log.clone()).engine(engine.clone()).build();
+    let modules = ["probe", "second", "nobody", "probe"].map(|name| (NativeEngine::NAME.to_owned(), Bytes::from(name)));
+    let ahead = host.compile_ahead(modules);
+    let load = |code: &'static str| {
+        let mut config = world.config("");
+        config.vm.code = Bytes::from(code);
+        host.load(Arc::new(config), world.clock.clone())
+    };
+    // Whether a thread is at it or has not come to it yet: each is compiled once, and one that fails says so to who asks.
+    let plugins = [load("probe"), load("second"), load("probe")].map(Result::unwrap);
+    assert!(matches!(load("nobody").unwrap_err().cause, PluginErrorCause::Load(_)));
+    assert_eq!(engine.1.load(Ordering::Relaxed), 3);
+    drop(ahead);
+    // The plugins keep their modules; what failed is tried again.
+    load("second").unwrap();
+    load("nobody").unwrap_err();
+    assert_eq!(engine.1.load(Ordering::Relaxed), 4);
+    drop(plugins);
 }
