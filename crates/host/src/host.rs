@@ -23,12 +23,13 @@ use crate::report::PluginReport;
 use crate::shared::metrics::Metrics;
 use crate::shared::space::{Spaces, locked};
 use crate::vm::base::{BaseVm, RuntimeCounts, VmCount};
+use crate::vm::image::StreamImage;
 use crate::vm::instance::Vm;
 use crate::vm::state::VmState;
 use crate::vm::timers::Timers;
 use crate::worker_host::start_root;
 use crate::{
-    Environment, ForeignCall, GuestLog, HostLimits, Plugin, PluginConfig, PluginError, PluginErrorCause,
+    Environment, ForeignCall, GuestLog, HostLimits, Isolation, Plugin, PluginConfig, PluginError, PluginErrorCause,
     PluginSettings, Quotas, Stat, VmConfig, VmHost,
 };
 
@@ -278,6 +279,7 @@ impl Host {
         let base = self.base(&config.vm, &env)?;
         let reloads = Arc::clone(locked(&self.reloads).entry(config.name.clone()).or_default());
         let plugin = Plugin::new(Arc::clone(config), base, reloads);
+        self.refuse_to_share(&plugin)?;
         self.try_out(&plugin, env)?;
         let mut plugins = locked(&self.plugins);
         plugins.retain(|plugin| plugin.strong_count() > 0);
@@ -352,7 +354,9 @@ impl Host {
         let base = &plugin.base;
         let known = locked(&base.canaries).get(&plugin.key).copied();
         match known {
-            Some(true) => return Ok(()),
+            Some(true) if base.config.isolation == Isolation::Vm => return Ok(()),
+            // The image needs a VM.
+            Some(true) => {}
             Some(false) => return Err(PluginErrorCause::Configure { worker: false, fault: None }),
             None => {}
         }
@@ -363,7 +367,30 @@ impl Host {
         if matches!(result, Ok(_) | Err(PluginErrorCause::Configure { .. })) {
             locked(&base.canaries).insert(plugin.key, result.is_ok());
         }
-        result.map(drop)
+        let root = result?;
+        if base.config.isolation == Isolation::Stream {
+            let engine = self.modules.engine(&base.config.runtime, &*self.log)?;
+            // A plugin is tried once.
+            let _ = plugin.image.set(StreamImage::of(&vm, &root, &**engine)?);
+        }
+        Ok(())
+    }
+
+    /// With isolation of streams, plugins cannot meet in a VM: no two of one VM key but versions of the same one.
+    fn refuse_to_share(&self, plugin: &Plugin) -> Result<(), PluginErrorCause> {
+        if plugin.base.config.isolation == Isolation::Vm {
+            return Ok(());
+        }
+        let names = |plugin: &Plugin| (plugin.config().name.clone(), plugin.config().root_id.clone());
+        let plugins = locked(&self.plugins);
+        let other = plugins
+            .iter()
+            .filter_map(Weak::upgrade)
+            .find(|other| other.base.key == plugin.base.key && names(other) != names(plugin));
+        other.map_or(Ok(()), |other| {
+            let with = format!("its VM would be shared with plugin {:?}; give it another vm_id", other.name());
+            Err(LoadError::NotImageable(with).into())
+        })
     }
 
     fn counts(&self, runtime: &str) -> Arc<RuntimeCounts> {

@@ -13,7 +13,7 @@ use sandgate_vm::{Engine, LoadError, Module, ModuleCache, WasmtimeEngine};
 use self::ahead::{Compilers, Job, Outcome};
 use crate::keys::CodeHash;
 use crate::shared::space::locked;
-use crate::{GuestLog, Stat, VmConfig, VmHost};
+use crate::{GuestLog, Isolation, Stat, VmConfig, VmHost};
 
 /// Envoy's name of the runtime that official Envoy has; it means Wasmtime where V8 is not built in.
 const V8: &str = "envoy.wasm.runtime.v8";
@@ -79,19 +79,24 @@ impl Modules {
     /// The module of a VM, compiled if nobody has done that.
     pub(crate) fn get(&self, config: &VmConfig, log: &dyn GuestLog) -> Result<Compiled, LoadError> {
         let engine = self.engine(&config.runtime, log)?;
-        let key = (engine.name(), CodeHash::of(&config.code));
+        let own = CodeHash::of(&config.code);
+        let code = match config.isolation {
+            Isolation::Vm => config.code.clone(),
+            Isolation::Stream => prepared(&**engine, &config.code)?,
+        };
+        let key = (engine.name(), CodeHash::of(&code));
         if let Some(module) = locked(&self.compiled).get(&key).and_then(Weak::upgrade) {
-            return Ok(Compiled { module, engine: key.0, code: key.1 });
+            return Ok(Compiled { module, engine: key.0, code: own });
         }
         if let Some(line) = engine.warning().filter(|_| locked(&self.warned_of).insert(engine.name())) {
             log.warn_of_configuration(&line);
         }
         let outcome = locked(&self.ahead).get(&key).cloned().unwrap_or_default();
-        let module = Job { engine: Arc::clone(engine), code: config.code.clone(), outcome }.run()?;
+        let module = Job { engine: Arc::clone(engine), code, outcome }.run()?;
         let mut compiled = locked(&self.compiled);
         compiled.retain(|_, module| module.strong_count() > 0);
         compiled.insert(key, Arc::downgrade(&module));
-        Ok(Compiled { module, engine: key.0, code: key.1 })
+        Ok(Compiled { module, engine: key.0, code: own })
     }
 
     /// See [`Host::compile_ahead`](crate::Host::compile_ahead).
@@ -155,6 +160,15 @@ impl Modules {
             visit(&format!("wasm.module_cache.{what}"), Stat::Counter(count));
         }
     }
+}
+
+/// The module as it must be for images of its instances.
+fn prepared(engine: &dyn Engine<VmHost>, code: &Bytes) -> Result<Bytes, LoadError> {
+    if !engine.makes_images() {
+        return Err(LoadError::NotImageable(format!("{} cannot do that", engine.name())));
+    }
+    // What is no plugin at all is refused for that.
+    sandgate_vm::imageable(code).map(Bytes::from).or_else(|error| engine.compile(code).and(Err(error)))
 }
 
 // === impl CompileAhead ===

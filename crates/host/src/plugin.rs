@@ -1,8 +1,8 @@
 //! A plugin that the main thread has accepted.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 
 use sandgate_abi::LogLevel;
 
@@ -10,6 +10,7 @@ use crate::keys::PluginKey;
 use crate::meter::Meter;
 use crate::report::PluginReport;
 use crate::vm::base::BaseVm;
+use crate::vm::image::StreamImage;
 use crate::{FailurePolicy, PluginConfig, Stat};
 
 /// A plugin whose module is compiled and whose configuration a trial VM has accepted. Shared by all threads.
@@ -18,6 +19,8 @@ pub struct Plugin {
     pub(crate) key: PluginKey,
     pub(crate) base: Arc<BaseVm>,
     pub(crate) reloads: Arc<ReloadCounts>,
+    /// With isolation of streams: what each stream's instance begins from.
+    pub(crate) image: OnceLock<StreamImage>,
 }
 
 /// How often VMs of plugins of one name were made anew. Kept by the host under that name.
@@ -30,7 +33,7 @@ pub(crate) struct ReloadCounts {
 
 impl Plugin {
     pub(crate) fn new(config: Arc<PluginConfig>, base: Arc<BaseVm>, reloads: Arc<ReloadCounts>) -> Arc<Self> {
-        Arc::new(Self { key: PluginKey::of(&config), config, base, reloads })
+        Arc::new(Self { key: PluginKey::of(&config), config, base, reloads, image: OnceLock::new() })
     }
 
     /// What it was made from.

@@ -1,16 +1,18 @@
 //! A plugin on one thread, and what new streams get from it.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use sandgate_abi::Callback;
+use sandgate_abi::{Callback, LogLevel};
 use sandgate_attributes::AttributeSource;
 
+use crate::limits::Limit;
 use crate::meter::Reload;
 use crate::vm::context::Context;
+use crate::vm::expressions::Expressions;
 use crate::vm::instance::Vm;
 use crate::{
     ContextOutcome, FailurePolicy, HttpContext, HttpStream, NetworkContext, NetworkOutcome, NetworkStream, Plugin,
@@ -36,6 +38,10 @@ pub(crate) struct PluginInstance {
     pub(crate) root: Rc<Context>,
     /// Later ones of a thread have greater numbers.
     pub(crate) number: u64,
+    /// What expressions the plugin has made when it was configured, where each stream has its own.
+    pub(crate) expressions: OnceCell<Expressions>,
+    /// Of the VM of one stream: the thread's own instance.
+    pub(crate) beside: Option<Rc<Self>>,
 }
 
 impl PluginHandle {
@@ -54,7 +60,7 @@ impl PluginHandle {
     /// the stream. A failed VM may be made anew here.
     #[must_use]
     pub fn create_context(&self, stream: Rc<dyn HttpStream>) -> ContextOutcome {
-        match self.living() {
+        match self.for_stream() {
             Some(instance) => {
                 let state = &instance.vm.state;
                 let root = Rc::clone(&instance.root);
@@ -70,7 +76,7 @@ impl PluginHandle {
     /// A context for a new connection; call when its filter chain is made. As [`PluginHandle::create_context`].
     #[must_use]
     pub fn create_network_context(&self, stream: &Rc<dyn NetworkStream>) -> NetworkOutcome {
-        match self.living() {
+        match self.for_stream() {
             Some(instance) => {
                 let state = &instance.vm.state;
                 let root = Rc::clone(&instance.root);
@@ -123,6 +129,29 @@ impl PluginHandle {
     fn is_open(&self) -> bool {
         let config = self.plugin.config();
         config.failure_policy == FailurePolicy::FailOpen || config.legacy_fail_open
+    }
+
+    /// The instance for a new stream: the thread's own, or one made for it.
+    fn for_stream(&self) -> Option<Rc<PluginInstance>> {
+        let living = self.living()?;
+        let Some(image) = self.plugin.image.get() else { return Some(living) };
+        let state = &living.vm.state;
+        let expressions = living.expressions.get_or_init(|| image.expressions(state.host.expressions()));
+        let Some(claim) = state.base.claim(state.limits.instances) else {
+            state.breach_in(Limit::Instances, Some(&living.root));
+            return None;
+        };
+        match image.vm(state, &self.plugin, &living.root, expressions, claim) {
+            Ok((vm, root)) => {
+                let number = living.number;
+                let (beside, expressions) = (Some(living), OnceCell::new());
+                Some(Rc::new(PluginInstance { vm, root, number, expressions, beside }))
+            }
+            Err(error) => {
+                state.note(LogLevel::Error, format_args!("plugin {:?}: {error}", self.plugin.name()));
+                None
+            }
+        }
     }
 
     fn living(&self) -> Option<Rc<PluginInstance>> {
@@ -181,6 +210,10 @@ impl fmt::Debug for PluginHandle {
 
 impl Drop for PluginInstance {
     fn drop(&mut self) {
+        if self.beside.is_some() {
+            // The VM ends with its stream; its root context was never told of a beginning.
+            return self.vm.state.callouts.cancel(&self.root);
+        }
         self.vm.shut_down_root(&self.root);
         if let Some(root) = self.root.as_root().filter(|_| !self.vm.has_failed()) {
             root.meter.died();

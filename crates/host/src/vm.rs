@@ -8,6 +8,7 @@ pub(crate) mod context;
 pub(crate) mod dns;
 pub(crate) mod expressions;
 pub(crate) mod grpc;
+pub(crate) mod image;
 pub(crate) mod instance;
 mod quotas;
 pub(crate) mod state;

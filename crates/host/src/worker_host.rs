@@ -1,6 +1,6 @@
 //! The part of the host on one thread.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 use std::fmt;
 use std::rc::{Rc, Weak};
@@ -122,7 +122,7 @@ impl WorkerHost {
         meter.came_alive(vm.memory_size());
         let number = self.instances.get();
         self.instances.set(number + 1);
-        Ok(Rc::new(PluginInstance { vm, root, number }))
+        Ok(Rc::new(PluginInstance { vm, root, number, expressions: OnceCell::new(), beside: None }))
     }
 
     /// What counts the plugin's doings on this thread, over all its instances.

@@ -59,6 +59,11 @@ pub trait Engine<H>: Send + Sync {
         false
     }
 
+    /// Whether [`PluginVm::image`] works.
+    fn makes_images(&self) -> bool {
+        false
+    }
+
     /// What an operator should know before plugins run on it, if anything.
     fn warning(&self) -> Option<String> {
         None
@@ -109,4 +114,14 @@ pub trait PluginVm<H> {
 
     /// Bytes of linear memory now.
     fn memory_size(&self) -> usize;
+
+    /// A module whose instances begin in the state that this one is in now: memories, globals, tables. Their start functions
+    /// must not be called again. `code` is what [`imageable`](crate::imageable) was given for this one's module.
+    ///
+    /// # Errors
+    /// The engine cannot, or the module is not made for it.
+    fn image(&mut self, code: &[u8]) -> Result<Vec<u8>, LoadError> {
+        let _ = code;
+        Err(LoadError::NotImageable("the runtime cannot do that".to_owned()))
+    }
 }

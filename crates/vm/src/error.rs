@@ -51,6 +51,9 @@ pub enum LoadError {
     /// The engine could not make an instance, or the start section trapped.
     #[error("Failed to create new Wasm instance: {0}")]
     Instantiate(String),
+    /// No instances can begin in the state of another one.
+    #[error("The module's state cannot be captured for isolation STREAM: {0}")]
+    NotImageable(String),
     /// The runtime is not built in, or its name is not known.
     #[error("Failed to create Wasm VM using {0} runtime. Sandgate was compiled without support for it{feature}", feature = feature(.0))]
     UnknownRuntime(String),

@@ -93,6 +93,10 @@ impl<H: HostCalls> Engine<H> for WasmtimeEngine<H> {
         true
     }
 
+    fn makes_images(&self) -> bool {
+        true
+    }
+
     fn compile(&self, code: &[u8]) -> Result<Arc<dyn Module<H>>, LoadError> {
         let checked = check::check(code)?;
         let module = match &self.cache {

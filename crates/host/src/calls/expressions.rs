@@ -33,7 +33,7 @@ pub(super) fn create(state: &VmState, text: &[u8], out: &mut Output) -> Result<(
         }
         Status::BadArgument
     })?;
-    let token = root.expressions.borrow_mut().add(expression, text.len());
+    let token = root.expressions.borrow_mut().add(expression, text);
     out.extend(&token.to_le_bytes());
     Ok(())
 }

@@ -10,6 +10,10 @@ use crate::vm::state::VmState;
 /// Sets the timer of the acting context's root; 0 stops it.
 pub(super) fn set_tick_period(state: &VmState, period_ms: u32) -> Result<(), Status> {
     let root = state.acting().ok_or(Status::BadArgument)?.root_of();
+    if state.is_for_stream {
+        // The VM ends with its stream, and nobody would see what a tick does.
+        return Err(Status::Unimplemented);
+    }
     if let Some(root_state) = root.as_root() {
         root_state.tick_period_ms.set(period_ms);
     }

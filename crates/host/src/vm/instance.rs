@@ -7,7 +7,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 use sandgate_abi::{Callback, CallbackSet, LogLevel};
 use sandgate_http::{Direction, HeaderMap};
-use sandgate_vm::{Fault, PluginVm};
+use sandgate_vm::{Fault, LoadError, Module, PluginVm};
 
 use super::action::{Action, MAX_REENTRIES};
 use super::base::{InstanceClaim, VmCount};
@@ -32,7 +32,8 @@ pub(crate) struct Vm {
     acting: Cell<bool>,
     /// Itself, while a root context whose plugin is gone is not done.
     kept: RefCell<Option<Rc<Self>>>,
-    _counted: VmCount,
+    /// Not of streams.
+    _counted: Option<VmCount>,
     _claim: InstanceClaim,
 }
 
@@ -69,7 +70,27 @@ impl Vm {
             );
             PluginErrorCause::Initialize(fault)
         })?;
-        let exports = base.config.capabilities.callbacks(base.module.exports());
+        Ok(Self::around(Rc::clone(&state), guest, Some(counted), claim))
+    }
+
+    /// Makes an instance of a module whose instances have been started. It is not counted: streams are.
+    pub(crate) fn from_image(
+        state: Rc<VmState>,
+        module: &dyn Module<VmHost>,
+        claim: InstanceClaim,
+    ) -> Result<Rc<Self>, LoadError> {
+        let config = &state.base.config;
+        let guest = module.instantiate(VmHost(Rc::clone(&state)), &config.limits, &config.capabilities)?;
+        Ok(Self::around(state, guest, None, claim))
+    }
+
+    fn around(
+        state: Rc<VmState>,
+        guest: Box<dyn PluginVm<VmHost>>,
+        counted: Option<VmCount>,
+        claim: InstanceClaim,
+    ) -> Rc<Self> {
+        let exports = state.base.config.capabilities.callbacks(state.base.module.exports());
         let vm = Rc::new(Self {
             guest: RefCell::new(Some(guest)),
             exports,
@@ -81,7 +102,15 @@ impl Vm {
             state,
         });
         *vm.state.vm.borrow_mut() = Rc::downgrade(&vm);
-        Ok(vm)
+        vm
+    }
+
+    /// A module whose instances begin as this one is now.
+    pub(crate) fn image(&self) -> Result<Vec<u8>, LoadError> {
+        let mut guest = self.guest.try_borrow_mut().ok();
+        let guest = guest.as_mut().and_then(|guest| guest.as_mut());
+        let guest = guest.ok_or_else(|| LoadError::NotImageable("it is running, or has failed".to_owned()))?;
+        guest.image(&self.state.base.config.code)
     }
 
     /// Bytes of linear memory; 0 while the guest runs, or if it has failed.
@@ -183,7 +212,9 @@ impl Vm {
         for context in self.state.take_contexts() {
             self.state.timers.disarm(&context);
             if let Some(root) = context.as_root() {
-                root.meter.died();
+                if !self.state.is_for_stream {
+                    root.meter.died();
+                }
                 self.state.callouts.grpc.cancel_all(&context);
                 self.state.callouts.dns.cancel_all(&context);
             }

@@ -56,6 +56,8 @@ pub(crate) struct VmState {
     /// The callback that runs; `None` in start functions.
     pub(crate) callback: Cell<Option<CallbackKind>>,
     pub(crate) explain_budget: Cell<ExplainBudget>,
+    /// The VM is one stream's own: what it asks for that outlives streams is refused.
+    pub(crate) is_for_stream: bool,
 }
 
 /// Bytes logged in the present second, and lines dropped in it.
@@ -94,7 +96,25 @@ impl VmState {
         timers: Rc<Timers>,
         mailbox: SyncWeak<Mailbox>,
     ) -> Rc<Self> {
-        Rc::new(Self {
+        Rc::new(Self::blank(host, env, base, timers, mailbox))
+    }
+
+    /// Of a VM for one stream, in which the only context is a root context of that id, beside the thread's own VM.
+    pub(crate) fn for_stream(beside: &Self, metrics: [Vec<Arc<Metric>>; 3], root: u32) -> Rc<Self> {
+        let (env, timers) = (Rc::clone(&beside.env), Rc::clone(&beside.timers));
+        let blank =
+            Self::blank(Arc::clone(&beside.host), env, Arc::clone(&beside.base), timers, beside.mailbox.clone());
+        Rc::new(Self { is_for_stream: true, last_id: Cell::new(root), metrics: RefCell::new(metrics), ..blank })
+    }
+
+    fn blank(
+        host: Arc<Host>,
+        env: Rc<dyn Environment>,
+        base: Arc<BaseVm>,
+        timers: Rc<Timers>,
+        mailbox: SyncWeak<Mailbox>,
+    ) -> Self {
+        Self {
             is_abi_0_1_0: base.module.is_abi_0_1_0(),
             limits: Arc::clone(base.config.host_limits.as_ref().unwrap_or(host.limits())),
             host,
@@ -115,7 +135,8 @@ impl VmState {
             log_budget: Cell::default(),
             callback: Cell::default(),
             explain_budget: Cell::default(),
-        })
+            is_for_stream: false,
+        }
     }
 
     /// A fresh id: the next one that no living context has.

@@ -73,28 +73,28 @@ impl Callouts for Sent {
 }
 
 impl Sent {
-    fn answer(&self, call: usize, response: Option<HttpCallResponse>) {
+    pub(crate) fn answer(&self, call: usize, response: Option<HttpCallResponse>) {
         let done = self.calls.borrow_mut()[call].1.take().unwrap();
         done(response);
     }
 
-    fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.calls.borrow().len()
     }
 
     /// Calls that were cancelled, or are over.
-    fn gone(&self) -> usize {
+    pub(crate) fn gone(&self) -> usize {
         self.cancelled.get()
     }
 }
 
-fn ok(text: &'static str) -> Option<HttpCallResponse> {
+pub(crate) fn ok(text: &'static str) -> Option<HttpCallResponse> {
     let mut body = BodyBuffer::new();
     body.push(Bytes::from_static(text.as_bytes()));
     Some(HttpCallResponse { headers: headers(&[(":status", "200"), ("x-a", "1")]), body, trailers: None })
 }
 
-fn world(runtime: &Runtime) -> (World, Rc<Sent>) {
+pub(crate) fn world(runtime: &Runtime) -> (World, Rc<Sent>) {
     with_limits(runtime, HostLimits::default())
 }
 

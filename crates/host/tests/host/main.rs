@@ -14,6 +14,7 @@ mod failures;
 mod foreign;
 mod grpc;
 mod invariants;
+mod isolation;
 mod lifetimes;
 mod loading;
 mod local_replies;

@@ -84,6 +84,10 @@ impl Engine<VmHost> for Shared {
         self.engine.name()
     }
 
+    fn makes_images(&self) -> bool {
+        self.engine.makes_images()
+    }
+
     fn compile(&self, code: &[u8]) -> Result<Arc<dyn Module<VmHost>>, LoadError> {
         let mut modules = self.modules.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(module) = modules.get(code) {

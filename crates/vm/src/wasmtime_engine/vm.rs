@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sandgate_abi::{Callback, CallbackKind, MAX_ARGUMENTS};
-use wasmtime::{Error, Func, Instance, Result, Store, TypedFunc};
+use wasmtime::{Error, Extern, Func, Instance, Result, Store, TypedFunc, Val};
 
 use super::epoch::Ticking;
 use super::fault;
@@ -12,7 +12,8 @@ use super::guest::Data;
 use super::module::Callables;
 use crate::cpu::CpuClock;
 use crate::guest::{Phase, Stop};
-use crate::{Fault, FaultKind, HostCalls, Limits, PluginVm};
+use crate::image::{self, Contents, Number};
+use crate::{Fault, FaultKind, HostCalls, Limits, LoadError, PluginVm};
 
 pub(super) struct WasmtimeVm<H: HostCalls> {
     store: Store<Data<H>>,
@@ -91,6 +92,33 @@ impl<H: HostCalls> WasmtimeVm<H> {
         fault::fault(if in_allocator { self.module.allocator } else { function }, callback, error)
     }
 
+    /// What the module exports for an image of this instance.
+    fn contents(&mut self) -> Contents {
+        let exports: Vec<_> =
+            self.instance.exports(&mut self.store).map(|e| (e.name().to_owned(), e.into_extern())).collect();
+        let mut contents = Contents::default();
+        for (name, export) in exports.into_iter().filter(|(name, _)| name.starts_with(image::PREFIX)) {
+            match export {
+                Extern::Memory(memory) => {
+                    contents.memories.insert(name, memory.data(&self.store).to_vec());
+                }
+                Extern::Global(global) => {
+                    let value = match global.get(&mut self.store) {
+                        Val::I32(value) => Number::I32(value),
+                        Val::I64(value) => Number::I64(value),
+                        Val::F32(bits) => Number::F32(bits),
+                        Val::F64(bits) => Number::F64(bits),
+                        Val::V128(value) => Number::V128(value.as_u128()),
+                        _ => continue,
+                    };
+                    contents.globals.insert(name, value);
+                }
+                _ => {}
+            }
+        }
+        contents
+    }
+
     fn run_start_function(&mut self, name: &'static str, index: usize) -> Result<()> {
         let export = self.module.start.get(index).map(|(_, export)| export);
         let function = export
@@ -151,6 +179,10 @@ impl<H: HostCalls> PluginVm<H> for WasmtimeVm<H> {
 
     fn memory_size(&self) -> usize {
         self.store.data().memory.map_or(0, |memory| memory.data_size(&self.store))
+    }
+
+    fn image(&mut self, code: &[u8]) -> std::result::Result<Vec<u8>, LoadError> {
+        image::image(code, self.contents())
     }
 }
 
