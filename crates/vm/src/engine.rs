@@ -59,6 +59,14 @@ pub trait Engine<H>: Send + Sync {
         false
     }
 
+    /// As [`Self::compile`], for a module that [`PluginVm::image`] made: many instances of it come and go.
+    ///
+    /// # Errors
+    /// As [`Self::compile`].
+    fn compile_image(&self, code: &[u8]) -> Result<Arc<dyn Module<H>>, LoadError> {
+        self.compile(code)
+    }
+
     /// Whether [`PluginVm::image`] works.
     fn makes_images(&self) -> bool {
         false

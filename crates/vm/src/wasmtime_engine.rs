@@ -13,6 +13,8 @@
 //! instance than a pool, and address space (about 4 GiB of reservation each, which is not memory), but a pool's
 //! sizes would have to be fixed for all plugins of the process before the first is known. A process has room
 //! for about 30,000 instances of 47-bit address space.
+//!
+//! Instances of images, of which each stream has one, come from a pool beside it: see `pool`.
 
 mod epoch;
 mod fault;
@@ -20,12 +22,13 @@ mod guest;
 mod limits;
 mod linker;
 mod module;
+mod pool;
 mod precompiled;
 mod restriction;
 mod vm;
 
 use std::num::NonZeroUsize;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use wasmtime::{Config, WasmBacktraceDetails};
 
@@ -45,6 +48,8 @@ pub struct WasmtimeEngine<H: HostCalls> {
     linker: Arc<wasmtime::Linker<Data<H>>>,
     ticker: Arc<Ticker>,
     cache: Option<Arc<ModuleCache>>,
+    /// The same with a pool, if the machine has room for one. Made with the first image.
+    pooled: OnceLock<Option<Box<Self>>>,
 }
 
 // === impl WasmtimeEngine ===
@@ -58,7 +63,7 @@ impl<H: HostCalls> WasmtimeEngine<H> {
     /// # Errors
     /// If Wasmtime does not support the machine.
     pub fn new() -> Result<Self, LoadError> {
-        Self::build().map_err(|error| LoadError::Compile(format!("{error:#}")))
+        Self::build(&Config::new()).map_err(|error| LoadError::Compile(format!("{error:#}")))
     }
 
     /// Takes compiled modules from there, and puts there what it compiles.
@@ -68,8 +73,8 @@ impl<H: HostCalls> WasmtimeEngine<H> {
         self
     }
 
-    fn build() -> wasmtime::Result<Self> {
-        let mut config = Config::new();
+    fn build(config: &Config) -> wasmtime::Result<Self> {
+        let mut config = config.clone();
         config
             .epoch_interruption(true)
             // For debuggers and the like alone: frames are walked by their pointers. It was 8 % of what is compiled.
@@ -80,7 +85,12 @@ impl<H: HostCalls> WasmtimeEngine<H> {
         let engine = wasmtime::Engine::new(&config)?;
         let linker = Arc::new(linker::linker(&engine)?);
         let ticker = Arc::new(Ticker::new(engine.clone()));
-        Ok(Self { engine, linker, ticker, cache: None })
+        Ok(Self { engine, linker, ticker, cache: None, pooled: OnceLock::new() })
+    }
+
+    fn pooled(&self) -> Option<&Self> {
+        let make = || Some(Box::new(Self { cache: self.cache.clone(), ..Self::build(&pool::config()).ok()? }));
+        self.pooled.get_or_init(make).as_deref()
     }
 }
 
@@ -107,6 +117,14 @@ impl<H: HostCalls> Engine<H> for WasmtimeEngine<H> {
         let module = WasmtimeModule::new(module, &checked, &self.linker, &self.ticker)
             .map_err(|error| LoadError::Compile(format!("{error:#}")))?;
         Ok(Arc::new(module))
+    }
+
+    fn compile_image(&self, code: &[u8]) -> Result<Arc<dyn Module<H>>, LoadError> {
+        // What is too large for the pool's places is made by itself.
+        match self.pooled().map(|pooled| pooled.compile(code)) {
+            Some(Ok(module)) => Ok(module),
+            _ => self.compile(code),
+        }
     }
 }
 

@@ -26,7 +26,7 @@ pub(crate) struct StreamImage {
 impl StreamImage {
     /// Of `vm`, whose only root context is `root`.
     pub(crate) fn of(vm: &Vm, root: &Context, engine: &dyn Engine<VmHost>) -> Result<Self, LoadError> {
-        let module = engine.compile(&vm.image()?)?;
+        let module = engine.compile_image(&vm.image()?)?;
         let expressions = root.as_root().map(|root| root.expressions.borrow().texts()).unwrap_or_default();
         Ok(Self { module, root: root.id, metrics: vm.state.metrics.borrow().clone(), expressions })
     }

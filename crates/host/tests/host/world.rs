@@ -88,6 +88,10 @@ impl Engine<VmHost> for Shared {
         self.engine.makes_images()
     }
 
+    fn compile_image(&self, code: &[u8]) -> Result<Arc<dyn Module<VmHost>>, LoadError> {
+        self.engine.compile_image(code)
+    }
+
     fn compile(&self, code: &[u8]) -> Result<Arc<dyn Module<VmHost>>, LoadError> {
         let mut modules = self.modules.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(module) = modules.get(code) {

@@ -36,7 +36,14 @@ pub(super) struct Callables {
     pub(super) start: Vec<(&'static str, ModuleExport)>,
     pub(super) allocator: &'static str,
     /// By the number of [`CallbackKind`].
-    pub(super) callbacks: Vec<Option<ModuleExport>>,
+    pub(super) callbacks: Vec<Option<CallbackExport>>,
+}
+
+/// Where a callback is, and how many words it takes and returns: to ask an instance for its type is slow.
+pub(super) struct CallbackExport {
+    pub(super) export: ModuleExport,
+    pub(super) params: usize,
+    pub(super) results: usize,
 }
 
 enum Link<H: HostCalls> {
@@ -57,6 +64,11 @@ impl<H: HostCalls> WasmtimeModule<H> {
     ) -> Result<Self> {
         let export =
             |name: &str| module.get_export_index(name).ok_or_else(|| Error::msg(format!("export {name} has gone")));
+        let callback = |name: &str| {
+            let ty = module.get_export(name).and_then(|ty| ty.func().cloned());
+            let ty = ty.ok_or_else(|| Error::msg(format!("export {name} is no function")))?;
+            Ok(CallbackExport { export: export(name)?, params: ty.params().len(), results: ty.results().len() })
+        };
         let exports =
             GuestExports { memory: checked.memory.map(export).transpose()?, allocator: export(checked.allocator)? };
         let callables = Callables {
@@ -64,7 +76,7 @@ impl<H: HostCalls> WasmtimeModule<H> {
             allocator: checked.allocator,
             callbacks: CallbackKind::ALL
                 .iter()
-                .map(|kind| checked.callbacks.contains(*kind).then(|| export(kind.export())).transpose())
+                .map(|kind| checked.callbacks.contains(*kind).then(|| callback(kind.export())).transpose())
                 .collect::<Result<_>>()?,
         };
         let link = if checked.imported_objects.is_empty() {

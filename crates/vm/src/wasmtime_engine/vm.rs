@@ -9,7 +9,7 @@ use wasmtime::{Error, Extern, Func, Instance, Result, Store, TypedFunc, Val};
 use super::epoch::Ticking;
 use super::fault;
 use super::guest::Data;
-use super::module::Callables;
+use super::module::{Callables, CallbackExport};
 use crate::cpu::CpuClock;
 use crate::guest::{Phase, Stop};
 use crate::image::{self, Contents, Number};
@@ -55,9 +55,10 @@ impl<H: HostCalls> WasmtimeVm<H> {
 
     /// The function of a callback, if the module exports it.
     fn find(&mut self, index: usize) -> Result<Option<Callable>> {
-        let Some(export) = self.module.callbacks.get(index).and_then(Option::as_ref) else { return Ok(None) };
-        let function = self.instance.get_module_export(&mut self.store, export).and_then(wasmtime::Extern::into_func);
-        function.map(|function| Callable::new(&self.store, function)).transpose()
+        let Some(callback) = self.module.callbacks.get(index).and_then(Option::as_ref) else { return Ok(None) };
+        let function = self.instance.get_module_export(&mut self.store, &callback.export);
+        let function = function.and_then(wasmtime::Extern::into_func);
+        function.map(|function| Callable::new(&self.store, callback, &function)).transpose()
     }
 
     fn call_export(&mut self, index: usize, arguments: [u32; MAX_ARGUMENTS]) -> Result<Option<u32>> {
@@ -193,9 +194,8 @@ fn dead(function: &'static str, callback: Option<CallbackKind>) -> Fault {
 // === impl Callable ===
 
 impl Callable {
-    fn new<H: HostCalls>(store: &Store<Data<H>>, function: Func) -> Result<Self> {
-        let ty = function.ty(store);
-        Ok(match (ty.params().len(), ty.results().len()) {
+    fn new<H: HostCalls>(store: &Store<Data<H>>, callback: &CallbackExport, function: &Func) -> Result<Self> {
+        Ok(match (callback.params, callback.results) {
             (1, 0) => Self::Void1(function.typed(store)?),
             (2, 0) => Self::Void2(function.typed(store)?),
             (3, 0) => Self::Void3(function.typed(store)?),
@@ -204,7 +204,7 @@ impl Callable {
             (2, 1) => Self::Word2(function.typed(store)?),
             (3, 1) => Self::Word3(function.typed(store)?),
             // The module's check allows no other.
-            _ => return Err(Error::msg(format!("callback of type {ty}"))),
+            (params, results) => return Err(Error::msg(format!("callback of {params} words that returns {results}"))),
         })
     }
 
