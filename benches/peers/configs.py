@@ -112,7 +112,13 @@ def listening(proxy, wire, directory):
     return " proto h2" if wire.http2 else "", ""
 
 
-def command(proxy, binary, directory, upstream, workers, plugins, wire=Wire(), cache="modules"):
+def isolation(plugins):
+    """Sandgate's own extension that gives each stream an instance of these plugins."""
+    settings = [{"name": name, "isolation": "STREAM"} for name, _, _ in plugins]
+    return {"name": "plugins", "typed_config": {"@type": "type.googleapis.com/sandgate.v1.WasmPlugins", "plugins": settings}}
+
+
+def command(proxy, binary, directory, upstream, workers, plugins, wire=Wire(), cache="modules", isolated=False):
     """The command line of a proxy, the port that it serves, and where it says that it is ready. `cache` is Sandgate's directory of compiled
     modules."""
     port = free_port()
@@ -133,7 +139,10 @@ def command(proxy, binary, directory, upstream, workers, plugins, wire=Wire(), c
     filters = [wasm_filter(name, runtime, path, configuration, wire) for name, path, configuration in plugins]
     path = directory / f"{proxy}-{port}.json"
     target = upstream.http2_port if wire.http2_upstream else upstream.port
-    path.write_text(json.dumps(envoy(port, admin, target, filters, wire, directory)))
+    bootstrap = envoy(port, admin, target, filters, wire, directory)
+    if isolated:
+        bootstrap["bootstrap_extensions"] = [isolation(plugins)]
+    path.write_text(json.dumps(bootstrap))
     line = [binary] if proxy == "envoy" else [binary, "run"]
     line += ["-c", str(path), "--concurrency", str(workers), "-l", "error", "--base-id", str(port)]
     if proxy == "sandgate":

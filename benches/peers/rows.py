@@ -66,6 +66,8 @@ class Load:
     wire: Wire = Wire()
     # A connection for each request.
     close: bool = False
+    # Each request has an instance of the guest: Sandgate only.
+    isolated: bool = False
 
     @property
     def tools(self):
@@ -91,7 +93,7 @@ class Load:
 
     def start(self, bench, proxy):
         line, port, ready = command(
-            proxy, bench.binaries[proxy], bench.directory, bench.upstream, bench.workers, self.plugins, self.wire
+            proxy, bench.binaries[proxy], bench.directory, bench.upstream, bench.workers, self.plugins, self.wire, isolated=self.isolated
         )
         process = Process(line, proxys(bench.workers), bench.directory / f"{proxy}-{port}.log")
         try:
@@ -175,6 +177,10 @@ def guest(name, configuration=None):
     return ((name, PLUGINS / name / f"{name}.wasm", configuration),)
 
 
+def isolated(name, what):
+    return Load(f"guest-{name}-isolated", what, "/1k", guest(name), proxies=("sandgate",), isolated=True)
+
+
 def body(size):
     return Load(f"guest-body-{size}", f"a Rust SDK guest replaces the whole response body, {size}", f"/{size}", guest("body", "buffered"))
 
@@ -184,6 +190,8 @@ ALL = (
     Load("guest-noop", "a C guest with every callback, which does nothing", "/1k", guest("c-noop")),
     Load("guest-header", "a C guest adds a header to request and response", "/1k", guest("c-header")),
     Load("guest-headers-all", "a Rust SDK guest reads all headers both ways and adds one", "/1k", guest("headers")),
+    isolated("headers", "the same, with an instance for each request"),
+    isolated("leak", "a C guest fills 1 MiB of new memory at each request and keeps it, with an instance for each request"),
     body("1k"),
     body("64k"),
     body("1m"),

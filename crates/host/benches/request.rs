@@ -13,8 +13,8 @@ use bytes::Bytes;
 use sandgate_abi::{Callback, CallbackKind, CallbackSet, LogLevel, MapType};
 use sandgate_attributes::{AttributeSource, Declaration};
 use sandgate_host::{
-    ContextOutcome, Environment, GuestLog, Host, HostCalls, HttpStream, NativeEngine, PluginConfig, PluginHandle,
-    StreamMap, WasmtimeEngine, WorkerHost,
+    ContextOutcome, Environment, GuestLog, Host, HostCalls, HttpStream, Isolation, NativeEngine, PluginConfig,
+    PluginHandle, StreamMap, WasmtimeEngine, WorkerHost,
 };
 use sandgate_http::{BodyBuffer, Direction, HeaderMap, LocalReply};
 
@@ -46,14 +46,18 @@ fn main() {
     let nothing = measure(None);
     println!("{:>24} {nothing:>6.0} ns (taken off below)", "stream alone");
     let guests = [
-        ("native, one header each", NativeEngine::NAME, "header".as_bytes().to_vec()),
-        ("C, no callbacks", "", file("no-callbacks/no-callbacks.wasm")),
-        ("C, all callbacks", "", file("c-noop/c-noop.wasm")),
-        ("C, one header each", "", file("c-header/c-header.wasm")),
-        ("Rust, one header each", "", file("header/header.wasm")),
+        ("native, one header each", NativeEngine::NAME, "header".as_bytes().to_vec(), Isolation::Vm),
+        ("C, no callbacks", "", file("no-callbacks/no-callbacks.wasm"), Isolation::Vm),
+        ("C, all callbacks", "", file("c-noop/c-noop.wasm"), Isolation::Vm),
+        ("C, one header each", "", file("c-header/c-header.wasm"), Isolation::Vm),
+        ("Rust, one header each", "", file("header/header.wasm"), Isolation::Vm),
+        ("C, isolated", "", file("c-header/c-header.wasm"), Isolation::Stream),
+        ("Rust, isolated", "", file("header/header.wasm"), Isolation::Stream),
+        ("C, leaks 1 MiB, isolated", "", file("leak/leak.wasm"), Isolation::Stream),
     ];
-    for (name, runtime, code) in guests {
+    for (name, runtime, code, isolation) in guests {
         let mut config = PluginConfig::default();
+        config.vm.isolation = isolation;
         config.vm.runtime = runtime.to_owned();
         config.vm.code = code.into();
         let plugin = host.load(Arc::new(config), Rc::clone(&env)).unwrap_or_else(|error| panic!("{error}"));

@@ -7,7 +7,7 @@ use sandgate_http::{Direction, HeadersStatus};
 
 use crate::callouts;
 use crate::stream::{Asked, MockStream};
-use crate::world::{Runtime, World, begin, begin_with};
+use crate::world::{Runtime, World, begin, begin_with, plugin_file};
 
 fn isolated(world: &World, script: &str) -> PluginConfig {
     let mut config = world.config(script);
@@ -167,4 +167,29 @@ fn what_cannot_work_is_refused_with_the_reason() {
     let mut broken = isolated(&world, "");
     broken.vm.code = b"\0asm\x01\0\0\0"[..].into();
     assert!(refusal(broken, &world).contains("Missing or unknown Proxy-Wasm ABI version"));
+}
+
+/// Each request leaves 1 MiB behind, of the 8 MiB that an instance may have.
+#[test]
+fn memory_that_is_left_behind_goes_with_its_stream() {
+    let world = world();
+    let mut config = isolated(&world, "");
+    config.vm.code = plugin_file("leak/leak.wasm");
+    config.vm.limits.memory_bytes = 8 << 20;
+    let handle = world.plugin(config);
+    let (before, requests) = (resident_mib(), 3000);
+    for _ in 0..requests {
+        let exchange = begin(&handle);
+        assert_eq!(exchange.context.on_request_headers(true), HeadersStatus::Continue);
+        exchange.end();
+    }
+    // Other tests of the process take memory too.
+    let grown = resident_mib().saturating_sub(before);
+    assert!(grown < requests / 4, "{grown} MiB more after {requests} requests");
+}
+
+fn resident_mib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
 }
