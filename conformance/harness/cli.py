@@ -62,6 +62,7 @@ def _options(arguments):
     parser.add_argument("--changed-since", metavar="REF", help="with --live-sample: and for cases changed since REF")
     parser.add_argument("--sandgate", metavar="PATH", help="the binary (default: $SANDGATE, or the newer in target/)")
     parser.add_argument("--engine", choices=engine.NAMES, help="run the guests of Sandgate on this engine")
+    parser.add_argument("--isolated", action="store_true", help="give each stream of Sandgate an instance of the guest")
     parser.add_argument("--per-area", type=int, metavar="N", help="of each area only N cases that use a guest, always the same")
     parser.add_argument("--jobs", type=int, default=2, help="processes of each proxy at once (default: 2)")
     parser.add_argument("--show", action="store_true", help="print what Sandgate (with --record: Envoy) answered")
@@ -111,7 +112,7 @@ def _unanswered(case, answer):
 
 def _compare(cases, expectations, options):
     started = time.monotonic()
-    cases = [case for case in cases if not engine.Engine(options.engine).left_out(case)]
+    cases = [case for case in cases if not _engine(options).left_out(case)]
     skipped = {case.id: reason for case in cases if (reason := _skipped(case, expectations, options))}
     wanted = [case for case in cases if case.id not in skipped]
     live = _live(wanted, options)
@@ -143,7 +144,7 @@ def _compare(cases, expectations, options):
     for identity, reason in skipped.items():
         print(f"SKIP {identity}: {reason}")
     failed = failing.total()
-    _print_table(options.engine, collections.Counter(case.area for case in wanted), failing)
+    _print_table(" ".join(_engine(options).variants()), collections.Counter(case.area for case in wanted), failing)
     print(f"{len(asked)} asked live, {time.monotonic() - started:.0f} s")
     print(f"{len(wanted) - failed} passed, {failed} failed, {len(skipped)} skipped")
     return 1 if failed else 0
@@ -160,7 +161,11 @@ def _print_table(name, wanted, failing):
 def _skipped(case, expectations, options):
     """Why a case is not run: what expectations.yaml says, or a program that this machine has not."""
     missing = command.missing(case)
-    return expectations.skipped(case, options.engine) or (missing and f"there is no {missing}")
+    return expectations.skipped(case, _engine(options).variants()) or (missing and f"there is no {missing}")
+
+
+def _engine(options):
+    return engine.Engine(options.engine, options.isolated)
 
 
 def _again(case, expectations, options):
@@ -219,7 +224,7 @@ async def _both(asked, wanted, options):
 
     async def sandgate():
         binary = environment.sandgate(options.sandgate)
-        return await runner.run(binary, wanted, options.jobs, engine.Engine(options.engine))
+        return await runner.run(binary, wanted, options.jobs, _engine(options))
 
     return await asyncio.gather(envoy(), sandgate())
 

@@ -10,8 +10,8 @@ _FILE = ROOT / "expectations.yaml"
 
 
 class Expectations:
-    """`skip`: id glob -> reason. `engines`: engine -> id glob -> reason. `differ`: id -> {reason, expect}. `timed`: id glob ->
-    what is timed."""
+    """`skip`: id glob -> reason. `engines`: engine, or `isolated` -> id glob -> reason. `differ`: id -> {reason, expect}.
+    `timed`: id glob -> what is timed."""
 
     def __init__(self, text=None):
         data = yaml.safe_load(_FILE.read_text() if text is None else text) or {}
@@ -23,9 +23,10 @@ class Expectations:
             if set(entry) != {"reason", "expect"}:
                 raise ValueError(f"expectations.yaml: {identity} needs reason and expect, nothing else")
 
-    def skipped(self, case, engine=None):
-        """The reason why `case` is skipped, on this engine if there is one, or None."""
-        for pattern, reason in [*self._skip.items(), *self._engines.get(engine, {}).items()]:
+    def skipped(self, case, variants=()):
+        """The reason why `case` is skipped, on the engine and with the isolation that `variants` names, or None."""
+        patterns = [self._skip, *(self._engines.get(variant, {}) for variant in variants)]
+        for pattern, reason in [entry for entries in patterns for entry in entries.items()]:
             if fnmatch.fnmatch(case.id, pattern):
                 return reason
         return None

@@ -42,6 +42,18 @@ class Configured(unittest.TestCase):
         self.assertEqual(engine.Engine().configured("{vm_config: {}}"), "{vm_config: {}}")
         self.assertEqual(engine.Engine().names(), {})
 
+    def test_isolation_is_for_plugins_that_share_no_vm(self):
+        def plugin(name, vm_id, runtime="envoy.wasm.runtime.v8"):
+            return {"name": name, "vm_config": {**CODE["vm_config"], "vm_id": vm_id, "runtime": runtime}}
+
+        plugins = [plugin("a", "1"), plugin("a", "1"), plugin("b", "2"), plugin("c", "2"), plugin("d", "3", "envoy.wasm.runtime.null")]
+        made = json.loads(engine.Engine(isolated=True).configured(json.dumps({"filters": plugins})))
+        self.assertEqual(made["filters"], plugins)
+        settings = made["bootstrap_extensions"][0]["typed_config"]["plugins"]
+        self.assertEqual(settings, [{"name": "a", "root_id": "", "vm_id": "1", "isolation": "STREAM"}])
+        none = {"filters": plugins[2:]}
+        self.assertEqual(json.loads(engine.Engine(isolated=True).configured(json.dumps(none))), none)
+
 
 class Chosen(unittest.TestCase):
     def test_cases_without_a_guest_are_left_out(self):
@@ -68,6 +80,13 @@ class Chosen(unittest.TestCase):
             {"guest": "hello", "vm": {"capability_restriction_config": {}}},
         ):
             self.assertTrue(native.left_out(a_case(plugins=[plugin])), plugin)
+
+    def test_isolation_leaves_out_what_is_configured_in_full(self):
+        isolated = engine.Engine(isolated=True)
+        self.assertIsNone(isolated.left_out(a_case(script="trace", stats=["wasm..active"])))
+        self.assertTrue(isolated.left_out(a_case(script="trace", text="vm_config: {}")))
+        self.assertTrue(isolated.left_out(a_case()))
+        self.assertEqual([engine.Engine().variants(), engine.Engine("wamr", True).variants()], [[], ["wamr", "isolated"]])
 
     def test_the_choice_of_an_area_does_not_depend_on_the_order(self):
         cases = [a_case(f"c{number}", script="trace") for number in range(9)] + [a_case("plain")]
