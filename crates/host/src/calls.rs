@@ -195,6 +195,10 @@ impl HostCalls for VmHost {
         foreign::call(&self.0, name, arguments, out)
     }
 
+    fn has_foreign_function(&self, name: &[u8]) -> bool {
+        foreign::exists(&self.0, name)
+    }
+
     fn resolve_dns(&self, address: &[u8]) -> Result<u32, Status> {
         dns::resolve(&self.0, address)
     }

@@ -114,6 +114,10 @@ pub trait HostCalls: 'static {
     fn set_effective_context(&self, context: u32) -> Result<(), Status>;
     fn done(&self) -> Result<(), Status>;
     fn call_foreign_function(&self, name: &[u8], arguments: &[u8], out: &mut Output) -> Result<(), Status>;
+    /// Whether there is a function of that name: asked when the answer was `NotFound`, which functions give, too.
+    fn has_foreign_function(&self, _name: &[u8]) -> bool {
+        false
+    }
     /// Envoy only: `envoy_resolve_dns`.
     fn resolve_dns(&self, address: &[u8]) -> Result<u32, Status>;
 

@@ -46,6 +46,24 @@ pub(super) fn call(state: &VmState, name: &[u8], arguments: &[u8], out: &mut Out
     }
 }
 
+/// Whether [`call`] knows the name.
+pub(super) fn exists(state: &VmState, name: &[u8]) -> bool {
+    state.host.foreign_function(name).is_some()
+        || matches!(
+            name,
+            b"clear_route_cache"
+                | b"declare_property"
+                | b"set_envoy_filter_state"
+                | b"verify_signature"
+                | b"sign"
+                | b"compress"
+                | b"uncompress"
+                | b"expr_create"
+                | b"expr_evaluate"
+                | b"expr_delete"
+        )
+}
+
 fn uncompress(state: &VmState, data: &[u8], out: &mut Output) -> Result<(), Status> {
     match foreign::uncompress(data, state.limits.uncompressed_bytes, out.bytes_mut()) {
         Uncompressed::Whole => Ok(()),

@@ -62,8 +62,8 @@ pub(crate) fn proxy_done<G: Guest>(guest: &mut G) -> Outcome<G> {
 
 /// Either result pointer may be 0: that part is not wanted.
 ///
-/// A failing function's value is written too, and its status returned as it is (observed in Envoy 1.40). `NOT_FOUND`
-/// means that there is no such function and therefore no value.
+/// A failing function's value is written too, and its status returned as it is; where there is no such function nothing is
+/// written (observed in Envoy 1.40).
 pub(crate) fn proxy_call_foreign_function<G: Guest>(
     guest: &mut G,
     name: u32,
@@ -79,7 +79,7 @@ pub(crate) fn proxy_call_foreign_function<G: Guest>(
     let arguments = bytes(memory, arguments, arguments_len)?;
     state.output.clear();
     let result = state.host.call_foreign_function(name, arguments, &mut state.output);
-    if result != Err(Status::NotFound) {
+    if result != Err(Status::NotFound) || state.host.has_foreign_function(name) {
         deliver(guest, ret_ptr, ret_len)?;
     }
     Ok(result?)
