@@ -8,10 +8,10 @@ from pathlib import Path
 from .environment import REPOSITORY
 
 _GUESTS = REPOSITORY / "plugins"
-# What the probe's twin has not, because there is no guest's memory, allocator or WASI.
+# What the probe's twin has not: there is no guest's memory, allocator or WASI, and it has no list of attributes.
 _STRING = re.compile(r'"(?:\\.|[^"\\\n])*"|#.*')
 _WASM_ONLY = re.compile(
-    r"@|\bend\b|\b_\b|\bas cells\b|\bmemory_|\btrace allocate\b|\bon (start|main)\b|\btrap loop\b|\b(peek|poke)\("
+    r"@|\battributes\b|\bend\b|\b_\b|\bas cells\b|\bmemory_|\btrace allocate\b|\bon (start|main)\b|\btrap loop\b|\b(peek|poke)\("
     r"|\b(fd_(?!write)|path_|sock_|environ_|args_|proc_|poll_|sched_|random_|clock_)\w+\("
     r"|\b(get_configuration|continue_request|continue_response|clear_route_cache)\("
 )

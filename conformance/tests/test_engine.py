@@ -70,7 +70,7 @@ class Chosen(unittest.TestCase):
         native = engine.Engine("null")
         self.assertIsNone(native.left_out(a_case(script='on tick:\n  say "the end @1"')))
         self.assertIsNone(native.left_out(a_case(plugins=[{"guest": "hello", "config": {"configuration": "@"}}])))
-        for script in ("on start:", "peek(0, 1)", "log(2, @0:1)", "memory_grow(1)", "on configure: trap loop", "environ_get()"):
+        for script in ("on start:", "attributes", "peek(0, 1)", "log(2, @0:1)", "memory_grow(1)", "on configure: trap loop", "environ_get()"):
             self.assertTrue(native.left_out(a_case(script=script)), script)
         for plugin in (
             {"guest": "loop"},
