@@ -19,7 +19,7 @@ pub(crate) fn path(segments: &[&str]) -> Vec<u8> {
 
 /// What the host wrote; `None` for what is no map. Without [`pairs::decode`]'s bounds, which are for what guests write.
 pub(crate) fn deserialized(bytes: &[u8]) -> Option<Vec<(&[u8], &[u8])>> {
-    let Some((count, rest)) = bytes.split_first_chunk() else { return Some(Vec::new()) };
+    let Some((count, rest)) = bytes.split_first_chunk() else { return bytes.is_empty().then(Vec::new) };
     let count = usize::try_from(u32::from_le_bytes(*count)).ok()?;
     let (lengths, mut data) = rest.split_at_checked(count.checked_mul(8)?)?;
     let mut field = |length: &[u8; 4]| {
