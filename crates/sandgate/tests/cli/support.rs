@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 /// The project's root: configurations name guests relative to it.
@@ -27,10 +28,17 @@ pub(crate) fn run(arguments: &[&str]) -> Output {
     child.wait_with_output().unwrap()
 }
 
-/// Ports that are free now.
+/// Ports that are free now, below those that the system gives to connections and to port 0, so that nobody else takes them
+/// before the server does. Each process begins elsewhere.
 pub(crate) fn free_ports<const N: usize>() -> [u16; N] {
-    let listeners: [TcpListener; N] = std::array::from_fn(|_| TcpListener::bind("127.0.0.1:0").unwrap());
-    listeners.map(|listener| listener.local_addr().unwrap().port())
+    const FIRST: u32 = 12_000;
+    const COUNT: u32 = 20_000;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let own = std::process::id().wrapping_mul(61);
+    let mut free = std::iter::repeat_with(|| own.wrapping_add(NEXT.fetch_add(1, Relaxed)) % COUNT + FIRST)
+        .map(|port| u16::try_from(port).unwrap())
+        .filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
+    std::array::from_fn(|_| free.next().unwrap())
 }
 
 /// A running server; killed when dropped.
