@@ -11,11 +11,11 @@ use arc_swap::ArcSwapOption;
 use sandgate_config::model::{CommonTlsContext, DownstreamTlsContext, FilterChain, SecretSource};
 use sandgate_filter::TlsInfo;
 use sandgate_stats::{Sample, StatKind};
-use sandgate_tls::{FailureKind, Identity, ServerContext, TlsError, TrustedCa};
+use sandgate_tls::{FailureKind, Identity, ServerContext, TlsError, TrustedCa, files};
 
 pub(crate) use handshake::Secured;
 use handshake::{HandshakeError, handshake};
-pub(crate) use reload::{Reloadable, keep_fresh};
+pub(crate) use reload::{Fingerprint, Reloadable, keep_fresh};
 pub(crate) use secure::{Unsecured, secure};
 
 use crate::stats::{SslNames, SslSocketFactoryStats, SslStats, StatsStore};
@@ -30,6 +30,8 @@ pub(crate) struct ListenerTls {
     scope: String,
     /// `None`: a secret is not there yet.
     context: ArcSwapOption<ServerContext>,
+    /// The files before the first context was made.
+    seen: Vec<Fingerprint>,
 }
 
 /// The same on one thread.
@@ -49,6 +51,7 @@ impl ListenerTls {
     /// A file of the configuration cannot be used. A secret of an SDS file that cannot is waited for.
     pub(crate) fn load(chain: &FilterChain, stat_name: &str) -> Result<Option<Arc<Self>>, TlsError> {
         let Some(config) = &chain.tls else { return Ok(None) };
+        let seen = Fingerprint::all(files(&config.common, config.session_ticket_keys.as_ref()));
         let context = match ServerContext::load(config) {
             Ok(context) => Some(Arc::new(context)),
             Err(error) if uses_sds(config) => {
@@ -62,6 +65,7 @@ impl ListenerTls {
             timeout: chain.transport_socket_connect_timeout,
             scope: format!("listener.{stat_name}."),
             context: ArcSwapOption::new(context),
+            seen,
         })))
     }
 
@@ -72,7 +76,6 @@ impl ListenerTls {
         (context.certificates().to_vec(), context.ca().cloned())
     }
 
-    /// The files that the context is made of now.
     /// Shows when the certificates expire.
     pub(crate) fn show_expiry(self: &Arc<Self>, store: &StatsStore) {
         let tls = Arc::downgrade(self);

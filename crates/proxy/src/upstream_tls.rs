@@ -18,7 +18,7 @@ use sandgate_tls::{
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use crate::listener_tls::{Reloadable, common_uses_sds};
+use crate::listener_tls::{Fingerprint, Reloadable, common_uses_sds};
 use crate::pool::{PoolProtocol, TlsNames};
 use crate::stats::{Sample, SslNames, SslSocketFactoryStats, SslStats, StatKind, StatsStore, scope_name};
 use crate::transport::{Tcp, Transport};
@@ -32,6 +32,8 @@ pub(crate) struct UpstreamTls {
     /// Of the cluster's stats; ends with a dot.
     scope: String,
     configs: Mutex<Configs>,
+    /// The files before the first context was made.
+    seen: Vec<Fingerprint>,
 }
 
 /// Configurations by names: a session can be resumed only with the one it was made with.
@@ -89,9 +91,10 @@ impl UpstreamTls {
     /// # Errors
     /// A file that cannot be read, or is not what it should be.
     pub(crate) fn load(config: &UpstreamTlsContext, stat_name: &str) -> Result<Arc<Self>, TlsError> {
+        let seen = Fingerprint::all(files(&config.common, None));
         let context = Arc::new(ClientContext::load(config)?);
         let configs = Mutex::new(Configs { context, entries: Vec::new() });
-        Ok(Arc::new(Self { scope: format!("cluster.{stat_name}."), configs }))
+        Ok(Arc::new(Self { scope: format!("cluster.{stat_name}."), configs, seen }))
     }
 
     /// Shows when the certificates end, as gauges of the cluster with this name in stats.
@@ -205,6 +208,10 @@ impl Reloadable for UpstreamTls {
 
     fn files(&self) -> Vec<PathBuf> {
         files(&self.context().model().common, None)
+    }
+
+    fn seen(&self) -> Vec<Fingerprint> {
+        self.seen.clone()
     }
 
     fn uses_sds(&self) -> bool {

@@ -14,7 +14,7 @@ const INTERVAL: Duration = Duration::from_secs(1);
 
 /// What tells that a file is another one: through links, so that a link that points elsewhere counts too.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Fingerprint {
+pub(crate) struct Fingerprint {
     path: PathBuf,
     facts: Option<(SystemTime, u64, u64)>,
 }
@@ -22,6 +22,11 @@ struct Fingerprint {
 // === impl Fingerprint ===
 
 impl Fingerprint {
+    /// Those of `paths`, taken before they are read: a change in between is then seen later.
+    pub(crate) fn all(paths: Vec<PathBuf>) -> Vec<Self> {
+        paths.iter().map(|path| Self::of(path)).collect()
+    }
+
     fn of(path: &Path) -> Self {
         use std::os::unix::fs::MetadataExt as _;
         let metadata = std::fs::metadata(path).ok();
@@ -38,6 +43,8 @@ pub(crate) trait Reloadable {
     fn factory(&self) -> &'static str;
     /// What it depends on now.
     fn files(&self) -> Vec<PathBuf>;
+    /// What it was first made of.
+    fn seen(&self) -> Vec<Fingerprint>;
     /// Whether secrets are among that.
     fn uses_sds(&self) -> bool;
     /// Makes its context anew.
@@ -53,12 +60,8 @@ struct Watched {
 
 /// Looks after the files of all these until they are gone. What cannot be used changes nothing, and is tried again when it changes.
 pub(crate) async fn keep_fresh(all: Vec<Arc<dyn Reloadable>>, store: Arc<StatsStore>) {
-    let watch = |tls: &Arc<dyn Reloadable>| {
-        let stats = SslSocketFactoryStats::new(&store, &format!("{}{}.", tls.scope(), tls.factory()));
-        let seen = tls.files().iter().map(|path| Fingerprint::of(path)).collect();
-        Watched { tls: Arc::downgrade(tls), seen, stats }
-    };
-    let mut watched: Vec<_> = all.iter().map(watch).filter(|watched| !watched.seen.is_empty()).collect();
+    let mut watched: Vec<_> =
+        all.iter().map(|tls| Watched::new(tls, &store)).filter(|watched| !watched.seen.is_empty()).collect();
     drop(all);
     while !watched.is_empty() {
         tokio::time::sleep(INTERVAL).await;
@@ -81,6 +84,10 @@ impl Reloadable for ListenerTls {
         files(&self.config.common, self.config.session_ticket_keys.as_ref())
     }
 
+    fn seen(&self) -> Vec<Fingerprint> {
+        self.seen.clone()
+    }
+
     fn uses_sds(&self) -> bool {
         uses_sds(&self.config)
     }
@@ -94,6 +101,11 @@ impl Reloadable for ListenerTls {
 // === impl Watched ===
 
 impl Watched {
+    fn new(tls: &Arc<dyn Reloadable>, store: &StatsStore) -> Self {
+        let stats = SslSocketFactoryStats::new(store, &format!("{}{}.", tls.scope(), tls.factory()));
+        Self { tls: Arc::downgrade(tls), seen: tls.seen(), stats }
+    }
+
     /// Whether there is anything to look after any more.
     fn look(&mut self) -> bool {
         let Some(tls) = self.tls.upgrade() else { return false };
@@ -101,6 +113,8 @@ impl Watched {
         if now == self.seen {
             return true;
         }
+        // The files may name others now.
+        self.seen = Fingerprint::all(tls.files());
         match tls.reload() {
             Ok(()) => {
                 log::info!(target: "config", "{}ssl: certificates have changed", tls.scope());
@@ -112,8 +126,70 @@ impl Watched {
                 log::warn!(target: "config", "{}ssl: changed files cannot be used, what was read before stays: {error}", tls.scope());
             }
         }
-        // The files may name others now.
-        self.seen = tls.files().iter().map(|path| Fingerprint::of(path)).collect();
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed test may panic")]
+
+    use std::sync::Mutex;
+
+    use super::*;
+
+    /// Made of one file; every load reads it.
+    struct OneFile {
+        path: PathBuf,
+        seen: Vec<Fingerprint>,
+        loaded: Mutex<Option<String>>,
+    }
+
+    impl OneFile {
+        fn load(path: PathBuf) -> Arc<Self> {
+            let seen = Fingerprint::all(vec![path.clone()]);
+            let loaded = Mutex::new(std::fs::read_to_string(&path).ok());
+            Arc::new(Self { path, seen, loaded })
+        }
+    }
+
+    impl Reloadable for OneFile {
+        fn scope(&self) -> &'static str {
+            "listener.l."
+        }
+        fn factory(&self) -> &'static str {
+            "server_ssl_socket_factory"
+        }
+        fn files(&self) -> Vec<PathBuf> {
+            vec![self.path.clone()]
+        }
+        fn seen(&self) -> Vec<Fingerprint> {
+            self.seen.clone()
+        }
+        fn uses_sds(&self) -> bool {
+            true
+        }
+        fn reload(&self) -> Result<(), TlsError> {
+            *self.loaded.lock().unwrap() = Some(std::fs::read_to_string(&self.path).unwrap());
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_change_before_the_watch_begins_is_seen() {
+        let path = std::env::temp_dir().join(format!("sandgate-reload-{}", std::process::id()));
+        let tls = OneFile::load(path.clone());
+        assert_eq!(tls.loaded.lock().unwrap().take(), None);
+        std::fs::write(&path, "late").unwrap();
+        let tls_of_trait: Arc<dyn Reloadable> = Arc::clone(&tls) as _;
+        let store = StatsStore::new();
+        let mut watched = Watched::new(&tls_of_trait, &store);
+        assert!(watched.look());
+        assert_eq!(tls.loaded.lock().unwrap().take().as_deref(), Some("late"));
+        assert!(watched.look());
+        assert_eq!(tls.loaded.lock().unwrap().take(), None, "read again without a change");
+        drop((tls, tls_of_trait));
+        assert!(!watched.look());
+        std::fs::remove_file(path).unwrap();
     }
 }
