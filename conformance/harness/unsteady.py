@@ -34,13 +34,27 @@ def is_unsteady(name):
 
 
 def without_known(envoy, sandgate, rules=None):
-    """Both answers without the stats that Sandgate is known to lack, or to have besides, in their scopes."""
-    if "stats_of" not in envoy:
-        return envoy, sandgate
+    """Both answers without the stats that Sandgate is known to lack, or to have besides: in scopes, and in pages of the admin interface that
+    are compared line by line."""
     rules = rules or _loaded()
+    theirs, ours = dict(envoy), dict(sandgate)
+    if "stats_of" in envoy:
+        theirs["stats_of"], ours["stats_of"] = _scopes_without_known(envoy["stats_of"], sandgate.get("stats_of", {}), rules)
+    if "pages" in sandgate:
+        ours["pages"] = {name: _page_without_extra(page, rules["extra"]) for name, page in sandgate["pages"].items()}
+    return theirs, ours
+
+
+def _scopes_without_known(envoy, sandgate, rules):
     theirs, ours = {}, {}
-    for prefix, scope in envoy["stats_of"].items():
-        other = sandgate.get("stats_of", {}).get(prefix, {})
+    for prefix, scope in envoy.items():
+        other = sandgate.get(prefix, {})
         theirs[prefix] = {n: v for n, v in scope.items() if n in other or not _matches(rules["lacking"], prefix + n)}
         ours[prefix] = {n: v for n, v in other.items() if n in scope or not _matches(rules["extra"], prefix + n)}
-    return {**envoy, "stats_of": theirs}, {**sandgate, "stats_of": ours}
+    return theirs, ours
+
+
+def _page_without_extra(page, extra):
+    if not isinstance(page.get("body"), list):
+        return page
+    return {**page, "body": [line for line in page["body"] if not _matches(extra, line.partition(": ")[0])]}

@@ -117,6 +117,14 @@ class Asking(unittest.TestCase):
         envoy, ours = unsteady.without_known({"stats_of": {"s.": {"gone": 0}}}, {"stats_of": {"s.": {"gone": 1}}}, rules)
         self.assertNotEqual(envoy, ours)
 
+    def test_pages_of_lines_are_without_what_is_ours(self):
+        rules = unsteady.load("{unsteady: {}, lacking: {}, extra: {'^ours$': r}}")
+        pages = lambda *lines: {"pages": {"/stats": {"status": 200, "body": list(lines)}}}
+        self.assertEqual(*unsteady.without_known(pages("a: 1"), pages("a: 1", "ours: 2"), rules))
+        self.assertNotEqual(*unsteady.without_known(pages("a: 1"), pages("a: 1", "b: 2"), rules))
+        text = {"pages": {"/stats": {"status": 200, "body": "ours: 2"}}}
+        self.assertEqual(unsteady.without_known(text, text, rules), (text, text))
+
     def test_the_lists_of_stats_are_good(self):
         self.assertEqual(set(unsteady.load()), {"unsteady", "lacking", "extra"})
         with self.assertRaises(ValueError):
