@@ -151,6 +151,11 @@ class Case:
         return any({"kill", "restart", "upstream"} & set(step) for step in self.steps)
 
     @property
+    def pauses(self):
+        """Whether a client or an upstream waits for a time, which others must keep within."""
+        return _has_key([self.steps, self.upstreams], "pause")
+
+    @property
     def steps(self):
         """The client's steps."""
         if "client" in self.data:
@@ -264,3 +269,9 @@ def guest_path(name):
     """The file of a guest: a name under plugins/, as `probe` or `probe/probe-0.1.0`."""
     folder, _, file = name.partition("/")
     return REPOSITORY / "plugins" / folder / f"{file or folder}.wasm"
+
+
+def _has_key(data, key):
+    if isinstance(data, dict):
+        return key in data or any(_has_key(value, key) for value in data.values())
+    return isinstance(data, list) and any(_has_key(item, key) for item in data)

@@ -125,6 +125,10 @@ class Comparing(unittest.TestCase):
         found = expectations.Expectations("timed: {area/*: t, gone/*: t}")
         self.assertTrue(found.timed(a_case()))
         self.assertEqual(found.unknown([a_case()]), ["gone/*"])
+        found = expectations.Expectations("{}")
+        self.assertFalse(found.timed(a_case(client=[{"request": {}}])))
+        self.assertTrue(found.timed(a_case(client=[{"pause": 0.1}, {"request": {}}])))
+        self.assertTrue(found.timed(a_case(upstream={"responses": [[{"pause": 0.1}, {"respond": {}}]]})))
 
 
 class Observing(unittest.TestCase):
