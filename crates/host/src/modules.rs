@@ -45,7 +45,7 @@ pub(crate) struct Compiled {
 /// Modules that are compiled before plugins that need them are loaded; see [`Host::compile_ahead`](crate::Host::compile_ahead).
 pub struct CompileAhead<'a> {
     modules: &'a Modules,
-    _compilers: Option<Compilers>,
+    compilers: Option<Compilers>,
 }
 
 // === impl Modules ===
@@ -122,9 +122,10 @@ impl Modules {
         // The engine itself spreads one module over all processors.
         let compilers = (jobs.len() > 1).then(|| {
             *locked(&self.ahead) = ahead;
+            self.engines.iter().for_each(|engine| engine.begin_batch());
             Compilers::start(jobs)
         });
-        CompileAhead { modules: self, _compilers: compilers }
+        CompileAhead { modules: self, compilers }
     }
 
     /// The engine of that name; an empty one means Wasmtime.
@@ -175,7 +176,10 @@ fn prepared(engine: &dyn Engine<VmHost>, code: &Bytes) -> Result<Bytes, LoadErro
 
 impl Drop for CompileAhead<'_> {
     fn drop(&mut self) {
-        locked(&self.modules.ahead).clear();
+        if self.compilers.is_some() {
+            locked(&self.modules.ahead).clear();
+            self.modules.engines.iter().for_each(|engine| engine.end_batch());
+        }
     }
 }
 

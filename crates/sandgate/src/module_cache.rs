@@ -54,6 +54,7 @@ pub(crate) fn compile(args: &CompileArgs) -> ExitCode {
         }
     };
     let mut code = ExitCode::SUCCESS;
+    engine.begin_batch();
     for file in &args.files {
         match compile_one(&engine, &cache, file) {
             Ok(told) => println!("{}: {told}", file.display()),
@@ -63,6 +64,7 @@ pub(crate) fn compile(args: &CompileArgs) -> ExitCode {
             }
         }
     }
+    engine.end_batch();
     code
 }
 

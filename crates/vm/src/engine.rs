@@ -59,6 +59,13 @@ pub trait Engine<H>: Send + Sync {
         false
     }
 
+    /// Until [`Self::end_batch`] many modules are compiled, on any threads: what one has in common with the next need not be
+    /// compiled again. Batches may overlap.
+    fn begin_batch(&self) {}
+
+    /// Frees what was kept for the rest of a batch.
+    fn end_batch(&self) {}
+
     /// As [`Self::compile`], for a module that [`PluginVm::image`] made: many instances of it come and go.
     ///
     /// # Errors

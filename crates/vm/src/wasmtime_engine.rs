@@ -18,6 +18,7 @@
 
 mod epoch;
 mod fault;
+mod functions;
 mod guest;
 mod limits;
 mod linker;
@@ -35,6 +36,7 @@ use wasmtime::{Config, WasmBacktraceDetails};
 use crate::{Engine, HostCalls, LoadError, Module, ModuleCache, check};
 
 use self::epoch::Ticker;
+use self::functions::Functions;
 use self::guest::Data;
 use self::module::WasmtimeModule;
 
@@ -48,6 +50,7 @@ pub struct WasmtimeEngine<H: HostCalls> {
     linker: Arc<wasmtime::Linker<Data<H>>>,
     ticker: Arc<Ticker>,
     cache: Option<Arc<ModuleCache>>,
+    functions: Arc<Functions>,
     /// The same with a pool, if the machine has room for one. Made with the first image.
     pooled: OnceLock<Option<Box<Self>>>,
 }
@@ -82,10 +85,12 @@ impl<H: HostCalls> WasmtimeEngine<H> {
             .wasm_backtrace_max_frames(Some(MAX_FRAMES))
             // Otherwise an environment variable of the process decides.
             .wasm_backtrace_details(WasmBacktraceDetails::Disable);
+        let functions = Arc::<Functions>::default();
+        config.enable_incremental_compilation(Arc::clone(&functions) as _)?;
         let engine = wasmtime::Engine::new(&config)?;
         let linker = Arc::new(linker::linker(&engine)?);
         let ticker = Arc::new(Ticker::new(engine.clone()));
-        Ok(Self { engine, linker, ticker, cache: None, pooled: OnceLock::new() })
+        Ok(Self { engine, linker, ticker, cache: None, functions, pooled: OnceLock::new() })
     }
 
     fn pooled(&self) -> Option<&Self> {
@@ -101,6 +106,14 @@ impl<H: HostCalls> Engine<H> for WasmtimeEngine<H> {
 
     fn compiles_ahead(&self) -> bool {
         true
+    }
+
+    fn begin_batch(&self) {
+        self.functions.begin_batch();
+    }
+
+    fn end_batch(&self) {
+        self.functions.end_batch();
     }
 
     fn makes_images(&self) -> bool {
