@@ -278,7 +278,7 @@ impl Host {
         }
         let base = self.base(&config.vm, &env)?;
         let reloads = Arc::clone(locked(&self.reloads).entry(config.name.clone()).or_default());
-        let plugin = Plugin::new(Arc::clone(config), base, reloads);
+        let plugin = Plugin::new(Arc::new(config.kept()), base, reloads);
         self.refuse_to_share(&plugin)?;
         self.try_out(&plugin, env)?;
         let mut plugins = locked(&self.plugins);
@@ -314,7 +314,8 @@ impl Host {
             module,
             engine,
             code,
-            config: config.clone(),
+            module_bytes: config.code.len(),
+            config: config.kept(),
             space: self.spaces.open(&config.vm_id),
             canaries: Mutex::default(),
             instances: Arc::default(),

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, Weak};
 
 use bytes::Bytes;
+use rayon::ThreadPool;
 use sandgate_vm::{Engine, LoadError, Module, ModuleCache, WasmtimeEngine};
 
 use self::ahead::{Compilers, Job, Outcome};
@@ -28,8 +29,15 @@ pub(crate) struct Modules {
     warned_of: Mutex<HashSet<&'static str>>,
     compiled: Mutex<HashMap<ModuleKey, Weak<dyn Module<VmHost>>>>,
     /// Those that are compiled before they are needed.
-    ahead: Mutex<HashMap<ModuleKey, Arc<Outcome>>>,
+    ahead: Mutex<Ahead>,
     cache: Option<Arc<ModuleCache>>,
+}
+
+/// Modules that other threads compile, and with which threads.
+#[derive(Default)]
+struct Ahead {
+    outcomes: HashMap<ModuleKey, Arc<Outcome>>,
+    pool: Option<Arc<ThreadPool>>,
 }
 
 /// The engine's name and the module's bytes.
@@ -91,8 +99,11 @@ impl Modules {
         if let Some(line) = engine.warning().filter(|_| locked(&self.warned_of).insert(engine.name())) {
             log.warn_of_configuration(&line);
         }
-        let outcome = locked(&self.ahead).get(&key).cloned().unwrap_or_default();
-        let module = Job { engine: Arc::clone(engine), code, outcome }.run()?;
+        let (outcome, pool) = {
+            let ahead = locked(&self.ahead);
+            (ahead.outcomes.get(&key).cloned().unwrap_or_default(), ahead.pool.clone())
+        };
+        let module = Job { engine: Arc::clone(engine), code, outcome }.run(pool.as_deref())?;
         let mut compiled = locked(&self.compiled);
         compiled.retain(|_, module| module.strong_count() > 0);
         compiled.insert(key, Arc::downgrade(&module));
@@ -105,7 +116,7 @@ impl Modules {
         modules: impl IntoIterator<Item = (String, Bytes)>,
         log: &dyn GuestLog,
     ) -> CompileAhead<'_> {
-        let mut ahead = HashMap::new();
+        let mut outcomes = HashMap::new();
         let mut jobs = Vec::new();
         for (runtime, code) in modules {
             // Who loads the plugin is told that there is none.
@@ -113,17 +124,17 @@ impl Modules {
             if !engine.compiles_ahead() {
                 continue;
             }
-            ahead.entry((engine.name(), CodeHash::of(&code))).or_insert_with(|| {
+            outcomes.entry((engine.name(), CodeHash::of(&code))).or_insert_with(|| {
                 let outcome = Arc::<Outcome>::default();
                 jobs.push(Job { engine: Arc::clone(engine), code, outcome: Arc::clone(&outcome) });
                 outcome
             });
         }
-        // The engine itself spreads one module over all processors.
-        let compilers = (jobs.len() > 1).then(|| {
-            *locked(&self.ahead) = ahead;
+        let compilers = (!jobs.is_empty()).then(|| {
             self.engines.iter().for_each(|engine| engine.begin_batch());
-            Compilers::start(jobs)
+            let compilers = Compilers::start(jobs);
+            *locked(&self.ahead) = Ahead { outcomes, pool: compilers.pool() };
+            compilers
         });
         CompileAhead { modules: self, compilers }
     }
@@ -177,7 +188,7 @@ fn prepared(engine: &dyn Engine<VmHost>, code: &Bytes) -> Result<Bytes, LoadErro
 impl Drop for CompileAhead<'_> {
     fn drop(&mut self) {
         if self.compilers.is_some() {
-            locked(&self.modules.ahead).clear();
+            *locked(&self.modules.ahead) = Ahead::default();
             self.modules.engines.iter().for_each(|engine| engine.end_batch());
         }
     }

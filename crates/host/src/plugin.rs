@@ -59,7 +59,7 @@ impl Plugin {
             vm_id: base.config.vm_id.clone(),
             vm_key: base.key.to_string(),
             module_sha256: base.code.to_string(),
-            module_bytes: base.config.code.len(),
+            module_bytes: base.module_bytes,
             runtime: base.config.runtime.clone(),
             engine: base.engine,
             failure_policy: match config.failure_policy {

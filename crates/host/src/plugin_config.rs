@@ -39,7 +39,8 @@ pub struct VmConfig {
     pub vm_id: String,
     /// Envoy's runtime name; empty means Wasmtime. Part of the VM key.
     pub runtime: String,
-    /// The module's bytes; the plugin's name for the null runtime.
+    /// The module's bytes; the plugin's name for the null runtime. Gone from what a loaded plugin tells of its configuration,
+    /// unless its streams are isolated: it is not needed any more.
     pub code: Bytes,
     /// What `proxy_on_vm_start` reads; part of the VM key.
     pub configuration: Bytes,
@@ -67,4 +68,25 @@ pub enum FailurePolicy {
     FailOpen,
     /// The VM is made anew, with a backoff.
     FailReload,
+}
+
+// === impl PluginConfig ===
+
+impl PluginConfig {
+    /// What a plugin keeps of it when it has been loaded.
+    pub(crate) fn kept(&self) -> Self {
+        Self { vm: self.vm.kept(), ..self.clone() }
+    }
+}
+
+// === impl VmConfig ===
+
+impl VmConfig {
+    pub(crate) fn kept(&self) -> Self {
+        let code = match self.isolation {
+            Isolation::Vm => Bytes::new(),
+            Isolation::Stream => self.code.clone(),
+        };
+        Self { code, ..self.clone() }
+    }
 }

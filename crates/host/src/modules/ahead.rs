@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 
 use bytes::Bytes;
+use rayon::{ThreadPool, ThreadPoolBuilder};
 use sandgate_vm::{Engine, LoadError, Module};
 
 use crate::VmHost;
@@ -24,11 +25,17 @@ pub(super) struct Job {
 /// Threads that compile. Dropping this stops them after what each is at.
 pub(super) struct Compilers {
     stop: Arc<AtomicBool>,
+    pool: Option<Arc<ThreadPool>>,
 }
 
+// === impl Job ===
+
 impl Job {
-    pub(super) fn run(&self) -> Result<Arc<dyn Module<VmHost>>, LoadError> {
-        self.outcome.get_or_init(|| self.engine.compile(&self.code)).clone()
+    /// Compiles with the threads of `pool`, or else with those that the process keeps for that.
+    pub(super) fn run(&self, pool: Option<&ThreadPool>) -> Result<Arc<dyn Module<VmHost>>, LoadError> {
+        let compile = || self.engine.compile(&self.code);
+        // No thread of the pool may wait here: it might wait for what it has begun itself, further down on its stack.
+        self.outcome.get_or_init(|| pool.map_or_else(compile, |pool| pool.install(compile))).clone()
     }
 }
 
@@ -39,19 +46,27 @@ impl Compilers {
     /// whoever needs the module.
     pub(super) fn start(jobs: Vec<Job>) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
-        let threads = thread::available_parallelism().map_or(1, std::num::NonZero::get).min(jobs.len());
+        let processors = thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        // Threads of its own: what a compiler leaves behind in a thread's heap is given back when the thread ends.
+        let pool = ThreadPoolBuilder::new().num_threads(processors).thread_name(|_| "wasm-compile".to_owned()).build();
+        let pool = pool.ok().map(Arc::new);
+        let threads = processors.min(jobs.len());
         let jobs = Arc::new(Mutex::new(VecDeque::from(jobs)));
         for _ in 0..threads {
-            let (jobs, stop) = (Arc::clone(&jobs), Arc::clone(&stop));
+            let (jobs, stop, pool) = (Arc::clone(&jobs), Arc::clone(&stop), pool.clone());
             let compile = move || {
                 while let (false, Some(job)) = (stop.load(Relaxed), next(&jobs)) {
                     // Who asks for it is told why it failed.
-                    let _ = job.run();
+                    let _ = job.run(pool.as_deref());
                 }
             };
             let _ = thread::Builder::new().name("wasm-compile".to_owned()).spawn(compile);
         }
-        Self { stop }
+        Self { stop, pool }
+    }
+
+    pub(super) fn pool(&self) -> Option<Arc<ThreadPool>> {
+        self.pool.clone()
     }
 }
 

@@ -19,6 +19,8 @@ pub(crate) struct BaseVm {
     pub(crate) config: VmConfig,
     pub(crate) module: Arc<dyn Module<VmHost>>,
     pub(crate) code: CodeHash,
+    /// How long the code was.
+    pub(crate) module_bytes: usize,
     /// The engine that made the module.
     pub(crate) engine: &'static str,
     pub(crate) space: Arc<Space>,
