@@ -339,8 +339,13 @@ impl Host {
     /// Equal modules are compiled once. A load waits for its module alone, and is told of a failure as if it had compiled it itself.
     ///
     /// They are kept until this is dropped, and then as long as plugins use them.
+    ///
+    /// What gives the code is called twice, here and on the thread that compiles it; no code, or another one then, is left alone.
     #[must_use]
-    pub fn compile_ahead(&self, modules: impl IntoIterator<Item = (String, Bytes)>) -> CompileAhead<'_> {
+    pub fn compile_ahead<R: Fn() -> Bytes + Send + 'static>(
+        &self,
+        modules: impl IntoIterator<Item = (String, R)>,
+    ) -> CompileAhead<'_> {
         self.modules.compile_ahead(modules, &*self.log)
     }
 

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use rayon::ThreadPool;
 use sandgate_vm::{Engine, LoadError, Module, ModuleCache, WasmtimeEngine};
 
-use self::ahead::{Compilers, Job, Outcome};
+use self::ahead::{Compilers, Job, Outcome, Waiting};
 use crate::keys::CodeHash;
 use crate::shared::space::locked;
 use crate::{GuestLog, Isolation, Stat, VmConfig, VmHost};
@@ -111,22 +111,28 @@ impl Modules {
     }
 
     /// See [`Host::compile_ahead`](crate::Host::compile_ahead).
-    pub(crate) fn compile_ahead(
+    pub(crate) fn compile_ahead<R: Fn() -> Bytes + Send + 'static>(
         &self,
-        modules: impl IntoIterator<Item = (String, Bytes)>,
+        modules: impl IntoIterator<Item = (String, R)>,
         log: &dyn GuestLog,
     ) -> CompileAhead<'_> {
         let mut outcomes = HashMap::new();
         let mut jobs = Vec::new();
-        for (runtime, code) in modules {
+        for (runtime, read) in modules {
             // Who loads the plugin is told that there is none.
             let Ok(engine) = self.engine(&runtime, log) else { continue };
             if !engine.compiles_ahead() {
                 continue;
             }
-            outcomes.entry((engine.name(), CodeHash::of(&code))).or_insert_with(|| {
+            let code = read();
+            if code.is_empty() {
+                continue;
+            }
+            let hash = CodeHash::of(&code);
+            outcomes.entry((engine.name(), hash)).or_insert_with(|| {
                 let outcome = Arc::<Outcome>::default();
-                jobs.push(Job { engine: Arc::clone(engine), code, outcome: Arc::clone(&outcome) });
+                let (engine, read) = (Arc::clone(engine), Box::new(read));
+                jobs.push(Waiting { engine, read, hash, outcome: Arc::clone(&outcome) });
                 outcome
             });
         }

@@ -10,6 +10,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use sandgate_vm::{Engine, LoadError, Module};
 
 use crate::VmHost;
+use crate::keys::CodeHash;
 use crate::shared::space::locked;
 
 /// What came of a module: made by whoever asks first, while others wait.
@@ -19,6 +20,14 @@ pub(super) type Outcome = OnceLock<Result<Arc<dyn Module<VmHost>>, LoadError>>;
 pub(super) struct Job {
     pub(super) engine: Arc<dyn Engine<VmHost>>,
     pub(super) code: Bytes,
+    pub(super) outcome: Arc<Outcome>,
+}
+
+/// A module that a thread will compile when it comes to that. Its code is read then, so that the code of many need not be kept.
+pub(super) struct Waiting {
+    pub(super) engine: Arc<dyn Engine<VmHost>>,
+    pub(super) read: Box<dyn Fn() -> Bytes + Send>,
+    pub(super) hash: CodeHash,
     pub(super) outcome: Arc<Outcome>,
 }
 
@@ -39,12 +48,28 @@ impl Job {
     }
 }
 
+// === impl Waiting ===
+
+impl Waiting {
+    fn run(self, pool: Option<&ThreadPool>) {
+        if self.outcome.get().is_some() {
+            return;
+        }
+        let code = (self.read)();
+        // If it is another one by now, it is not the module that will be asked for.
+        if CodeHash::of(&code) == self.hash {
+            // Who asks for it is told why it failed.
+            let _ = Job { engine: self.engine, code, outcome: self.outcome }.run(pool);
+        }
+    }
+}
+
 // === impl Compilers ===
 
 impl Compilers {
     /// Starts as many threads as there are processors, but no more than jobs. What cannot start leaves its work to the others, and to
     /// whoever needs the module.
-    pub(super) fn start(jobs: Vec<Job>) -> Self {
+    pub(super) fn start(jobs: Vec<Waiting>) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let processors = thread::available_parallelism().map_or(1, std::num::NonZero::get);
         // Threads of its own: what a compiler leaves behind in a thread's heap is given back when the thread ends.
@@ -56,8 +81,7 @@ impl Compilers {
             let (jobs, stop, pool) = (Arc::clone(&jobs), Arc::clone(&stop), pool.clone());
             let compile = move || {
                 while let (false, Some(job)) = (stop.load(Relaxed), next(&jobs)) {
-                    // Who asks for it is told why it failed.
-                    let _ = job.run(pool.as_deref());
+                    job.run(pool.as_deref());
                 }
             };
             let _ = thread::Builder::new().name("wasm-compile".to_owned()).spawn(compile);
@@ -76,6 +100,6 @@ impl Drop for Compilers {
     }
 }
 
-fn next(jobs: &Mutex<VecDeque<Job>>) -> Option<Job> {
+fn next(jobs: &Mutex<VecDeque<Waiting>>) -> Option<Waiting> {
     locked(jobs).pop_front()
 }

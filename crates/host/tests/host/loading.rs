@@ -247,7 +247,8 @@ fn what_is_compiled_ahead_is_not_compiled_again() {
     let engine = Arc::new(Counting(native, AtomicU32::new(0)));
     let world = World::new(&Runtime::Native);
     let host = Host::builder(world.log.clone()).engine(engine.clone()).build();
-    let modules = ["probe", "second", "nobody", "probe"].map(|name| (NativeEngine::NAME.to_owned(), Bytes::from(name)));
+    let modules =
+        ["probe", "second", "nobody", "probe"].map(|name| (NativeEngine::NAME.to_owned(), move || Bytes::from(name)));
     let ahead = host.compile_ahead(modules);
     let load = |code: &'static str| {
         let mut config = world.config("");

@@ -302,8 +302,11 @@ pub(super) fn running_log_plugins(running: &Running) -> PluginSource {
 
 /// Compiles what is there on all processors while plugins are loaded in their order. What cannot be read is told when its turn comes.
 pub(super) fn compile_ahead<'a>(bootstrap: &Bootstrap, host: &'a Host) -> CompileAhead<'a> {
-    let modules = all(bootstrap).filter_map(|(_, wasm)| Some((wasm.vm.runtime.clone(), wasm.vm.code.read().ok()?)));
-    host.compile_ahead(modules.filter(|(_, code)| !code.is_empty()))
+    let modules = all(bootstrap).map(|(_, wasm)| {
+        let code = wasm.vm.code.clone();
+        (wasm.vm.runtime.clone(), move || code.read().unwrap_or_default())
+    });
+    host.compile_ahead(modules)
 }
 
 /// Reads, compiles and tries one plugin.
