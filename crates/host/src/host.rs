@@ -156,7 +156,7 @@ impl Host {
         self.metrics.visit(visit);
     }
 
-    /// What an operator gives to the plugin of these names: what an embedder puts in its [`VmConfig`]. The first of the
+    /// What an operator gives to the plugin of these names: what an embedder puts in its [`VmConfig`](crate::VmConfig). The first of the
     /// [`HostBuilder::plugin_settings`] that fits holds, or else what all plugins are given.
     #[must_use]
     pub fn quotas(&self, name: &str, root_id: &str, vm_id: &str) -> &Quotas {
