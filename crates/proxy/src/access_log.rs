@@ -59,7 +59,7 @@ impl AccessLogs {
         let logger = |log: &model::AccessLog| {
             let target = match &log.logger {
                 AccessLogger::Line { sink, format } => {
-                    Target::Line { format: format.clone(), file: buffers.files().index(sink)? }
+                    Target::Line { format: format.clone(), file: buffers.index(sink)? }
                 }
                 AccessLogger::Wasm(plugin) => Target::Plugin(buffers.plugin(plugin)?),
             };

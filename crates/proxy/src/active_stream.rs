@@ -23,7 +23,7 @@ use sandgate_http::{BodyBuffer, Direction, HeaderMap, LocalReply};
 use crate::hcm::Hcm;
 use crate::request_headers::{self, RequestContext};
 use crate::response_headers;
-use crate::route_table::{Chance, RouteEntry};
+use crate::route_table::{Chance, RouteEntry, RouteTable};
 use crate::router::RouterEvent;
 use crate::terminal::Terminal;
 use crate::upgrade::Upgrade;
@@ -73,6 +73,8 @@ pub(crate) struct ActiveStream {
     stream: Rc<Stream>,
     manager: FilterManager,
     terminal: Terminal,
+    /// The routes as they were when it began.
+    routes: Rc<RouteTable>,
     route: Option<Rc<RouteEntry>>,
     chooser: Option<Rc<route::Chooser>>,
     /// For what is decided by chance, each time in the same way.
@@ -198,19 +200,20 @@ impl ActiveStream {
             stream.set_local_reply_rewriter(Rc::clone(replies) as Rc<dyn LocalReplyRewriter>);
         }
         let random = fastrand::u64(..);
+        let routes = hcm.routes.get();
         let mut route = None;
         let mut upgrade = Upgrade::NotAsked;
         if let Some(headers) = headers {
             // The route comes before the filters: it may say which of them there are.
             let chance = Chance { random, runtime: &worker.runtime };
-            route = hcm.routes.find(&headers, &stream, chance);
+            route = routes.find(&headers, &stream, chance);
             if asks_upgrade {
                 upgrade = Upgrade::decide(&hcm.upgrades, &headers, route.as_deref());
             }
             stream.set_headers(Direction::Request, headers);
         }
         let manager = FilterManager::new(Rc::clone(&stream), hcm.make_filters(route.as_deref(), upgrade));
-        let chooser = route::Chooser::new(worker, hcm, random);
+        let chooser = route::Chooser::new(worker, hcm, &routes, random);
         if let Some(chooser) = &chooser {
             stream.set_route_chooser(Rc::clone(chooser) as Rc<dyn RouteChooser>);
         }
@@ -221,6 +224,7 @@ impl ActiveStream {
             stream,
             manager,
             terminal,
+            routes,
             route,
             chooser,
             random,

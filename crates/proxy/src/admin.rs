@@ -6,6 +6,7 @@ mod config_dump;
 mod drain;
 mod health_check;
 mod help;
+mod listener_views;
 mod listeners;
 mod logging;
 mod pages;
@@ -16,7 +17,7 @@ mod stats;
 mod wasm;
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
@@ -26,10 +27,11 @@ use sandgate_matcher::StringMatcher;
 use crate::cluster::ClusterTable;
 use crate::drain::DrainDirection;
 use crate::lifecycle::Lifecycle;
-use crate::listener_tls::ListenerTls;
+use crate::listener_tls::TlsContexts;
 use crate::runtime::Runtime;
 use crate::stats::StatsStore;
 
+pub(crate) use listener_views::{ListenerView, ListenerViews, ResourceView};
 pub use logging::LogControl;
 
 /// What the pages show, and whom they tell.
@@ -61,10 +63,11 @@ pub struct AdminContext {
     /// What `/clusters` shows.
     pub(crate) clusters: Option<Arc<ClusterTable>>,
     /// What `/certs` shows.
-    pub(crate) tls: Vec<Arc<ListenerTls>>,
+    pub(crate) tls: Arc<TlsContexts>,
     /// Since when everything is as it is.
     started: SystemTime,
-    listeners: Mutex<Vec<(String, SocketAddr)>>,
+    /// What `/listeners` shows.
+    pub(crate) listeners: Arc<ListenerViews>,
 }
 
 /// What a page asks of the server.
@@ -129,15 +132,16 @@ impl AdminContext {
             allow_paths: Vec::new(),
             bootstrap: Bytes::new(),
             clusters: None,
-            tls: Vec::new(),
+            tls: Arc::default(),
             started: SystemTime::now(),
-            listeners: Mutex::default(),
+            listeners: Arc::default(),
         }
     }
 
     /// Tells the address that a listener got.
     pub fn add_listener(&self, name: &str, address: SocketAddr) {
-        self.listeners.lock().unwrap_or_else(PoisonError::into_inner).push((name.to_owned(), address));
+        let (name, address) = (name.to_owned(), Some(address));
+        self.listeners.push(ListenerView { name, address, ..ListenerView::default() });
     }
 
     /// The bootstrap as JSON; nothing if nobody wrote it.
@@ -150,7 +154,8 @@ impl AdminContext {
     }
 
     fn listeners(&self) -> Vec<(String, SocketAddr)> {
-        self.listeners.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let views = self.listeners.get().into_iter();
+        views.filter_map(|view| Some((view.name, view.address?))).collect()
     }
 }
 

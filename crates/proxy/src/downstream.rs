@@ -9,6 +9,7 @@ use bytes::BytesMut;
 use sandgate_config::model::CodecType;
 
 use crate::accepted::AcceptedConnection;
+use crate::chain_drain::ChainDrain;
 use crate::connection::{Connection, Served};
 use crate::hcm::Hcm;
 use crate::http2::Http2Connection;
@@ -25,6 +26,8 @@ use crate::worker::Worker;
 /// A connection from its accept to its end: the task that serves it.
 pub(crate) struct Downstream {
     state: State,
+    /// Of its filter chain.
+    drain: Rc<ChainDrain>,
 }
 
 enum State {
@@ -84,6 +87,7 @@ impl Downstream {
     ) -> Self {
         let accepted = AcceptedConnection::new(worker, listener, chain, &socket);
         let tcp = socket.tcp;
+        let drain = Rc::clone(&chain.drain);
         let manager = accepted.handle.as_ref().filter(|_| !chain.filters.is_empty());
         let manager = manager.map(|handle| FilterManager::new(handle, &chain.filters));
         let base = match &chain.terminal {
@@ -92,9 +96,9 @@ impl Downstream {
             Terminal::InChain => Base::InChain(accepted),
         };
         if manager.is_none() && chain.tls.is_none() {
-            return Self { state: State::new(base, Transport::Tcp(tcp)) };
+            return Self { state: State::new(base, Transport::Tcp(tcp)), drain };
         }
-        Self { state: State::Accepted(Box::new(Starting { base, tcp, manager })) }
+        Self { state: State::Accepted(Box::new(Starting { base, tcp, manager })), drain }
     }
 }
 
@@ -216,6 +220,10 @@ impl Future for Downstream {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
+        if this.drain.is_over() {
+            // What is dropped with it tells its end.
+            return Poll::Ready(());
+        }
         loop {
             match &mut this.state {
                 State::Accepted(_) => {

@@ -9,9 +9,10 @@ use sandgate_http::h1::RequestOptions;
 
 use crate::access_log::AccessLogs;
 use crate::admin::AdminContext;
+use crate::chain_drain::ChainDrain;
 use crate::drain::ListenerDrain;
 use crate::local_reply::LocalReplies;
-use crate::route_table::{RouteEntry, RouteTable};
+use crate::route_table::{RouteEntry, Routes};
 use crate::router::RouterConfig;
 use crate::stats::{Http1CodecStats, Http2CodecStats, HttpListenerStats, HttpStats};
 use crate::upgrade::{Upgrade, UpgradeChain};
@@ -45,7 +46,8 @@ pub(crate) struct UserAgent {
 /// One HTTP connection manager.
 pub(crate) struct Hcm {
     pub(crate) config: Arc<model::HttpConnectionManager>,
-    pub(crate) routes: RouteTable,
+    /// A stream keeps those that it found when it began.
+    pub(crate) routes: Rc<Routes>,
     pub(crate) access_logs: AccessLogs,
     /// What becomes of replies that are made here, if anything.
     pub(crate) local_replies: Option<Rc<LocalReplies>>,
@@ -63,6 +65,8 @@ pub(crate) struct Hcm {
     pub(crate) buffer_limit: usize,
     /// `None` is never drained: the admin interface.
     pub(crate) drain: Option<ListenerDrain>,
+    /// Begins when its filter chain is replaced or removed.
+    pub(crate) chain_drain: Rc<ChainDrain>,
     pub(crate) stats: HttpStats,
     pub(crate) codec_stats: Http1CodecStats,
     pub(crate) http2_stats: Http2CodecStats,
@@ -105,9 +109,11 @@ impl Hcm {
         if self.buffer_limit == 0 { DEFAULT_OUTPUT_LIMIT } else { self.buffer_limit }
     }
 
-    /// Whether the server goes away, or the listener is drained.
+    /// Whether the server goes away, or the listener or this chain of it is drained.
     pub(crate) fn is_drained(&self, worker: &Worker) -> bool {
-        worker.is_draining() || self.drain.is_some_and(|listener| worker.drain.drain_close(listener))
+        worker.is_draining()
+            || self.drain.is_some_and(|listener| worker.drain.drain_close(listener))
+            || self.chain_drain.drain_close(worker.drain.options())
     }
 
     /// The filters of a request with that route.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::rc::Rc;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use sandgate_config::model;
@@ -20,7 +20,7 @@ pub(crate) struct HealthCheckFilters {
     lifecycle: Arc<Lifecycle>,
     local_cluster: String,
     /// By listener, filter chain and place in that.
-    caches: Mutex<HashMap<(usize, usize, usize), Arc<HealthCheckCache>>>,
+    caches: Mutex<HashMap<(usize, usize, usize), Weak<HealthCheckCache>>>,
 }
 
 /// What the filters of one entry share on a worker.
@@ -219,7 +219,14 @@ impl HealthCheckFilters {
     ) -> FilterFactory {
         let cache = config.cache_time.map(|time| {
             let mut caches = self.caches.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(caches.entry(key).or_insert_with(|| HealthCheckCache::new(time)))
+            if let Some(cache) = caches.get(&key).and_then(Weak::upgrade) {
+                return cache;
+            }
+            // Listeners come and go.
+            caches.retain(|_, cache| cache.strong_count() > 0);
+            let cache = HealthCheckCache::new(time);
+            caches.insert(key, Arc::downgrade(&cache));
+            cache
         });
         let settings = Rc::new(HealthCheckSettings {
             name: name.into(),

@@ -7,6 +7,7 @@ mod active_stream;
 pub mod admin;
 mod async_client;
 mod callouts;
+mod chain_drain;
 mod cluster;
 mod connection;
 mod connection_id;

@@ -67,13 +67,14 @@ impl BoundListener {
         Ok(Self { name: spec.name.to_owned(), address, sockets, backlog })
     }
 
-    /// Starts to listen; the socket of each worker in turn.
-    pub(crate) fn listen(self) -> io::Result<Vec<std::net::TcpListener>> {
+    /// Starts to listen; a handle of each worker's socket in turn. The sockets live as long as this and the handles do, so that what
+    /// waits to be accepted is not lost when an update hands them on.
+    pub(crate) fn listen(&self) -> io::Result<Vec<std::net::TcpListener>> {
         self.sockets
-            .into_iter()
+            .iter()
             .map(|socket| {
                 socket.listen(self.backlog)?;
-                Ok(socket.into())
+                Ok(socket.try_clone()?.into())
             })
             .collect()
     }
@@ -99,6 +100,8 @@ fn bind(spec: &ListenerSpec<'_>, address: SocketAddr) -> io::Result<Socket> {
 #[derive(Debug, Default)]
 pub(crate) struct Stop {
     stopped: Cell<bool>,
+    /// Others take what waits.
+    handed_on: Cell<bool>,
     notify: Notify,
 }
 
@@ -107,6 +110,12 @@ impl Stop {
     pub(crate) fn stop(&self) {
         self.stopped.set(true);
         self.notify.notify_waiters();
+    }
+
+    /// The same, when somebody else takes connections of the same socket: what waits is left to them.
+    pub(crate) fn hand_on(&self) {
+        self.handed_on.set(true);
+        self.stop();
     }
 
     async fn stopped(&self) {
@@ -134,7 +143,7 @@ pub(crate) async fn accept(
     };
     // Connections have the address of the socket, unless that stands for many.
     let local = listener.local_addr().ok().filter(|address| !address.ip().is_unspecified());
-    loop {
+    while !stop.handed_on.get() {
         let accepted = tokio::select! {
             biased;
             accepted = listener.accept() => accepted,

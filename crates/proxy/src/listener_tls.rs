@@ -1,5 +1,6 @@
 //! The TLS of a listener: its context, made anew when files change, and its stats.
 
+mod contexts;
 mod handshake;
 mod reload;
 mod secure;
@@ -13,6 +14,7 @@ use sandgate_filter::TlsInfo;
 use sandgate_stats::{Sample, StatKind};
 use sandgate_tls::{FailureKind, Identity, ServerContext, TlsError, TrustedCa, files};
 
+pub(crate) use contexts::TlsContexts;
 pub(crate) use handshake::Secured;
 use handshake::{HandshakeError, handshake};
 pub(crate) use reload::{Fingerprint, Reloadable, keep_fresh};

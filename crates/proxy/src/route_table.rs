@@ -7,6 +7,7 @@ mod matcher;
 mod redirect;
 mod request_scope;
 mod rewrite;
+mod routes;
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -31,6 +32,7 @@ use crate::stats::StatsStore;
 
 pub(crate) use self::cluster_choice::Chance;
 pub(crate) use self::request_scope::{RequestScope, RequestScopes, VirtualCluster, VirtualClusters};
+pub(crate) use self::routes::Routes;
 pub(crate) use header_mutator::mutate_headers;
 
 /// A route configuration ready to be searched.

@@ -5,6 +5,7 @@
 
 mod error;
 mod hcm;
+mod listeners;
 mod main_loop;
 mod network;
 mod plugins;
@@ -14,6 +15,7 @@ mod signals;
 mod stats;
 mod thread;
 mod tls;
+mod unit;
 mod upstream_filters;
 mod validate;
 

@@ -91,6 +91,11 @@ impl Worker {
         self.connections.wake_all();
     }
 
+    /// Has every connection look whether it is to end.
+    pub(crate) fn wake_connections(&self) {
+        self.connections.wake_all();
+    }
+
     /// Returns once no connection is left.
     pub(crate) async fn idle(&self) {
         self.connections.empty().await;

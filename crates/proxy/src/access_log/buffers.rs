@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
-use sandgate_config::model::WasmPlugin;
+use sandgate_config::model::{AccessLogSink, WasmPlugin};
 use sandgate_host::PluginHandle;
 
 use super::LogFiles;
@@ -13,7 +13,7 @@ use crate::stats::{FilesystemStats, StatsStore};
 /// One buffer for each file.
 pub(crate) struct LogBuffers {
     files: Arc<LogFiles>,
-    buffers: Vec<RefCell<Buffer>>,
+    buffers: RefCell<Vec<RefCell<Buffer>>>,
     stats: FilesystemStats,
     plugins: RefCell<Option<PluginSource>>,
 }
@@ -32,10 +32,9 @@ struct Buffer {
 impl LogBuffers {
     /// Empty buffers.
     pub(crate) fn new(files: &Arc<LogFiles>, stats: &StatsStore) -> Rc<Self> {
-        let buffers = (0..files.count()).map(|_| RefCell::default()).collect();
         Rc::new(Self {
             files: Arc::clone(files),
-            buffers,
+            buffers: RefCell::default(),
             stats: FilesystemStats::new(stats, ""),
             plugins: RefCell::default(),
         })
@@ -50,18 +49,19 @@ impl LogBuffers {
         self.plugins.borrow().as_ref().and_then(|source| source(plugin))
     }
 
-    pub(super) fn files(&self) -> &LogFiles {
-        &self.files
-    }
-
-    /// Whether there is anything to flush ever.
-    pub(crate) fn is_used(&self) -> bool {
-        !self.buffers.is_empty()
+    /// The number of a file's buffer, which there is from now on.
+    pub(super) fn index(&self, sink: &AccessLogSink) -> Option<usize> {
+        let index = self.files.index(sink)?;
+        let mut buffers = self.buffers.borrow_mut();
+        let count = buffers.len().max(index + 1);
+        buffers.resize_with(count, RefCell::default);
+        Some(index)
     }
 
     /// Appends an entry to a file's buffer, and hands that over if it is full.
     pub(super) fn write(&self, file: usize, render: impl FnOnce(&mut Vec<u8>)) {
-        let Some(cell) = self.buffers.get(file) else { return };
+        let buffers = self.buffers.borrow();
+        let Some(cell) = buffers.get(file) else { return };
         let mut buffer = cell.borrow_mut();
         render(&mut buffer.data);
         buffer.entries += 1;
@@ -80,7 +80,7 @@ impl LogBuffers {
     }
 
     fn flush(&self, timer: bool) {
-        for (file, cell) in self.buffers.iter().enumerate() {
+        for (file, cell) in self.buffers.borrow().iter().enumerate() {
             self.hand_over(file, &mut cell.borrow_mut(), timer);
         }
     }

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -29,11 +29,17 @@ pub struct LogOptions {
 const MAX_BACKLOG: usize = 256 << 20;
 
 /// All files of a process, and the thread that writes them. Dropping the last handle writes what is left.
-#[derive(Debug)]
 pub(crate) struct LogFiles {
-    indexes: HashMap<AccessLogSink, usize>,
+    opened: Mutex<Opened>,
     options: LogOptions,
     backlog: Arc<AtomicUsize>,
+    stats: Arc<StatsStore>,
+}
+
+/// What was opened so far, and who writes it.
+#[derive(Debug, Default)]
+struct Opened {
+    indexes: HashMap<AccessLogSink, usize>,
     sender: Option<Sender<LogCommand>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -41,6 +47,8 @@ pub(crate) struct LogFiles {
 /// What the thread is told.
 #[derive(Debug)]
 pub(super) enum LogCommand {
+    /// Another file, after those that there are.
+    Open(Target),
     Write {
         file: usize,
         data: Vec<u8>,
@@ -49,6 +57,12 @@ pub(super) enum LogCommand {
     },
     /// Opens every file anew, as after a rotation.
     Reopen,
+}
+
+impl std::fmt::Debug for LogFiles {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LogFiles").field("opened", &self.opened).finish_non_exhaustive()
+    }
 }
 
 // === impl LogOptions ===
@@ -68,41 +82,53 @@ impl LogFiles {
         options: LogOptions,
         stats: &Arc<StatsStore>,
     ) -> Result<Arc<Self>, StartError> {
-        let mut indexes = HashMap::new();
-        let mut targets = Vec::new();
+        // Shown without any file as well.
+        let _ = FilesystemStats::new(stats, "");
+        let (opened, backlog) = (Mutex::default(), Arc::default());
+        let files = Arc::new(Self { opened, options, backlog, stats: Arc::clone(stats) });
+        files.add(logs)?;
+        Ok(files)
+    }
+
+    /// Opens the files of these logs, too, if no other log has opened them.
+    pub(crate) fn add<'a>(&self, logs: impl Iterator<Item = &'a AccessLog>) -> Result<(), StartError> {
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
         for log in logs {
             let AccessLogger::Line { sink, .. } = &log.logger else { continue };
-            if !indexes.contains_key(sink) {
-                let target = open(sink).map_err(|source| StartError::AccessLog {
-                    origin: Box::new(log.origin.clone()),
-                    path: path(sink).to_owned(),
-                    source,
-                })?;
-                indexes.insert(sink.clone(), targets.len());
-                targets.push(target);
+            if opened.indexes.contains_key(sink) {
+                continue;
             }
+            let target = open(sink).map_err(|source| StartError::AccessLog {
+                origin: Box::new(log.origin.clone()),
+                path: path(sink).to_owned(),
+                source,
+            })?;
+            let sender = match &opened.sender {
+                Some(sender) => sender.clone(),
+                None => self.start(&mut opened)?,
+            };
+            let index = opened.indexes.len();
+            opened.indexes.insert(sink.clone(), index);
+            // The thread ends after the last sender.
+            let _ = sender.send(LogCommand::Open(target));
         }
-        // Shown without any file as well.
-        let filesystem = FilesystemStats::new(stats, "");
-        let backlog = Arc::new(AtomicUsize::new(0));
-        let (mut sender, mut thread) = (None, None);
-        if !targets.is_empty() {
-            let (commands, inbox): (_, Receiver<LogCommand>) = channel();
-            let backlog = Arc::clone(&backlog);
-            let body = move || write_all(targets, &inbox, &backlog, &filesystem);
-            let spawned = std::thread::Builder::new().name("access_log".to_owned()).spawn(body);
-            (sender, thread) = (Some(commands), Some(spawned.map_err(StartError::Thread)?));
-        }
-        Ok(Arc::new(Self { indexes, options, backlog, sender, thread }))
+        Ok(())
+    }
+
+    /// Starts the thread.
+    fn start(&self, opened: &mut Opened) -> Result<Sender<LogCommand>, StartError> {
+        let (commands, inbox): (_, Receiver<LogCommand>) = channel();
+        let (backlog, stats) = (Arc::clone(&self.backlog), FilesystemStats::new(&self.stats, ""));
+        let body = move || write_all(&inbox, &backlog, &stats);
+        let spawned = std::thread::Builder::new().name("access_log".to_owned()).spawn(body);
+        opened.thread = Some(spawned.map_err(StartError::Thread)?);
+        opened.sender = Some(commands.clone());
+        Ok(commands)
     }
 
     /// The place of a file in the workers' buffers.
     pub(super) fn index(&self, sink: &AccessLogSink) -> Option<usize> {
-        self.indexes.get(sink).copied()
-    }
-
-    pub(super) fn count(&self) -> usize {
-        self.indexes.len()
+        self.opened.lock().unwrap_or_else(PoisonError::into_inner).indexes.get(sink).copied()
     }
 
     pub(super) fn options(&self) -> LogOptions {
@@ -126,7 +152,7 @@ impl LogFiles {
     }
 
     fn send(&self, command: LogCommand) {
-        if let Some(sender) = &self.sender {
+        if let Some(sender) = &self.opened.lock().unwrap_or_else(PoisonError::into_inner).sender {
             // The thread ends after the last sender.
             let _ = sender.send(command);
         }
@@ -135,8 +161,9 @@ impl LogFiles {
 
 impl Drop for LogFiles {
     fn drop(&mut self) {
-        self.sender = None;
-        if let Some(thread) = self.thread.take() {
+        let opened = self.opened.get_mut().unwrap_or_else(PoisonError::into_inner);
+        opened.sender = None;
+        if let Some(thread) = opened.thread.take() {
             // It has nothing to panic about.
             let _ = thread.join();
         }

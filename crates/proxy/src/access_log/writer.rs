@@ -17,14 +17,11 @@ pub(super) enum Target {
 }
 
 /// Writes what comes until nobody can send any more.
-pub(super) fn write_all(
-    mut targets: Vec<Target>,
-    inbox: &Receiver<LogCommand>,
-    backlog: &AtomicUsize,
-    stats: &FilesystemStats,
-) {
+pub(super) fn write_all(inbox: &Receiver<LogCommand>, backlog: &AtomicUsize, stats: &FilesystemStats) {
+    let mut targets: Vec<Target> = Vec::new();
     while let Ok(command) = inbox.recv() {
         match command {
+            LogCommand::Open(target) => targets.push(target),
             LogCommand::Reopen => targets.iter_mut().for_each(|target| target.reopen(stats)),
             LogCommand::Write { file, data, timer } => {
                 if timer {

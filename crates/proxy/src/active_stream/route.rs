@@ -10,13 +10,15 @@ use sandgate_http::Direction;
 
 use super::ActiveStream;
 use crate::hcm::Hcm;
-use crate::route_table::{Chance, RouteEntry, Target};
+use crate::route_table::{Chance, RouteEntry, RouteTable, Target};
 use crate::worker::Worker;
 
 /// Chooses a route while the stream is in its filters, for one that needs to know it.
 pub(super) struct Chooser {
     worker: Rc<Worker>,
-    hcm: Rc<Hcm>,
+    /// Whether a filter asks for the route, see [`Hcm::filters_ask_for_route`].
+    asked: bool,
+    routes: Rc<RouteTable>,
     random: u64,
     /// Until the stream's owner takes it.
     chosen: RefCell<Option<Option<Rc<RouteEntry>>>>,
@@ -30,14 +32,15 @@ impl ActiveStream {
             self.note_timeouts();
         }
         if self.stream.take_route_cleared() {
-            self.route = choose(&self.hcm, &self.worker, &self.stream, self.random);
+            self.route = choose(&self.routes, &self.worker, &self.stream, self.random);
             self.note_route();
         }
     }
 
     /// Tells the stream which route it has.
     pub(super) fn note_route(&mut self) {
-        note(&self.hcm, &self.worker, &self.stream, self.route.as_ref());
+        let asked = self.hcm.filters_ask_for_route;
+        note((&self.routes, asked), &self.worker, &self.stream, self.route.as_ref());
         self.note_timeouts();
     }
 
@@ -54,20 +57,20 @@ impl ActiveStream {
     }
 }
 
-fn choose(hcm: &Hcm, worker: &Worker, stream: &Stream, random: u64) -> Option<Rc<RouteEntry>> {
+fn choose(routes: &RouteTable, worker: &Worker, stream: &Stream, random: u64) -> Option<Rc<RouteEntry>> {
     let headers = stream.headers(Direction::Request)?;
-    hcm.routes.find(&headers, stream, Chance { random, runtime: &worker.runtime })
+    routes.find(&headers, stream, Chance { random, runtime: &worker.runtime })
 }
 
-fn note(hcm: &Hcm, worker: &Worker, stream: &Stream, route: Option<&Rc<RouteEntry>>) {
+fn note((routes, asked): (&RouteTable, bool), worker: &Worker, stream: &Stream, route: Option<&Rc<RouteEntry>>) {
     let replies = route.filter(|route| route.changes_local_replies());
     stream.set_local_reply_headers(replies.map(|route| Rc::clone(route) as Rc<dyn LocalReplyHeaders>));
-    if hcm.filters_ask_for_route {
+    if asked {
         let says = route.filter(|route| route.has_filter_configs());
         stream.set_route(says.map(|route| Rc::clone(route) as Rc<dyn StreamRoute>));
     }
     let without = match route {
-        None => stream.headers(Direction::Request).and_then(|headers| hcm.routes.virtual_host(&headers)),
+        None => stream.headers(Direction::Request).and_then(|headers| routes.virtual_host(&headers)),
         Some(_) => None,
     };
     let mut info = stream.info_mut();
@@ -96,9 +99,10 @@ fn note(hcm: &Hcm, worker: &Worker, stream: &Stream, route: Option<&Rc<RouteEntr
 
 impl Chooser {
     /// Nothing if no filter asks.
-    pub(super) fn new(worker: &Rc<Worker>, hcm: &Rc<Hcm>, random: u64) -> Option<Rc<Self>> {
-        let (worker, hcm) = (Rc::clone(worker), Rc::clone(hcm));
-        hcm.filters_ask_for_route.then(|| Rc::new(Self { worker, hcm, random, chosen: RefCell::default() }))
+    pub(super) fn new(worker: &Rc<Worker>, hcm: &Hcm, routes: &Rc<RouteTable>, random: u64) -> Option<Rc<Self>> {
+        let asked = hcm.filters_ask_for_route;
+        let (worker, routes) = (Rc::clone(worker), Rc::clone(routes));
+        asked.then(|| Rc::new(Self { worker, asked, routes, random, chosen: RefCell::default() }))
     }
 }
 
@@ -110,8 +114,8 @@ impl fmt::Debug for Chooser {
 
 impl RouteChooser for Chooser {
     fn choose(&self, stream: &Stream) {
-        let route = choose(&self.hcm, &self.worker, stream, self.random);
-        note(&self.hcm, &self.worker, stream, route.as_ref());
+        let route = choose(&self.routes, &self.worker, stream, self.random);
+        note((&self.routes, self.asked), &self.worker, stream, route.as_ref());
         *self.chosen.borrow_mut() = Some(route);
     }
 }

@@ -14,7 +14,7 @@ pub(super) fn certs(context: &AdminContext, _: &Parameters) -> AdminResponse {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
     let now = i64::try_from(now).unwrap_or(i64::MAX);
     let mut all = Vec::new();
-    for tls in &context.tls {
+    for tls in context.tls.get() {
         let (certificates, ca) = tls.certificates();
         let ca: Vec<_> = ca.iter().map(|ca| certificate(&ca.info, &ca.place, now)).collect();
         let chain: Vec<_> =

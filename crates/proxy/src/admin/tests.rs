@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
 
+use std::sync::Mutex;
+
 use super::*;
 use crate::lifecycle::ServerState;
 use crate::stats::HttpStats;

@@ -7,6 +7,7 @@ use sandgate_config::model::FilterChainTree;
 use sandgate_filter::ListenerInfo;
 
 use super::NetworkFilterFactory;
+use crate::chain_drain::ChainDrain;
 use crate::drain::ListenerDrain;
 use crate::hcm::Hcm;
 use crate::listener_filters::{AcceptedSocket, ListenerFilters};
@@ -32,6 +33,8 @@ pub(crate) struct ActiveListener {
 
 /// One filter chain.
 pub(crate) struct FilterChain {
+    /// Begins when an update has replaced or removed the chain.
+    pub(crate) drain: Rc<ChainDrain>,
     pub(crate) info: Arc<ListenerInfo>,
     /// Nothing for plain text.
     pub(crate) tls: Option<Rc<WorkerTls>>,

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use bytes::BytesMut;
 use sandgate_config::model;
@@ -20,7 +20,7 @@ const REASON: &str = "over_connection_limit";
 
 /// How many connections each filter of this kind has, on all workers, by where it stands: listener, chain, filter.
 #[derive(Debug, Default)]
-pub(crate) struct ConnectionCounts(Mutex<HashMap<(usize, usize, usize), Arc<AtomicU64>>>);
+pub(crate) struct ConnectionCounts(Mutex<HashMap<(usize, usize, usize), Weak<AtomicU64>>>);
 
 /// What the filters of one entry share on a worker.
 struct Settings {
@@ -44,7 +44,14 @@ pub(crate) struct ConnectionLimitFilter {
 impl ConnectionCounts {
     fn of(&self, place: (usize, usize, usize)) -> Arc<AtomicU64> {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(counts.entry(place).or_default())
+        if let Some(count) = counts.get(&place).and_then(Weak::upgrade) {
+            return count;
+        }
+        // Listeners come and go.
+        counts.retain(|_, count| count.strong_count() > 0);
+        let count = Arc::default();
+        counts.insert(place, Arc::downgrade(&count));
+        count
     }
 }
 

@@ -19,6 +19,14 @@ pub enum StartError {
         /// The system's reason.
         source: io::Error,
     },
+    /// Two listeners have one address.
+    #[error("error adding listener: '{name}' has duplicate address '{address}' as existing listener")]
+    DuplicateAddress {
+        /// The second.
+        name: String,
+        /// Their address.
+        address: SocketAddr,
+    },
     /// An access log cannot be opened.
     #[error("{}unable to open file '{path}': {}", place(.origin), reason(.source))]
     AccessLog {

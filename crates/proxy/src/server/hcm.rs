@@ -9,14 +9,16 @@ use sandgate_host::{PluginHandle, WorkerHost};
 use super::StartError;
 use super::plugins::{Loaded, Place, Plugins};
 use super::thread::LocalWorker;
+use super::unit::{ChainPlace, ChainUnit};
 use crate::access_log::AccessLogs;
 use crate::admin::AdminContext;
+use crate::chain_drain::ChainDrain;
 use crate::drain::ListenerDrain;
 use crate::hcm::{FilterEntry, FilterFactory, Hcm, TerminalFactory, UserAgent, request_options};
 use crate::health_check_filter::HealthCheckFilters;
 use crate::local_reply::LocalReplies;
 use crate::rbac_filter::RbacFilter;
-use crate::route_table::RouteTable;
+use crate::route_table::{RouteTable, Routes};
 use crate::router::RouterConfig;
 use crate::state_filters::{set_filter_state_factory, set_metadata_factory};
 use crate::stats::{Http1CodecStats, Http2CodecStats, HttpListenerStats, HttpStats, StatsStore, TracingStats};
@@ -24,12 +26,12 @@ use crate::upgrade::UpgradeChain;
 use crate::wasm_filter::{FailedPlugin, WasmFilter};
 use crate::worker::Worker;
 
-/// The connection manager that a filter chain ends in. `index` is the listener's.
+/// The connection manager that a filter chain ends in.
 pub(super) fn build(
-    (index, chain_index): (usize, usize),
-    (listener, config): (&model::Listener, &model::HttpConnectionManager),
+    unit: &ChainUnit,
+    (listener, config, chain_drain): (&model::Listener, &model::HttpConnectionManager, &Rc<ChainDrain>),
     bootstrap: &Bootstrap,
-    (plugins, checks): (&Plugins, &HealthCheckFilters),
+    checks: &HealthCheckFilters,
     local: &LocalWorker,
     store: &Arc<StatsStore>,
 ) -> Result<Rc<Hcm>, StartError> {
@@ -38,9 +40,8 @@ pub(super) fn build(
     let access_logs =
         AccessLogs::new(&config.access_logs, config.access_log_options, &local.worker.logs, &local.worker.runtime);
     let mut chains = Chains {
-        index,
-        chain: chain_index,
-        plugins,
+        place: unit.place,
+        plugins: &unit.plugins,
         checks,
         local,
         store,
@@ -65,6 +66,10 @@ pub(super) fn build(
     let user_agent = (config.add_user_agent && !node.cluster.is_empty())
         .then(|| Box::new(UserAgent { cluster: node.cluster.clone(), node: node.id.clone() }));
     let stat_name = listener_stat_name(listener);
+    let routes = match &unit.routes {
+        Some(provider) => local.routes.of(provider, store),
+        None => Routes::new(RouteTable::new(&config.route_config, store)),
+    };
     let hcm = assemble(Parts {
         access_logs,
         config,
@@ -75,6 +80,8 @@ pub(super) fn build(
         buffer_limit: listener.per_connection_buffer_limit_bytes as usize,
         user_agent,
         drain: Some(ListenerDrain::new(listener)),
+        chain_drain: Rc::clone(chain_drain),
+        routes,
         stat_name: &stat_name,
         store,
         worker: &local.worker,
@@ -86,10 +93,8 @@ pub(super) fn build(
 
 /// Makes the chains of one connection manager. The filters of all of them are counted through, as when the plugins are loaded.
 struct Chains<'a> {
-    /// Of the listener.
-    index: usize,
-    /// Of the filter chain in it.
-    chain: usize,
+    /// Of the filter chain.
+    place: ChainPlace,
     plugins: &'a Plugins,
     checks: &'a HealthCheckFilters,
     local: &'a LocalWorker,
@@ -114,7 +119,7 @@ impl Chains<'_> {
                     continue;
                 }
                 HttpFilterKind::HealthCheck(config) => {
-                    self.checks.factory((self.index, self.chain, place), &filter.name, config)
+                    self.checks.factory((self.place.0, self.place.1, place), &filter.name, config)
                 }
                 HttpFilterKind::SetMetadata(config) => set_metadata_factory(&filter.name, config),
                 HttpFilterKind::SetFilterState(config) => set_filter_state_factory(&filter.name, config),
@@ -123,7 +128,7 @@ impl Chains<'_> {
                     RbacFilter::factory(&filter.name, config, self.stat_prefix, self.store)
                 }
                 HttpFilterKind::Wasm(_) => {
-                    let place = Place::Listener(self.index, self.chain, place);
+                    let place = Place::Listener(self.place.0, self.place.1, place);
                     let Some(plugin) = self.plugins.get(place) else { continue };
                     match plugin_factory(&filter.name, plugin, &self.local.host) {
                         Some(make) => make,
@@ -169,6 +174,8 @@ pub(super) fn build_admin(
         buffer_limit: 1024 * 1024,
         user_agent: None,
         drain: None,
+        chain_drain: Rc::default(),
+        routes: Rc::default(),
         stat_name: "admin",
         store,
         worker,
@@ -185,6 +192,8 @@ struct Parts<'a> {
     buffer_limit: usize,
     user_agent: Option<Box<UserAgent>>,
     drain: Option<ListenerDrain>,
+    chain_drain: Rc<ChainDrain>,
+    routes: Rc<Routes>,
     stat_name: &'a str,
     store: &'a StatsStore,
     worker: &'a Worker,
@@ -201,6 +210,8 @@ fn assemble(parts: Parts<'_>) -> Rc<Hcm> {
         buffer_limit,
         user_agent,
         drain,
+        chain_drain,
+        routes,
         stat_name,
         store,
         worker,
@@ -209,7 +220,8 @@ fn assemble(parts: Parts<'_>) -> Rc<Hcm> {
     Rc::new(Hcm {
         local_replies: config.local_reply.as_ref().and_then(|config| LocalReplies::new(config, &worker.runtime)),
         access_logs,
-        routes: RouteTable::new(&config.route_config, store),
+        routes,
+        chain_drain,
         filters,
         filters_ask_for_route,
         upgrades,

@@ -20,21 +20,22 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::task::LocalSet;
 
 use self::stats_flush::{StatsFlusher, start_sinks};
+use super::listeners::{ListenerContext, ListenerCounts, ListenerManager};
 use super::plugins::{PluginLoader, Running};
 use super::signals::{SignalEvent, Signals};
 use super::stats::{Numbers, add_host_stats, add_runtime_stats, add_server_stats, add_start_time, settings};
-use super::thread::LocalWorker;
-use super::tls::ListenerContexts;
+use super::thread::{LocalWorker, WorkerCommand};
 use super::{ListenerAddress, ServerError, ServerOptions, StartError, upstream_filters};
 use crate::access_log::LogFiles;
 use crate::admin::AdminAction;
+use crate::admin::ListenerViews;
 use crate::cluster::{ClusterTable, add_breaker_stats, add_hash_stats, add_subset_stats};
 use crate::dns::Dns;
 use crate::drain::{DrainDirection, DrainManager};
 use crate::health_check_filter::HealthCheckFilters;
 use crate::lifecycle::{Lifecycle, ServerState};
 use crate::listener::{BoundListener, ListenerSpec};
-use crate::listener_tls::{ListenerTls, Reloadable, keep_fresh};
+use crate::listener_tls::{Reloadable, TlsContexts, keep_fresh};
 use crate::network_filters::ConnectionCounts;
 use crate::runtime::Runtime;
 use crate::stats::StatsStore;
@@ -43,6 +44,7 @@ use crate::worker::{WorkerEnvironment, guarded};
 use dns::HostUpdate;
 use drains::Drains;
 use health::{HealthManager, HealthUpdate};
+pub(super) use workers::WorkerSenders;
 use workers::Workers;
 
 /// What the main loop is told.
@@ -52,8 +54,8 @@ pub(super) enum MainCommand {
     Shutdown,
     /// End at once.
     Stop,
-    /// What the admin interface was asked to do.
-    Admin(AdminAction),
+    /// What the admin interface was asked to do, and whether that began a drain.
+    Admin(AdminAction, bool),
     /// A graceful drain is over.
     StopListeners(DrainDirection),
     /// A worker thread has ended because it was told to.
@@ -67,8 +69,6 @@ pub(super) struct Shared {
     pub(super) bootstrap: Bootstrap,
     pub(super) checks: HealthCheckFilters,
     pub(super) connection_counts: ConnectionCounts,
-    /// The TLS of every listener that has it, in the order of the configuration.
-    pub(super) tls: ListenerContexts,
     pub(super) clusters: Arc<ClusterTable>,
     pub(super) host: Arc<Host>,
     pub(super) stats: Arc<StatsStore>,
@@ -106,10 +106,7 @@ pub(super) fn run(
     let local = LocalSet::new();
     let result = local.block_on(&runtime, async {
         match Main::start(bootstrap, &options, to_main).await {
-            Ok((main, addresses)) => {
-                let _ = report.send(Ok(addresses));
-                main.serve(inbox, &options).await
-            }
+            Ok((main, addresses)) => main.serve(inbox, &options, (report, addresses)).await,
             Err(error) => {
                 let _ = report.send(Err(error));
                 Ok(())
@@ -124,7 +121,8 @@ pub(super) fn run(
 
 struct Main {
     workers: Workers,
-    local: LocalWorker,
+    listeners: Rc<ListenerManager>,
+    local: Rc<LocalWorker>,
     updates: UnboundedReceiver<HostUpdate>,
     clusters: Arc<ClusterTable>,
     health: HealthManager,
@@ -153,7 +151,6 @@ impl Main {
         let bound = bind_all(&bootstrap, concurrency)?;
         let admin = bind_admin(&bootstrap)?;
 
-        let tls = super::tls::load(&bootstrap, &options.stats)?;
         options.stats.configure(settings(&bootstrap.stats_config));
         let runtime = Arc::new(Runtime::new(&bootstrap.layered_runtime));
         let clusters = ClusterTable::new(bootstrap.clusters.clone(), &runtime)?;
@@ -172,7 +169,6 @@ impl Main {
             connection_counts: ConnectionCounts::default(),
             checks: HealthCheckFilters::new(&clusters, &lifecycle, &bootstrap.node.cluster),
             clusters,
-            tls,
             runtime,
             drain: Arc::new(DrainManager::new(options.drain, Arc::clone(&lifecycle))),
             logs: LogFiles::open(access_logs(&bootstrap), options.access_logs, &options.stats)?,
@@ -189,7 +185,15 @@ impl Main {
         });
         dns::set_static_hosts(&shared.clusters);
         let mut updates = dns::start(&shared.clusters);
-        let local = LocalWorker::new(&shared, &environment, local_host);
+        let local = Rc::new(LocalWorker::new(&shared, &environment, local_host));
+        let counts = Arc::<ListenerCounts>::default();
+        let numbers = Numbers {
+            concurrency,
+            listeners: Arc::clone(&counts),
+            clusters: shared.clusters.entries.len(),
+            version: shared.bootstrap.stats_server_version_override.unwrap_or_default(),
+        };
+        add_server_stats(&options.stats, &lifecycle, numbers);
         // After the clusters, to which plugins may send requests from the first.
         let mut plugins = PluginLoader::load(&shared.bootstrap, &options.host, &env, &local.host)?;
         dns::first_round(&shared.clusters, &mut updates, &local.worker.clusters).await;
@@ -203,40 +207,45 @@ impl Main {
         dns::count_members(&shared.clusters, &local.worker.clusters);
         let listeners: Vec<_> =
             bound.iter().map(|bound| ListenerAddress { name: bound.name.clone(), address: bound.address }).collect();
+        let (views, tls) = (Arc::<ListenerViews>::default(), Arc::<TlsContexts>::default());
         let admin_address = admin.as_ref().map(|admin| admin.address);
         if let Some(bound) = admin {
             let of = (&*shared, options);
-            admin::start(bound, &listeners, of, (&local, plugins.running()), to_main.clone())?;
+            admin::start(bound, (&views, &tls), of, (&local, plugins.running()), to_main.clone())?;
         }
         plugins.fetch(&options.host, &env, &local, &mut signals, &lifecycle).await;
         let (plugins, handles) = plugins.finish();
         upstream_filters::equip_main(&shared.bootstrap, &plugins, &handles, &local);
-        let workers = Workers::start(&shared, &Arc::new(plugins), concurrency, to_main.clone())?;
+        let plugins = Arc::new(plugins);
+        let workers = Workers::start(&shared, &plugins, concurrency, to_main.clone())?;
+        let manager = ListenerManager::new(ListenerContext {
+            shared: Arc::clone(&shared),
+            local: Rc::clone(&local),
+            environment: Rc::clone(&env),
+            workers: workers.senders(),
+            lifecycle: Arc::clone(&lifecycle),
+            counts,
+            views,
+            tls,
+        });
+        for (index, bound) in bound.into_iter().enumerate() {
+            manager.add_static(index, bound, &plugins)?;
+        }
 
-        let reloadable =
-            shared.tls.iter().flatten().flatten().map(|tls| Arc::<ListenerTls>::clone(tls) as Arc<dyn Reloadable>);
         let clusters = shared.clusters.tls().map(|tls| Arc::<UpstreamTls>::clone(tls) as Arc<dyn Reloadable>);
-        let fresh = keep_fresh(reloadable.chain(clusters).collect(), Arc::clone(&options.stats));
+        let fresh = keep_fresh(clusters.collect(), Arc::clone(&options.stats));
         tokio::task::spawn_local(guarded("certificate watcher", fresh));
-        log::info!(target: "config", "all dependencies initialized. starting workers");
-        workers.listen(bound)?;
-        let numbers = Numbers {
-            concurrency,
-            listeners: listeners.len(),
-            clusters: shared.clusters.entries.len(),
-            version: shared.bootstrap.stats_server_version_override.unwrap_or_default(),
-        };
         add_breaker_stats(&options.stats, &shared.clusters);
         add_hash_stats(&options.stats, &shared.clusters);
         add_subset_stats(&options.stats, &shared.clusters);
-        add_server_stats(&options.stats, &lifecycle, numbers);
         add_runtime_stats(&options.stats, &shared.runtime);
         let flush_interval = (!shared.bootstrap.stats_flush_on_admin).then_some(shared.bootstrap.stats_flush_interval);
-        let drains = Drains::new(&shared.bootstrap, &shared.drain, &lifecycle, to_main);
+        let drains = Drains::new(&shared.drain, to_main);
         let flusher = StatsFlusher::new(&shared.bootstrap, &options.stats, &handles);
         let clusters = Arc::clone(&shared.clusters);
         let main = Self {
             workers,
+            listeners: manager,
             local,
             updates,
             clusters,
@@ -255,9 +264,10 @@ impl Main {
         mut self,
         mut inbox: UnboundedReceiver<MainCommand>,
         options: &ServerOptions,
+        (report, addresses): (&Report, Addresses),
     ) -> Result<(), ServerError> {
-        self.lifecycle.set(ServerState::Live);
-        add_start_time(&options.stats, self.lifecycle.uptime());
+        // Until everything is there that the start waits for.
+        let mut starting = Some((Box::pin(Rc::clone(&self.listeners).settled()), addresses));
         if let Some(interval) = self.flush_interval {
             tokio::task::spawn_local(Rc::clone(&self.flusher).keep_flushing(interval));
         }
@@ -269,16 +279,16 @@ impl Main {
                 command = inbox.recv() => match command {
                     Some(MainCommand::Shutdown) => true,
                     Some(MainCommand::Stop) | None => break,
-                    Some(MainCommand::Admin(AdminAction::FlushStats)) => {
+                    Some(MainCommand::Admin(AdminAction::FlushStats, _)) => {
                         self.flusher.flush();
                         continue;
                     }
-                    Some(MainCommand::Admin(action)) => {
-                        self.drains.act(action, &self.workers);
+                    Some(MainCommand::Admin(action, begun)) => {
+                        self.drains.act((action, begun), &self.listeners);
                         continue;
                     }
                     Some(MainCommand::StopListeners(direction)) => {
-                        self.drains.stop(direction, &self.workers);
+                        self.listeners.stop(direction);
                         continue;
                     }
                     Some(MainCommand::WorkerDone(name)) => {
@@ -314,6 +324,15 @@ impl Main {
                         continue;
                     }
                 },
+                () = async { if let Some((ready, _)) = &mut starting { ready.await } }, if starting.is_some() => {
+                    let Some((_, addresses)) = starting.take() else { continue };
+                    if let Err(error) = self.begin(options) {
+                        let _ = report.send(Err(error));
+                        break;
+                    }
+                    let _ = report.send(Ok(addresses));
+                    continue;
+                }
                 () = options.lifecycle.quit_requested() => true,
                 () = tokio::time::sleep_until(deadline.unwrap_or_else(tokio::time::Instant::now)), if deadline.is_some() => {
                     log::warn!(target: "main", "connections are still open after the grace period: closing them");
@@ -325,10 +344,16 @@ impl Main {
             }
             log::info!(target: "main", "shutting down server instance");
             self.lifecycle.set(ServerState::Draining);
+            self.listeners.close();
             deadline = Some(tokio::time::Instant::now() + options.shutdown_grace);
             self.workers.drain();
         }
+        if let Some((_, addresses)) = starting.take() {
+            // Who waits for the start hears of its end.
+            let _ = report.send(Ok(addresses));
+        }
         self.lifecycle.set(ServerState::Draining);
+        self.listeners.close();
         self.workers.stop();
         if self.flush_interval.is_some() {
             self.flusher.flush();
@@ -336,6 +361,16 @@ impl Main {
         self.local.shut_down_plugins(&self.plugins.singletons());
         log::info!(target: "main", "exiting");
         result
+    }
+
+    /// The start is over: workers take connections.
+    fn begin(&self, options: &ServerOptions) -> Result<(), StartError> {
+        log::info!(target: "config", "all dependencies initialized. starting workers");
+        self.workers.senders().each(|| WorkerCommand::StartServices);
+        self.listeners.start()?;
+        self.lifecycle.set(ServerState::Live);
+        add_start_time(&options.stats, self.lifecycle.uptime());
+        Ok(())
     }
 
     fn on_update(&mut self, update: &HostUpdate) {
@@ -406,7 +441,7 @@ fn bind_admin(bootstrap: &Bootstrap) -> Result<Option<BoundListener>, StartError
 }
 
 /// Begins to listen, naming the listener if that fails.
-fn listening(bound: BoundListener) -> Result<Vec<std::net::TcpListener>, StartError> {
+fn listening(bound: &BoundListener) -> Result<Vec<std::net::TcpListener>, StartError> {
     let address = bound.address;
     bound.listen().map_err(|source| StartError::Bind { address, origin: Box::default(), source })
 }

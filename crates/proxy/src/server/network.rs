@@ -9,9 +9,11 @@ use sandgate_filter::ListenerInfo;
 use sandgate_host::WorkerHost;
 
 use super::hcm::{self, listener_stat_name};
-use super::plugins::{Loaded, Place, Plugins};
-use super::thread::LocalWorker;
+use super::plugins::{Loaded, Place, log_plugins};
+use super::thread::{Chains, LocalWorker};
+use super::unit::{ChainUnit, ListenerUnit};
 use super::{StartError, main_loop::Shared};
+use crate::chain_drain::ChainDrain;
 use crate::drain::ListenerDrain;
 use crate::hcm::Hcm;
 use crate::listener_filters::ListenerFilters;
@@ -28,7 +30,6 @@ use crate::wasm_network_filter::{FailedNetworkPlugin, WasmNetworkFilter};
 /// Makes the listeners of one thread.
 pub(super) struct ListenerBuilder<'a> {
     pub(super) shared: &'a Shared,
-    pub(super) plugins: &'a Plugins,
     pub(super) local: &'a LocalWorker,
     /// The thread's name in stats.
     pub(super) thread: &'a str,
@@ -37,13 +38,9 @@ pub(super) struct ListenerBuilder<'a> {
 // === impl ListenerBuilder ===
 
 impl ListenerBuilder<'_> {
-    /// Every listener, in the order of the configuration.
-    pub(super) fn build(&self) -> Result<Vec<Rc<ActiveListener>>, StartError> {
-        let listeners = self.shared.bootstrap.listeners.iter().enumerate();
-        listeners.map(|(index, listener)| self.listener(index, listener)).collect()
-    }
-
-    fn listener(&self, index: usize, listener: &model::Listener) -> Result<Rc<ActiveListener>, StartError> {
+    /// The listener, with those of `known` chains that are among its own.
+    pub(super) fn build(&self, unit: &ListenerUnit, known: &Chains) -> Result<Rc<ActiveListener>, StartError> {
+        let listener = &*unit.config;
         if listener.filter_chains.is_empty() {
             return Err(StartError::Unsupported {
                 origin: Box::new(listener.origin.clone()),
@@ -52,8 +49,11 @@ impl ListenerBuilder<'_> {
         }
         let store = &self.shared.stats;
         let stat_name = listener_stat_name(listener);
-        let chains = listener.filter_chains.iter().enumerate();
-        let chains = chains.map(|(chain_index, chain)| self.chain((index, chain_index), listener, chain).map(Rc::new));
+        let chains = listener.filter_chains.iter().zip(&unit.chains);
+        let chains = chains.map(|(chain, unit)| match known.get(&unit.place) {
+            Some((known, _)) => Ok(Rc::clone(known)),
+            None => self.chain(unit, listener, chain).map(Rc::new),
+        });
         let chains = chains.collect::<Result<_, _>>()?;
         let one_for_all = listener.filter_chains.len() == 1
             && listener.filter_chains.iter().all(|chain| chain.filter_chain_match == FilterChainMatch::default());
@@ -72,22 +72,24 @@ impl ListenerBuilder<'_> {
 
     fn chain(
         &self,
-        place: (usize, usize),
+        unit: &ChainUnit,
         listener: &model::Listener,
         chain: &model::FilterChain,
     ) -> Result<FilterChain, StartError> {
         let Self { shared, local, .. } = self;
         let bootstrap: &Bootstrap = &shared.bootstrap;
+        let tls = unit.tls.as_ref();
+        let chain_drain = Rc::<ChainDrain>::default();
+        local.worker.logs.set_plugins(Some(log_plugins(&unit.plugins, &local.host)));
         // Plugins start in the order of the configuration.
-        let tls = shared.tls.get(place.0).and_then(|chains| chains.get(place.1)?.as_ref());
         let filters = chain.network_filters.iter().enumerate();
-        let filters = filters.filter_map(|(index, filter)| self.filter(place, index, filter, tls.is_some())).collect();
+        let filters = filters.filter_map(|(index, filter)| self.filter(unit, index, filter, tls.is_some())).collect();
         let terminal = match &chain.terminal {
             TerminalFilter::Http { config, .. } => Terminal::Http(hcm::build(
-                place,
-                (listener, config),
+                unit,
+                (listener, config, &chain_drain),
                 bootstrap,
-                (self.plugins, &shared.checks),
+                &shared.checks,
                 local,
                 &shared.stats,
             )?),
@@ -96,7 +98,9 @@ impl ListenerBuilder<'_> {
             }
             TerminalFilter::InChain => Terminal::InChain,
         };
+        local.worker.logs.set_plugins(None);
         Ok(FilterChain {
+            drain: chain_drain,
             info: Arc::new(ListenerInfo {
                 name: listener.name.as_str().into(),
                 filter_chain_name: chain.name.as_str().into(),
@@ -111,19 +115,19 @@ impl ListenerBuilder<'_> {
         })
     }
 
-    /// What makes a filter for each connection; nothing if connections pass without it. `place` is its listener and its chain,
-    /// `index` where it stands in the chain; `secured`: connections have TLS.
+    /// What makes a filter for each connection; nothing if connections pass without it. `unit` is its chain, `index` where it stands
+    /// there; `secured`: connections have TLS.
     fn filter(
         &self,
-        place: (usize, usize),
+        unit: &ChainUnit,
         index: usize,
         filter: &NetworkFilter,
         secured: bool,
     ) -> Option<NetworkFilterFactory> {
-        let shared = self.shared;
+        let (shared, place) = (self.shared, unit.place);
         match &filter.kind {
             NetworkFilterKind::Wasm(_) => {
-                wasm_factory(self.plugins.get(Place::Network(place.0, place.1, index))?, &self.local.host)
+                wasm_factory(unit.plugins.get(Place::Network(place.0, place.1, index))?, &self.local.host)
             }
             NetworkFilterKind::ConnectionLimit(config) => {
                 let count = (&shared.connection_counts, (place.0, place.1, index));
@@ -153,6 +157,7 @@ fn wasm_factory(plugin: &Loaded, host: &Rc<WorkerHost>) -> Option<NetworkFilterF
 /// The listener of the admin interface.
 pub(super) fn admin_listener(hcm: Rc<Hcm>, store: &StatsStore) -> Rc<ActiveListener> {
     let chain = FilterChain {
+        drain: Rc::clone(&hcm.chain_drain),
         info: Arc::new(ListenerInfo::default()),
         tls: None,
         filters: Vec::new(),

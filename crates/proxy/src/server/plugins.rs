@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 
 use super::signals::{SignalEvent, Signals};
 use super::thread::LocalWorker;
+use super::unit::ChainPlace;
 use super::{StartError, remote_code};
 use crate::access_log::PluginSource;
 use crate::lifecycle::Lifecycle;
@@ -125,9 +126,30 @@ impl PluginLoader {
         environment: &Rc<dyn Environment>,
         local: &Rc<WorkerHost>,
     ) -> Result<Self, StartError> {
+        let _ahead = compile_ahead(all(bootstrap), host);
+        Self::load_all(all(bootstrap), host, environment, local)
+    }
+
+    /// The same for one filter chain.
+    pub(super) fn load_chain(
+        place: ChainPlace,
+        chain: &model::FilterChain,
+        host: &Arc<Host>,
+        environment: &Rc<dyn Environment>,
+        local: &Rc<WorkerHost>,
+    ) -> Result<Self, StartError> {
+        let _ahead = compile_ahead(of_chain(place, chain), host);
+        Self::load_all(of_chain(place, chain), host, environment, local)
+    }
+
+    fn load_all<'a>(
+        plugins: impl Iterator<Item = (Place, &'a model::WasmPlugin)>,
+        host: &Arc<Host>,
+        environment: &Rc<dyn Environment>,
+        local: &Rc<WorkerHost>,
+    ) -> Result<Self, StartError> {
         let mut loader = Self::default();
-        let _ahead = compile_ahead(bootstrap, host);
-        for (place, wasm) in all(bootstrap) {
+        for (place, wasm) in plugins {
             if let CodeSource::Remote(remote) = &wasm.vm.code {
                 loader.pending.push((place, Pending::new(wasm, remote, host, &**environment)?));
                 continue;
@@ -172,10 +194,36 @@ impl PluginLoader {
                     code
                 }
             };
-            self.plugins.loaded.push((place, plugin.load(code, host, environment)));
-            if let Some((_, Loaded::Plugin(plugin))) = self.plugins.loaded.last() {
-                self.running.0.push((place, local.host.plugin_handle_by_policy(plugin)));
-            }
+            self.add_fetched(place, plugin, code, (host, environment), local);
+        }
+    }
+
+    /// The same while the server runs, one after the other.
+    pub(super) async fn fetch_now(&mut self, host: &Arc<Host>, environment: &Rc<dyn Environment>, local: &LocalWorker) {
+        for (place, plugin) in std::mem::take(&mut self.pending) {
+            let code = match plugin.code.clone() {
+                Some(code) => Some(code),
+                None => {
+                    let code = remote_code::fetch(Rc::clone(&plugin.remote), Rc::clone(&local.worker)).await;
+                    host.code_cache().fetched(&plugin.remote.sha256, code.as_ref(), environment.monotonic_ns());
+                    code
+                }
+            };
+            self.add_fetched(place, plugin, code, (host, environment), local);
+        }
+    }
+
+    fn add_fetched(
+        &mut self,
+        place: Place,
+        plugin: Pending,
+        code: Option<Bytes>,
+        (host, environment): (&Arc<Host>, &Rc<dyn Environment>),
+        local: &LocalWorker,
+    ) {
+        self.plugins.loaded.push((place, plugin.load(code, host, environment)));
+        if let Some((_, Loaded::Plugin(plugin))) = self.plugins.loaded.last() {
+            self.running.0.push((place, local.host.plugin_handle_by_policy(plugin)));
         }
     }
 
@@ -257,16 +305,8 @@ pub(super) fn all(bootstrap: &Bootstrap) -> impl Iterator<Item = (Place, &model:
         filters.filter_map(move |(at, filter)| Some((Place::Cluster(index, at), filter.wasm()?)))
     });
     let of_listeners = bootstrap.listeners.iter().enumerate().flat_map(|(index, listener)| {
-        listener.filter_chains.iter().enumerate().flat_map(move |(chain_index, chain)| {
-            let of_network = chain.network_filters.iter().enumerate();
-            let of_network = of_network
-                .filter_map(move |(at, filter)| Some((Place::Network(index, chain_index, at), filter.kind.wasm()?)));
-            let filters = chain.http_connection_manager().into_iter().flat_map(|hcm| hcm.all_filters()).enumerate();
-            let of_filters =
-                filters.filter_map(move |(at, filter)| Some((Place::Listener(index, chain_index, at), filter.wasm()?)));
-            // Its loggers come before its filters, as in Envoy.
-            of_network.chain(of_logs(chain.access_logs())).chain(of_filters)
-        })
+        let chains = listener.filter_chains.iter().enumerate();
+        chains.flat_map(move |(chain_index, chain)| of_chain((index, chain_index), chain))
     });
     let of_sinks = bootstrap.stats_sinks.iter().enumerate().filter_map(|(index, sink)| match &sink.kind {
         StatsSinkKind::Wasm(plugin) => Some((Place::StatsSink(index), &**plugin)),
@@ -279,6 +319,19 @@ pub(super) fn all(bootstrap: &Bootstrap) -> impl Iterator<Item = (Place, &model:
     });
     let of_admin = bootstrap.admin.iter().flat_map(|admin| of_logs(&admin.access_logs));
     of_admin.chain(of_clusters).chain(of_listeners).chain(of_sinks).chain(of_services)
+}
+
+/// Those of a filter chain.
+fn of_chain(place: ChainPlace, chain: &model::FilterChain) -> impl Iterator<Item = (Place, &model::WasmPlugin)> {
+    let (listener, index) = place;
+    let of_network = chain.network_filters.iter().enumerate();
+    let of_network =
+        of_network.filter_map(move |(at, filter)| Some((Place::Network(listener, index, at), filter.kind.wasm()?)));
+    let filters = chain.http_connection_manager().into_iter().flat_map(|hcm| hcm.all_filters()).enumerate();
+    let of_filters =
+        filters.filter_map(move |(at, filter)| Some((Place::Listener(listener, index, at), filter.wasm()?)));
+    // Its loggers come before its filters, as in Envoy.
+    of_network.chain(of_logs(chain.access_logs())).chain(of_filters)
 }
 
 fn of_logs(logs: &[model::AccessLog]) -> impl Iterator<Item = (Place, &model::WasmPlugin)> {
@@ -301,8 +354,11 @@ pub(super) fn running_log_plugins(running: &Running) -> PluginSource {
 }
 
 /// Compiles what is there on all processors while plugins are loaded in their order. What cannot be read is told when its turn comes.
-pub(super) fn compile_ahead<'a>(bootstrap: &Bootstrap, host: &'a Host) -> CompileAhead<'a> {
-    let modules = all(bootstrap).map(|(_, wasm)| {
+pub(super) fn compile_ahead<'a, 'b>(
+    plugins: impl Iterator<Item = (Place, &'b model::WasmPlugin)>,
+    host: &'a Host,
+) -> CompileAhead<'a> {
+    let modules = plugins.map(|(_, wasm)| {
         let code = wasm.vm.code.clone();
         (wasm.vm.runtime.clone(), move || code.read().unwrap_or_default())
     });

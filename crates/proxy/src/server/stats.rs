@@ -7,6 +7,7 @@ use sandgate_config::model::{self, HistogramBucketSettings, StatsConfig, StatsMa
 use sandgate_host::{Host, Stat};
 use sandgate_matcher::StringMatcher;
 
+use super::listeners::ListenerCounts;
 use crate::lifecycle::{Lifecycle, ServerState};
 use crate::memory::resident_bytes;
 use crate::runtime::Runtime;
@@ -16,32 +17,29 @@ use crate::stats::{
 };
 
 /// What does not change while the server runs.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Numbers {
     pub(super) concurrency: usize,
-    pub(super) listeners: usize,
+    pub(super) listeners: Arc<ListenerCounts>,
     pub(super) clusters: usize,
     /// What `server.version` shows; there is no other number to show.
     pub(super) version: u64,
 }
 
 /// Shows the stats of the process: `server.*`, `listener_manager.*`, `cluster_manager.*`, and those of parts of Envoy that
-/// have nothing to count here. For a server whose listeners listen: there is no way to add or remove any later.
+/// have nothing to count here.
 pub(super) fn add_server_stats(store: &Arc<StatsStore>, lifecycle: &Arc<Lifecycle>, numbers: Numbers) {
     store.add_sum("server.total_connections", Box::new(is_connections_of_a_listener));
     let lifecycle = Arc::clone(lifecycle);
     let own = Arc::downgrade(store);
     store.add_source(Box::new(move |add| {
         let mut gauge = |name: &str, value| add(name, Sample { kind: StatKind::Gauge, value, used: true });
-        server_gauges(&lifecycle, numbers, &mut gauge);
-        let Numbers { concurrency, listeners, clusters, .. } = numbers;
+        server_gauges(&lifecycle, &numbers, &mut gauge);
+        let (concurrency, clusters) = (numbers.concurrency, numbers.clusters);
         for thread in threads(concurrency) {
             gauge(&format!("thread_local_cluster_manager.{thread}.clusters_inflated"), clusters as u64);
         }
         let mut counter = |name: &str, value| add(name, Sample { kind: StatKind::Counter, value, used: value != 0 });
-        counter("listener_manager.listener_added", listeners as u64);
-        // One listener on one worker is one.
-        counter("listener_manager.listener_create_success", (listeners * concurrency) as u64);
         counter("cluster_manager.cluster_added", clusters as u64);
         counter("server.dropped_stat_flushes", own.upgrade().map_or(0, |store| store.lost_flushes()));
         counter("listener_manager.listener_stopped", lifecycle.stopped_listeners());
@@ -57,6 +55,7 @@ pub(super) fn add_server_stats(store: &Arc<StatsStore>, lifecycle: &Arc<Lifecycl
         for name in ["dynamic_unknown_fields", "static_unknown_fields", "wip_protos"] {
             add(&format!("server.{name}"), Sample { kind: StatKind::Counter, value: 0, used: true });
         }
+        numbers.listeners.show(add);
         for name in ZERO_GAUGES {
             add(name, Sample { kind: StatKind::Gauge, value: 0, used: false });
         }
@@ -74,7 +73,7 @@ fn threads(concurrency: usize) -> impl Iterator<Item = String> {
     std::iter::once("main_thread".to_owned()).chain((0..concurrency).map(|index| format!("worker_{index}")))
 }
 
-fn server_gauges(lifecycle: &Lifecycle, numbers: Numbers, gauge: &mut dyn FnMut(&str, u64)) {
+fn server_gauges(lifecycle: &Lifecycle, numbers: &Numbers, gauge: &mut dyn FnMut(&str, u64)) {
     let state = lifecycle.state();
     let memory = resident_bytes();
     for (name, value) in [
@@ -93,9 +92,7 @@ fn server_gauges(lifecycle: &Lifecycle, numbers: Numbers, gauge: &mut dyn FnMut(
         ("server.stats_recent_lookups", 0),
         ("server.uptime", lifecycle.uptime().as_secs()),
         ("server.version", numbers.version),
-        ("listener_manager.total_listeners_active", numbers.listeners as u64),
-        ("listener_manager.total_listeners_warming", 0),
-        ("listener_manager.workers_started", 1),
+        ("listener_manager.workers_started", u64::from(state != ServerState::Initializing)),
         ("cluster_manager.active_clusters", numbers.clusters as u64),
         ("cluster_manager.warming_clusters", 0),
     ] {
@@ -130,10 +127,6 @@ const ZERO_COUNTERS: &[&str] = &[
     "http.async-client.rq_redirect",
     "http.async-client.rq_reset_after_downstream_response_started",
     "http.async-client.rq_total",
-    "listener_manager.listener_create_failure",
-    "listener_manager.listener_in_place_updated",
-    "listener_manager.listener_modified",
-    "listener_manager.listener_removed",
     "server.debug_assertion_failures",
     "server.envoy_bug_failures",
     "server.envoy_notifications",
@@ -142,8 +135,6 @@ const ZERO_COUNTERS: &[&str] = &[
 /// The same of gauges.
 const ZERO_GAUGES: &[&str] = &[
     "filesystem.write_total_buffered",
-    "listener_manager.total_filter_chains_draining",
-    "listener_manager.total_listeners_draining",
     "listener_manager.workers_pinned",
     "server.seconds_until_first_ocsp_response_expiring",
 ];
@@ -242,17 +233,20 @@ mod tests {
     #[test]
     fn values_follow_the_state() {
         let (store, lifecycle) = (StatsStore::new(), Arc::new(Lifecycle::default()));
-        add_server_stats(&store, &lifecycle, Numbers { concurrency: 3, listeners: 2, clusters: 5, version: 7 });
+        let listeners = Arc::<ListenerCounts>::default();
+        listeners.set_active(2);
+        let numbers = Numbers { concurrency: 3, listeners: Arc::clone(&listeners), clusters: 5, version: 7 };
+        add_server_stats(&store, &lifecycle, numbers);
         let values = || {
             let all = store.snapshot();
             ["server.live", "server.state", "listener_manager.total_listeners_active"].map(|name| all[name].value)
         };
         lifecycle.set(ServerState::Live);
         assert_eq!(values(), [1, 0, 2]);
+        listeners.set_active(3);
         lifecycle.set(ServerState::Draining);
-        assert_eq!(values(), [0, 1, 2]);
+        assert_eq!(values(), [0, 1, 3]);
         let all = store.snapshot();
-        assert_eq!(all["listener_manager.listener_create_success"].value, 6);
         assert_eq!((all["server.concurrency"].value, all["cluster_manager.cluster_added"].value), (3, 5));
     }
 }

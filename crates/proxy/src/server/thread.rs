@@ -1,5 +1,8 @@
 //! A worker thread.
 
+mod listeners;
+mod routes;
+
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
@@ -7,20 +10,21 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::Instant;
 
+use sandgate_config::model::RouteConfiguration;
 use sandgate_host::PluginHandle;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
-use tokio::task::{JoinHandle, LocalSet};
+use tokio::sync::oneshot;
+use tokio::task::LocalSet;
 
 use super::StartError;
 use super::main_loop::{MainCommand, Shared};
 use super::network::ListenerBuilder;
 use super::plugins::{Plugins, log_plugins};
+use super::unit::{ChainPlace, ListenerUnit};
 use crate::access_log::LogBuffers;
 use crate::callouts::WorkerCallouts;
 use crate::cluster::{ClusterManager, Host, PrioritySet};
 use crate::drain::DrainDirection;
-use crate::listener::{Stop, accept};
-use crate::network::ActiveListener;
 use crate::pool::Sweeper;
 use crate::router::RouterConfig;
 use crate::worker::{HostTask, Worker, WorkerEnvironment, guarded, panic_message};
@@ -28,8 +32,22 @@ use crate::worker::{HostTask, Worker, WorkerEnvironment, guarded, panic_message}
 /// What the main loop tells a worker.
 #[derive(Debug)]
 pub(super) enum WorkerCommand {
-    /// Takes connections from these sockets; one for each listener, in the order of the configuration.
-    Listen(Vec<std::net::TcpListener>),
+    /// Makes a listener, which takes no connections yet.
+    Prepare(Arc<ListenerUnit>, oneshot::Sender<Result<(), StartError>>),
+    /// The listener with this id takes connections from this socket.
+    Listen(u64, std::net::TcpListener),
+    /// The listener with this id takes no connections any more: another one has its socket.
+    HandOn(u64),
+    /// The listener with this id takes no connections any more, but those that have come.
+    StopListener(u64),
+    /// Responses on these filter chains begin to end their connections.
+    DrainChains(Vec<ChainPlace>),
+    /// The listener with this id is forgotten, and what is left of it ends.
+    Remove(u64),
+    /// The provider with this id has other routes.
+    Routes(u64, Arc<RouteConfiguration>),
+    /// Starts what runs beside the listeners.
+    StartServices,
     /// A cluster has other hosts.
     Hosts(usize, Arc<PrioritySet>),
     /// These listeners take no connections any more; what is open stays.
@@ -42,10 +60,16 @@ pub(super) enum WorkerCommand {
     Stop,
 }
 
+use listeners::Listeners;
+pub(super) use listeners::{Chains, listen};
+use routes::ProvidedRoutes;
+
 /// The local half of a worker: the same on the main thread and the others.
 pub(super) struct LocalWorker {
     pub(super) worker: Rc<Worker>,
     pub(super) host: Rc<sandgate_host::WorkerHost>,
+    /// Those that come from a control plane.
+    pub(super) routes: ProvidedRoutes,
     environment: Rc<WorkerEnvironment>,
 }
 
@@ -59,10 +83,8 @@ impl LocalWorker {
         let sweeper = Rc::new(Sweeper::default());
         let clusters = ClusterManager::new(&shared.clusters, &sweeper, &shared.stats, &shared.runtime);
         let logs = LogBuffers::new(&shared.logs, &shared.stats);
-        if logs.is_used() {
-            let flushing = LogBuffers::keep_flushing(Rc::downgrade(&logs));
-            tokio::task::spawn_local(guarded("access log flusher", flushing));
-        }
+        let flushing = LogBuffers::keep_flushing(Rc::downgrade(&logs));
+        tokio::task::spawn_local(guarded("access log flusher", flushing));
         let worker = Worker::new(
             Rc::clone(&clusters),
             shared.local_ip,
@@ -76,7 +98,7 @@ impl LocalWorker {
         tokio::task::spawn_local(guarded("connection sweeper", sweeper.run(clusters)));
         let task = HostTask::new(Rc::clone(&host), Rc::clone(environment));
         tokio::task::spawn_local(guarded("Wasm host task", task.run()));
-        Self { worker, host, environment: Rc::clone(environment) }
+        Self { worker, host, routes: ProvidedRoutes::default(), environment: Rc::clone(environment) }
     }
 
     /// Ends the plugins, those of `last` after the others. What they ask to be sent meanwhile is not sent.
@@ -84,42 +106,6 @@ impl LocalWorker {
         self.environment.end_callouts();
         self.host.shutdown(last);
         self.worker.clusters.iter().for_each(|cluster| cluster.set_filters(Vec::new()));
-    }
-}
-
-/// A listener that takes connections on this thread.
-#[derive(Debug)]
-pub(super) struct Listening {
-    inbound: bool,
-    stop: Rc<Stop>,
-    task: JoinHandle<()>,
-}
-
-/// Starts to take connections.
-pub(super) fn listen(
-    worker: &Rc<Worker>,
-    listeners: &[Rc<ActiveListener>],
-    sockets: Vec<std::net::TcpListener>,
-) -> Vec<Listening> {
-    sockets
-        .into_iter()
-        .zip(listeners)
-        .map(|(socket, listener)| {
-            let stop = Rc::<Stop>::default();
-            let accept = accept(socket, Rc::clone(worker), Rc::clone(listener), Rc::clone(&stop));
-            let inbound = listener.drain.is_some_and(|listener| listener.inbound);
-            Listening { inbound, stop, task: tokio::task::spawn_local(guarded("listener", accept)) }
-        })
-        .collect()
-}
-
-/// Stops listeners, and waits until they have taken what was connected by then.
-async fn stop(listeners: &mut Vec<Listening>, direction: DrainDirection) {
-    let chosen = |listener: &mut Listening| direction == DrainDirection::All || listener.inbound;
-    for listener in listeners.extract_if(.., chosen) {
-        listener.stop.stop();
-        // Its panics are logged.
-        let _ = listener.task.await;
     }
 }
 
@@ -169,7 +155,7 @@ fn run_inner(
 struct Kept {
     worker: Rc<LocalWorker>,
     /// They hold the plugins.
-    listeners: Vec<Rc<ActiveListener>>,
+    listeners: Listeners,
     services: Vec<Rc<PluginHandle>>,
 }
 
@@ -190,37 +176,37 @@ async fn serve(
     let admin_logs = shared.bootstrap.admin.iter().flat_map(|admin| &admin.access_logs);
     let mut services: Vec<_> = admin_logs.filter_map(|log| log_plugin(log.wasm()?)).collect();
     super::upstream_filters::equip(&shared.bootstrap, plugins, &local);
-    local.worker.logs.set_plugins(Some(log_plugin));
-    let builder = ListenerBuilder { shared, plugins, local: &local, thread };
-    let listeners = match builder.build() {
-        Ok(listeners) => listeners,
-        Err(error) => {
-            let _ = ready.send(Err(error));
-            return;
-        }
-    };
-    local.worker.logs.set_plugins(None);
-    services.extend(super::services::start(&shared.bootstrap, plugins, &local.host));
-    *kept.borrow_mut() = Some(Kept { worker: Rc::clone(&local), listeners: listeners.clone(), services });
     if ready.send(Ok(())).is_err() {
         return;
     }
     drop(ready);
-    let mut listening = Vec::new();
+    let mut listeners = Listeners::default();
+    let builder = ListenerBuilder { shared, local: &local, thread };
     let mut draining = false;
     loop {
         let command = tokio::select! {
             command = commands.recv() => command,
-            () = local.worker.idle(), if draining => return,
+            () = local.worker.idle(), if draining => break,
         };
         match command {
-            Some(WorkerCommand::Listen(sockets)) => listening = listen(&local.worker, &listeners, sockets),
+            // A main loop that is gone wants no answer.
+            Some(WorkerCommand::Prepare(unit, answer)) => drop(answer.send(listeners.prepare(&builder, &unit))),
+            Some(WorkerCommand::Listen(id, socket)) if !draining => listeners.listen(&local.worker, id, socket),
+            Some(WorkerCommand::Listen(..)) => {}
+            Some(WorkerCommand::HandOn(id)) => listeners.hand_on(id),
+            Some(WorkerCommand::StopListener(id)) => listeners.stop(id).await,
+            Some(WorkerCommand::DrainChains(chains)) => listeners.drain(&chains),
+            Some(WorkerCommand::Remove(id)) => listeners.remove(&local.worker, id),
+            Some(WorkerCommand::Routes(provider, routes)) => local.routes.update(provider, &routes, &shared.stats),
+            Some(WorkerCommand::StartServices) => {
+                services.extend(super::services::start(&shared.bootstrap, plugins, &local.host));
+            }
             Some(WorkerCommand::Hosts(index, hosts)) => {
                 if let Some(cluster) = local.worker.clusters.at(index) {
                     cluster.update(&hosts);
                 }
             }
-            Some(WorkerCommand::StopListeners(direction)) => stop(&mut listening, direction).await,
+            Some(WorkerCommand::StopListeners(direction)) => listeners.stop_all(direction).await,
             Some(WorkerCommand::HostFailed(index, host)) => {
                 if let Some(cluster) = local.worker.clusters.at(index) {
                     cluster.drain_host(&host, Instant::now());
@@ -229,9 +215,10 @@ async fn serve(
             Some(WorkerCommand::Drain) => {
                 draining = true;
                 local.worker.end_connections();
-                stop(&mut listening, DrainDirection::All).await;
+                listeners.stop_all(DrainDirection::All).await;
             }
-            Some(WorkerCommand::Stop) | None => return,
+            Some(WorkerCommand::Stop) | None => break,
         }
     }
+    *kept.borrow_mut() = Some(Kept { worker: local, listeners, services });
 }

@@ -21,7 +21,8 @@ pub(super) fn load(bootstrap: &Bootstrap, store: &StatsStore) -> Result<Listener
     bootstrap.listeners.iter().map(of_listener).collect()
 }
 
-fn load_chain(
+/// Reads the context of one.
+pub(super) fn load_chain(
     chain: &FilterChain,
     stat_name: &str,
     store: &StatsStore,

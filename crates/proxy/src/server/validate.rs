@@ -20,7 +20,7 @@ pub fn validate(bootstrap: &Bootstrap, host: &Arc<Host>) -> Vec<StartError> {
     if let Err(error) = super::tls::load(bootstrap, &StatsStore::new()) {
         errors.push(error);
     }
-    let _ahead = plugins::compile_ahead(bootstrap, host);
+    let _ahead = plugins::compile_ahead(plugins::all(bootstrap), host);
     for (_, wasm) in plugins::all(bootstrap) {
         // Nothing is fetched here; the configuration's warnings say so.
         if matches!(wasm.vm.code, CodeSource::Remote(_)) {

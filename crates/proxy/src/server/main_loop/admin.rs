@@ -6,17 +6,18 @@ use sandgate_matcher::StringMatcher;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::{MainCommand, Shared, listening};
-use crate::admin::AdminContext;
+use crate::admin::{AdminAction, AdminContext, ListenerViews};
 use crate::listener::BoundListener;
+use crate::listener_tls::TlsContexts;
 use crate::server::network::admin_listener;
 use crate::server::plugins::{Running, running_log_plugins};
 use crate::server::thread::{LocalWorker, listen};
-use crate::server::{ListenerAddress, ServerOptions, StartError};
+use crate::server::{ServerOptions, StartError};
 
 /// Begins to answer on `bound`. Plugins among its access logs are those of `running`.
 pub(super) fn start(
     bound: BoundListener,
-    listeners: &[ListenerAddress],
+    (listeners, tls): (&Arc<ListenerViews>, &Arc<TlsContexts>),
     (shared, options): (&Shared, &ServerOptions),
     (local, running): (&LocalWorker, &Running),
     to_main: UnboundedSender<MainCommand>,
@@ -25,8 +26,16 @@ pub(super) fn start(
     let mut context = AdminContext::new(Arc::clone(&options.stats), Arc::clone(&options.lifecycle));
     context.stats_flush_on_admin = shared.bootstrap.stats_flush_on_admin;
     context.runtime = Arc::clone(&shared.runtime);
-    // A main loop that is gone does nothing any more.
-    context.act = Box::new(move |action| drop(to_main.send(MainCommand::Admin(action))));
+    let drain = Arc::clone(&shared.drain);
+    context.act = Box::new(move |action| {
+        // A drain has begun when its request is answered.
+        let begun = match action {
+            AdminAction::Drain { direction, .. } => drain.start(direction),
+            AdminAction::FlushStats => false,
+        };
+        // A main loop that is gone does nothing any more.
+        let _ = to_main.send(MainCommand::Admin(action, begun));
+    });
     let allowed = shared.bootstrap.admin.iter().flat_map(|admin| &admin.allow_paths);
     context.allow_paths = allowed.map(StringMatcher::new).collect();
     context.clusters = Some(Arc::clone(&shared.clusters));
@@ -36,12 +45,13 @@ pub(super) fn start(
     context.command_line = options.command_line.clone();
     context.node_id = shared.bootstrap.node.id.clone();
     context.node_cluster = shared.bootstrap.node.cluster.clone();
-    context.tls = shared.tls.iter().flatten().flatten().cloned().collect();
-    listeners.iter().for_each(|listener| context.add_listener(&listener.name, listener.address));
+    context.tls = Arc::clone(tls);
+    context.listeners = Arc::clone(listeners);
     let logs = shared.bootstrap.admin.as_ref().map(|admin| admin.access_logs.clone()).unwrap_or_default();
     local.worker.logs.set_plugins(Some(running_log_plugins(running)));
     let hcm = crate::server::hcm::build_admin(&Arc::new(context), logs, &local.worker, &options.stats);
     local.worker.logs.set_plugins(None);
-    let _ = listen(&local.worker, &[admin_listener(hcm, &options.stats)], listening(bound)?);
+    let admin = admin_listener(hcm, &options.stats);
+    listening(&bound)?.into_iter().for_each(|socket| drop(listen(&local.worker, &admin, socket)));
     Ok(())
 }

@@ -1,18 +1,37 @@
 //! The worker threads, as the main loop sees them.
 
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::{MainCommand, Shared, listening};
+use super::{MainCommand, Shared};
 use crate::cluster::{Host, PrioritySet};
-use crate::drain::DrainDirection;
-use crate::listener::BoundListener;
 use crate::server::StartError;
 use crate::server::plugins::Plugins;
 use crate::server::thread::{self, WorkerCommand};
+
+/// The way to all workers. What is told to one that is gone is lost.
+#[derive(Clone, Debug)]
+pub(in crate::server) struct WorkerSenders(Rc<[UnboundedSender<WorkerCommand>]>);
+
+impl WorkerSenders {
+    pub(in crate::server) fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Tells all of them.
+    pub(in crate::server) fn each(&self, mut command: impl FnMut() -> WorkerCommand) {
+        self.0.iter().for_each(|worker| drop(worker.send(command())));
+    }
+
+    /// Tells each of its own.
+    pub(in crate::server) fn each_with<T>(&self, own: Vec<T>, mut command: impl FnMut(T) -> WorkerCommand) {
+        self.0.iter().zip(own).for_each(|(worker, own)| drop(worker.send(command(own))));
+    }
+}
 
 /// All workers.
 pub(super) struct Workers {
@@ -55,18 +74,9 @@ impl Workers {
         Ok(workers)
     }
 
-    /// Hands every worker its sockets.
-    pub(super) fn listen(&self, bound: Vec<BoundListener>) -> Result<(), StartError> {
-        let mut by_worker: Vec<Vec<std::net::TcpListener>> = self.threads.iter().map(|_| Vec::new()).collect();
-        for listener in bound {
-            for (sockets, socket) in by_worker.iter_mut().zip(listening(listener)?) {
-                sockets.push(socket);
-            }
-        }
-        for (thread, sockets) in self.threads.iter().zip(by_worker) {
-            let _ = thread.commands.send(WorkerCommand::Listen(sockets));
-        }
-        Ok(())
+    /// Who else may tell the workers something.
+    pub(super) fn senders(&self) -> WorkerSenders {
+        WorkerSenders(self.threads.iter().map(|thread| thread.commands.clone()).collect())
     }
 
     /// Tells every worker of a cluster's hosts.
@@ -80,12 +90,6 @@ impl Workers {
     pub(super) fn host_failed(&self, cluster: usize, host: &Arc<Host>) {
         for thread in &self.threads {
             let _ = thread.commands.send(WorkerCommand::HostFailed(cluster, Arc::clone(host)));
-        }
-    }
-
-    pub(super) fn stop_listeners(&self, direction: DrainDirection) {
-        for thread in &self.threads {
-            let _ = thread.commands.send(WorkerCommand::StopListeners(direction));
         }
     }
 

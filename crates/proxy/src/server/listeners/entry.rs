@@ -1,0 +1,76 @@
+//! A listener as the main thread has it.
+
+use std::cell::RefCell;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use sandgate_config::model::{self, TrafficDirection};
+use tokio::task::JoinHandle;
+
+use crate::admin::ResourceView;
+use crate::drain::DrainDirection;
+use crate::listener::BoundListener;
+use crate::server::plugins::Running;
+use crate::server::unit::{ChainUnit, ListenerUnit};
+
+/// Where a listener comes from.
+#[derive(Clone, Debug)]
+pub(in crate::server) enum ListenerSource {
+    /// The bootstrap.
+    Static,
+    /// A control plane, and what it said.
+    Provided(ResourceView),
+}
+
+/// A listener with what it holds on the main thread.
+pub(super) struct Entry {
+    /// Listeners are shown in the order in which their names came.
+    pub(super) order: u64,
+    pub(super) unit: Arc<ListenerUnit>,
+    /// In the order of the configuration.
+    pub(super) chains: Vec<Rc<MainChain>>,
+    pub(super) address: SocketAddr,
+    /// Nothing once it was stopped.
+    pub(super) bound: Option<Rc<BoundListener>>,
+    pub(super) source: ListenerSource,
+}
+
+/// What a filter chain holds on the main thread.
+pub(super) struct MainChain {
+    pub(super) unit: Arc<ChainUnit>,
+    /// Its plugins run here, too, as long as it is there.
+    pub(super) _running: Running,
+}
+
+/// A listener on its way. Dropping it gives it up.
+pub(super) struct Warming {
+    pub(super) id: u64,
+    pub(super) config: Arc<model::Listener>,
+    pub(super) bound: Rc<BoundListener>,
+    pub(super) source: RefCell<ListenerSource>,
+    pub(super) task: RefCell<Option<JoinHandle<()>>>,
+}
+
+// === impl Entry ===
+
+impl Entry {
+    pub(super) fn is_stopped_by(&self, direction: DrainDirection) -> bool {
+        let inbound = self.unit.config.traffic_direction == TrafficDirection::Inbound;
+        direction == DrainDirection::All || inbound
+    }
+
+    pub(super) fn is_static(&self) -> bool {
+        matches!(self.source, ListenerSource::Static)
+    }
+}
+
+// === impl Warming ===
+
+impl Drop for Warming {
+    fn drop(&mut self) {
+        if let Some(task) = self.task.get_mut().take() {
+            task.abort();
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! Listeners that a control plane sends, changes and takes away.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use sandgate_config::model;
+
+use super::draft::drafts;
+use super::entry::{Entry, ListenerSource};
+use super::{ListenerCounts, ListenerManager};
+use crate::admin::ResourceView;
+use crate::listener::{BoundListener, ListenerSpec};
+use crate::server::StartError;
+
+impl ListenerManager {
+    /// A listener is there, or is another one than before. Whether that changes anything; nothing has happened if it is refused.
+    pub(in crate::server) fn update(
+        self: &Rc<Self>,
+        listener: model::Listener,
+        source: ListenerSource,
+    ) -> Result<bool, StartError> {
+        let name = listener.name.clone();
+        if self.active.borrow().get(&name).is_some_and(Entry::is_static) {
+            // As in Envoy: what the bootstrap says stays, and nobody hears of it.
+            log::debug!(target: "config", "static listener {name} cannot be updated");
+            return Ok(false);
+        }
+        if self.is_known(&listener) {
+            self.refused.borrow_mut().remove(&name);
+            return Ok(false);
+        }
+        super::check(&listener)?;
+        let config = Arc::new(listener);
+        let bound = self.socket(&config)?;
+        let id = self.new_id();
+        let chains = {
+            let active = self.active.borrow();
+            let before = active.get(&name).filter(|before| differs_in_chains_only(&before.unit.config, &config));
+            drafts(&self.context, id, &config, before)?
+        };
+        let counts = &self.context.counts;
+        let known = self.active.borrow().contains_key(&name) || self.warming.borrow().contains_key(&name);
+        ListenerCounts::add(if known { &counts.modified } else { &counts.added }, 1);
+        self.refused.borrow_mut().remove(&name);
+        self.begin(id, config, bound, (source, chains));
+        Ok(true)
+    }
+
+    /// Whether that is what there is, or what comes.
+    fn is_known(&self, listener: &model::Listener) -> bool {
+        if let Some(warming) = self.warming.borrow().get(&listener.name) {
+            return *warming.config == *listener;
+        }
+        self.active.borrow().get(&listener.name).is_some_and(|entry| *entry.unit.config == *listener)
+    }
+
+    /// A bound socket: that of the version before, or of one just taken away, if it is for the same address.
+    fn socket(&self, config: &model::Listener) -> Result<Rc<BoundListener>, StartError> {
+        let warming = self.warming.borrow();
+        let active = self.active.borrow();
+        let duplicate = |name: &String, other: &model::Listener| {
+            *name != config.name && other.address == config.address && config.address.port() != 0
+        };
+        let of_active = active.iter().map(|(name, entry)| (name, &*entry.unit.config));
+        let of_warming = warming.iter().map(|(name, warming)| (name, &*warming.config));
+        if of_active.chain(of_warming).any(|(name, other)| duplicate(name, other)) {
+            return Err(StartError::DuplicateAddress { name: config.name.clone(), address: config.address });
+        }
+        let before = warming.get(&config.name).map(|warming| (&*warming.config, &warming.bound));
+        let before = before.or_else(|| {
+            let entry = active.get(&config.name)?;
+            Some((&*entry.unit.config, entry.bound.as_ref()?))
+        });
+        if let Some((_, bound)) = before.filter(|(before, _)| same_socket(before, config)) {
+            return Ok(Rc::clone(bound));
+        }
+        let removed = self.removed.borrow();
+        if let Some((_, bound)) = removed.iter().find(|(removed, _)| same_socket(removed, config)) {
+            return Ok(Rc::clone(bound));
+        }
+        let bound = BoundListener::bind(&ListenerSpec::new(config), self.context.workers.count());
+        bound.map(Rc::new).map_err(|source| StartError::Bind {
+            address: config.address,
+            origin: Box::new(config.origin.clone()),
+            source,
+        })
+    }
+
+    /// Remembers what was refused, for who asks; nothing else changes.
+    pub(in crate::server) fn note_refused(&self, name: &str, resource: ResourceView, reason: String) {
+        self.refused.borrow_mut().insert(name.to_owned(), (resource, reason));
+        self.note_change();
+    }
+
+    /// Whether a listener of the control plane has that name.
+    pub(in crate::server) fn has_provided(&self, name: &str) -> bool {
+        self.warming.borrow().contains_key(name)
+            || self.active.borrow().get(name).is_some_and(|entry| !entry.is_static())
+    }
+
+    /// The names of those that the control plane has sent, with what it said of them.
+    pub(in crate::server) fn provided(&self) -> Vec<String> {
+        let active = self.active.borrow();
+        let mut names: Vec<_> =
+            active.iter().filter(|(_, entry)| !entry.is_static()).map(|(name, _)| name.clone()).collect();
+        names.extend(self.warming.borrow().keys().filter(|name| !active.contains_key(*name)).cloned());
+        names
+    }
+
+    /// Sockets of listeners that were removed are there until this ends, for others that want the same address.
+    pub(in crate::server) fn end_update(&self) {
+        self.removed.borrow_mut().clear();
+    }
+}
+
+/// Whether the socket of one does for the other.
+fn same_socket(one: &model::Listener, other: &model::Listener) -> bool {
+    one.address == other.address
+        && one.ipv4_compat == other.ipv4_compat
+        && one.enable_reuse_port == other.enable_reuse_port
+        && one.tcp_backlog_size == other.tcp_backlog_size
+}
+
+/// Whether connections on chains that both have need not notice.
+fn differs_in_chains_only(one: &model::Listener, other: &model::Listener) -> bool {
+    let without = |listener: &model::Listener| model::Listener {
+        filter_chains: Vec::new(),
+        filter_chain_tree: model::FilterChainTree::default(),
+        default_filter_chain: None,
+        ..listener.clone()
+    };
+    without(one) == without(other)
+}
