@@ -188,7 +188,12 @@ impl<'a> Checker<'a> {
                 let message = format!("{name} is not implemented (--unsupported=warn would go on: {what})");
                 self.report.add_at_key(Severity::Error, path, message);
             }
-            Standing::Refused => self.report.add_at_key(Severity::Error, path, format!("{name} is not implemented")),
+            Standing::Refused("") => {
+                self.report.add_at_key(Severity::Error, path, format!("{name} is not implemented"));
+            }
+            Standing::Refused(reason) => {
+                self.report.add_at_key(Severity::Error, path, format!("{name} is not implemented: {reason}"));
+            }
         }
         Reach::Ignored
     }

@@ -8,7 +8,7 @@ use prost_types::Any;
 use crate::{
     diagnostics::Severity,
     load::{LoadOptions, Unsupported},
-    model::{DnsResolver, Origin, Secret},
+    model::{DnsResolver, Origin},
     report::{Report, field_path, item_path},
 };
 
@@ -18,6 +18,7 @@ mod bootstrap;
 mod bootstrap_extensions;
 mod circuit_breakers;
 mod cluster;
+mod config_source;
 mod dns_resolver;
 mod filter_chain_match;
 mod grpc_service;
@@ -61,7 +62,7 @@ mod wasm;
 mod wasm_limits;
 
 pub use self::grpc_service::parse_grpc_service;
-pub(crate) use self::{bootstrap::bootstrap, runtime::runtime_value, tls::secret_of};
+pub(crate) use self::{bootstrap::bootstrap, config_source::Surroundings, runtime::runtime_value, tls::secret_of};
 
 /// A time that Envoy does not take, in seconds: nanoseconds since 1970 must fit 64 bits.
 const MAX_SECONDS: i64 = 9_223_372_035;
@@ -71,10 +72,8 @@ pub(crate) struct Context<'a> {
     pub(crate) report: &'a mut Report,
     pub(crate) options: &'a LoadOptions,
     path: String,
-    /// `static_resources.secrets`, for those who name one.
-    secrets: Vec<Secret>,
-    /// Not all of them could be read.
-    secrets_failed: bool,
+    /// What the bootstrap has for those that name it.
+    surroundings: Surroundings,
     /// Whom clusters ask for names that do not say so themselves.
     dns_resolver: Option<DnsResolver>,
     /// Name, `root_id` and `vm_id` of every plugin so far.
@@ -89,8 +88,7 @@ impl<'a> Context<'a> {
             report,
             options,
             path: String::new(),
-            secrets: Vec::new(),
-            secrets_failed: false,
+            surroundings: Surroundings::default(),
             dns_resolver: None,
             plugins: Vec::new(),
         }

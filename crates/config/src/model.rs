@@ -8,6 +8,7 @@ mod access_log;
 mod bootstrap;
 mod circuit_breakers;
 mod cluster;
+mod config_source;
 mod dns_resolver;
 mod filter_chain_match;
 mod filter_chain_tree;
@@ -56,6 +57,9 @@ pub use self::{
     cluster::{
         Cluster, Discovery, DnsLookupFamily, DnsOptions, Endpoint, EndpointAddress, HealthStatus, LbMetadata,
         LocalityEndpoints, UpstreamHttpOptions, UpstreamHttpProtocol, UpstreamTlsNames,
+    },
+    config_source::{
+        ApiConfig, ConfigSource, ConfigSourceKind, DynamicResources, EdsConfig, ExtensionDiscovery, RateLimit, Rds,
     },
     dns_resolver::{DnsResolver, NameServers},
     filter_chain_match::{FilterChainMatch, SourceType},

@@ -31,8 +31,8 @@ pub(crate) enum Standing {
     Harmless(&'static str),
     /// Refused, unless the user lets it pass; what is lost then.
     Lost(&'static str),
-    /// Refused.
-    Refused,
+    /// Refused; why, if there is more to say than that it is not implemented.
+    Refused(&'static str),
 }
 
 #[derive(Debug)]
@@ -84,6 +84,7 @@ fn lines() -> impl Iterator<Item = (&'static str, &'static str, Rule)> {
             }
             "harmless" => vec![(message, field, Rule { value, standing: Standing::Harmless(text) })],
             "lost" => vec![(message, field, Rule { value, standing: Standing::Lost(text) })],
+            "refused" => vec![(message, field, Rule { value, standing: Standing::Refused(text) })],
             _ => Vec::new(),
         };
         rules
@@ -135,7 +136,10 @@ impl Schema {
     pub(crate) fn standing(&self, message: &str, field: &str, value: &str) -> Standing {
         let rules = self.fields.get(message).and_then(|fields| fields.get(field)).map_or(&[][..], Vec::as_slice);
         let fits = |rule: &&Rule| rule.value.is_none_or(|wanted| wanted.eq_ignore_ascii_case(value));
-        rules.iter().find(fits).map_or(Standing::Refused, |rule| rule.standing)
+        let refused = |rule: &&Rule| matches!(rule.standing, Standing::Refused(_)) && fits(rule);
+        // What other code reads of the same message may be refused in a configuration.
+        let rule = rules.iter().find(refused).or_else(|| rules.iter().find(fits));
+        rule.map_or(Standing::Refused(""), |rule| rule.standing)
     }
 }
 

@@ -71,7 +71,7 @@ impl Runtime {
                 RuntimeLayerKind::Static(values) => {
                     values.iter().map(|(key, value)| (key.clone(), Entry::new(value, None))).collect()
                 }
-                RuntimeLayerKind::Admin => BTreeMap::new(),
+                RuntimeLayerKind::Admin | RuntimeLayerKind::Rtds { .. } => BTreeMap::new(),
             },
         });
         let layers: Vec<_> = layers.collect();

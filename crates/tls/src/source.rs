@@ -19,6 +19,7 @@ pub(crate) fn certificate(source: &SecretSource<TlsCertificate>) -> Result<(TlsC
             SecretKind::Certificate(certificate) => Ok((certificate, sds.name.clone())),
             _ => Err(unexpected(sds)),
         },
+        SecretSource::Dynamic { name, .. } => Err(untold(name)),
     }
 }
 
@@ -39,6 +40,7 @@ fn validation(
             SecretKind::Validation(validation) => Ok((*validation, sds.name.clone())),
             _ => Err(unexpected(sds)),
         },
+        SecretSource::Dynamic { name, .. } => Err(untold(name)),
     }
 }
 
@@ -50,6 +52,7 @@ pub(crate) fn ticket_keys(source: &SecretSource<SessionTicketKeys>) -> Result<Se
             SecretKind::TicketKeys(keys) => Ok(keys),
             _ => Err(unexpected(sds)),
         },
+        SecretSource::Dynamic { name, .. } => Err(untold(name)),
     }
 }
 
@@ -99,4 +102,9 @@ fn secret(source: &SdsSource) -> Result<Secret, TlsError> {
 
 fn unexpected(source: &SdsSource) -> TlsError {
     TlsError::Invalid(format!("{}: the secret {} is of another kind", source.path.display(), source.name))
+}
+
+/// Whoever asks the control plane puts the secret in its place first.
+fn untold(name: &str) -> TlsError {
+    TlsError::Invalid(format!("the secret {name} has not come from the control plane"))
 }

@@ -2,14 +2,15 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    sync::Arc,
     time::Duration,
 };
 
 use prost::Message;
 
 use super::{
-    Context, access_log, address, bootstrap_extensions::bootstrap_extensions, cluster::cluster, dns_resolver,
-    listener::listener, runtime::layered_runtime, stats::stats_sink, tls, wasm_limits,
+    Context, access_log, address, bootstrap_extensions::bootstrap_extensions, cluster::cluster, config_source,
+    dns_resolver, listener::listener, runtime::layered_runtime, stats::stats_sink, tls, wasm_limits,
 };
 use crate::{
     diagnostics::Severity,
@@ -28,6 +29,7 @@ pub(crate) fn bootstrap(context: &mut Context<'_>, bootstrap: proto::Bootstrap) 
     let proto::Bootstrap {
         node,
         static_resources,
+        dynamic_resources,
         admin,
         layered_runtime: runtime,
         stats_flush_interval,
@@ -40,12 +42,18 @@ pub(crate) fn bootstrap(context: &mut Context<'_>, bootstrap: proto::Bootstrap) 
         typed_dns_resolver_config,
     } = bootstrap;
     let resources = static_resources.unwrap_or_default();
+    let node = make_node(context, node.unwrap_or_default());
+    context.surroundings.has_node = !node.id.is_empty() && !node.cluster.is_empty();
+    context.surroundings.primary_clusters = Arc::new(config_source::primary_clusters(&resources.clusters));
+    let dynamic = dynamic_resources.unwrap_or_default();
+    context.surroundings.has_ads = dynamic.ads_config.is_some();
     context.dns_resolver = context
         .field("typed_dns_resolver_config", |context| dns_resolver::dns_resolver(context, typed_dns_resolver_config?));
     let (clusters, listeners) = context.field("static_resources", |context| {
         let count = resources.secrets.len();
-        context.secrets = tls::static_secrets(context, resources.secrets);
-        context.secrets_failed = context.secrets.len() < count;
+        let secrets = tls::static_secrets(context, resources.secrets);
+        context.surroundings.secrets_failed = secrets.len() < count;
+        context.surroundings.secrets = Arc::new(secrets);
         let clusters = context.list("clusters", resources.clusters, cluster);
         check_clusters(context, &clusters);
         let names: HashSet<String> = clusters.iter().map(|cluster| cluster.name.clone()).collect();
@@ -53,12 +61,13 @@ pub(crate) fn bootstrap(context: &mut Context<'_>, bootstrap: proto::Bootstrap) 
             context.list("listeners", resources.listeners, |context, message| listener(context, message, &names));
         (clusters, check_listeners(context, listeners))
     });
+    let dynamic_resources =
+        context.field("dynamic_resources", |context| config_source::dynamic_resources(context, dynamic));
     let stats_flush_on_admin = matches!(stats_flush, Some(proto::bootstrap::StatsFlush::StatsFlushOnAdmin(true)));
     if stats_flush_on_admin && stats_flush_interval.is_some() {
         context.error("Only one of stats_flush_interval or stats_flush_on_admin should be set!");
     }
     let stats_flush_interval = context.duration("stats_flush_interval", stats_flush_interval);
-    let node = make_node(context, node.unwrap_or_default());
     let names: HashSet<String> = clusters.iter().map(|cluster| cluster.name.clone()).collect();
     let extensions = bootstrap_extensions(context, extensions);
     let stats_sinks =
@@ -69,6 +78,7 @@ pub(crate) fn bootstrap(context: &mut Context<'_>, bootstrap: proto::Bootstrap) 
         admin: admin.and_then(|admin| context.field("admin", |context| make_admin(context, admin))),
         listeners,
         clusters,
+        dynamic_resources,
         outlier_event_log_path: cluster_manager
             .and_then(|manager| manager.outlier_detection)
             .map(|outlier| outlier.event_log_path)

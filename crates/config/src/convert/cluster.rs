@@ -7,14 +7,25 @@ use bytes::Bytes;
 use prost::Message;
 
 use super::{
-    Context, address::endpoint_address, circuit_breakers::circuit_breakers, dns_resolver::dns_resolver, health_check,
-    http2::http2, load_balancing::load_balancing, metadata::lb_metadata, outlier_detection::outlier_detection,
-    protocol, tls, type_name, upstream_filters::upstream_filters, upstream_socket::upstream_socket,
+    Context,
+    address::endpoint_address,
+    circuit_breakers::circuit_breakers,
+    config_source::{config_source, resource_name},
+    dns_resolver::dns_resolver,
+    health_check,
+    http2::http2,
+    load_balancing::load_balancing,
+    metadata::lb_metadata,
+    outlier_detection::outlier_detection,
+    protocol, tls, type_name,
+    upstream_filters::upstream_filters,
+    upstream_socket::upstream_socket,
 };
 use crate::{
     model::{
-        Cluster, Discovery, DnsLookupFamily, DnsOptions, Endpoint, EndpointAddress, HealthStatus, Http1Options,
-        Http2Options, HttpFilter, LocalityEndpoints, UpstreamHttpOptions, UpstreamHttpProtocol, UpstreamTlsNames,
+        Cluster, Discovery, DnsLookupFamily, DnsOptions, EdsConfig, Endpoint, EndpointAddress, HealthStatus,
+        Http1Options, Http2Options, HttpFilter, LocalityEndpoints, UpstreamHttpOptions, UpstreamHttpProtocol,
+        UpstreamTlsNames,
     },
     proto::envoy::{
         config::{
@@ -34,6 +45,7 @@ use crate::{
     },
 };
 
+const ENDPOINTS: &str = "envoy.config.endpoint.v3.ClusterLoadAssignment";
 const HTTP_OPTIONS: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
 /// Converts a cluster.
@@ -42,6 +54,9 @@ pub(super) fn cluster(context: &mut Context<'_>, mut message: proto::Cluster) ->
     let http = http_options(context, &mut message, tls.is_some());
     let discovery = discovery(context, &message);
     let load_balancing = load_balancing(context, &message, discovery.as_ref());
+    if matches!(discovery, Some(Discovery::Eds(_))) && message.load_assignment.take().is_some() {
+        context.warning_at("load_assignment", "has no effect: the endpoints come from eds_config");
+    }
     let names = !matches!(discovery, Some(Discovery::Static));
     let localities = context.field("load_assignment", |context| {
         let endpoints = message.load_assignment.unwrap_or_default().endpoints;
@@ -99,15 +114,37 @@ fn discovery(context: &mut Context<'_>, message: &proto::Cluster) -> Option<Disc
         None => DiscoveryType::Static,
     };
     let dns = dns_options(context, message);
+    if message.eds_cluster_config.is_some() && discovery_type != DiscoveryType::Eds {
+        context.error_at("eds_cluster_config", "eds_cluster_config set in a non-EDS cluster");
+    }
     match discovery_type {
         DiscoveryType::Static => Some(Discovery::Static),
         DiscoveryType::StrictDns => Some(Discovery::StrictDns(dns?)),
         DiscoveryType::LogicalDns => Some(Discovery::LogicalDns(dns?)),
+        DiscoveryType::Eds => eds(context, message),
         other => {
             context.error_at("type", format!("clusters of type {} are not implemented", other.as_str_name()));
             None
         }
     }
+}
+
+fn eds(context: &mut Context<'_>, message: &proto::Cluster) -> Option<Discovery> {
+    let Some(config) = message.eds_cluster_config.clone() else {
+        if !context.report.is_broken(&context.path) {
+            context.error("cannot create an EDS cluster without an EDS config");
+        }
+        return None;
+    };
+    context.field("eds_cluster_config", |context| {
+        if config.service_name.is_empty() {
+            resource_name(context, "service_name", &message.name);
+        }
+        resource_name(context, "service_name", &config.service_name);
+        let source = context.required("eds_config", config.eds_config)?;
+        let source = context.field("eds_config", |context| config_source(context, source, ENDPOINTS))?;
+        Some(Discovery::Eds(EdsConfig { service_name: config.service_name, source }))
+    })
 }
 
 fn dns_options(context: &mut Context<'_>, message: &proto::Cluster) -> Option<DnsOptions> {

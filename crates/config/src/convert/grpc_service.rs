@@ -1,4 +1,4 @@
-//! gRPC services that plugins name in a call: messages that are no part of the configuration's text.
+//! gRPC services: those that plugins name in a call, which are no part of the configuration's text, and control planes.
 
 use std::time::Duration;
 
@@ -15,7 +15,11 @@ const BASE_INTERVAL: Duration = Duration::from_secs(1);
 /// Reads a serialized `envoy.config.core.v3.GrpcService`; `None` if the bytes are none. No rule of the schema is checked (as in Envoy).
 #[must_use]
 pub fn parse_grpc_service(serialized: &[u8]) -> Option<GrpcService> {
-    let message = proto::GrpcService::decode(serialized).ok()?;
+    Some(grpc_service(proto::GrpcService::decode(serialized).ok()?))
+}
+
+/// Converts a service.
+pub(super) fn grpc_service(message: proto::GrpcService) -> GrpcService {
     let target = match message.target_specifier {
         Some(TargetSpecifier::EnvoyGrpc(message)) => GrpcTarget::Envoy(EnvoyGrpc {
             cluster_name: message.cluster_name,
@@ -27,7 +31,7 @@ pub fn parse_grpc_service(serialized: &[u8]) -> Option<GrpcService> {
         None => GrpcTarget::Missing,
     };
     let initial_metadata = message.initial_metadata.into_iter().map(|header| (header.key, header.value)).collect();
-    Some(GrpcService { target, initial_metadata, retry_policy: message.retry_policy.map(retry_policy) })
+    GrpcService { target, initial_metadata, retry_policy: message.retry_policy.map(retry_policy) }
 }
 
 /// A policy of the core package, as Envoy makes a route's policy of it: an attempt may take as long as the longest interval.

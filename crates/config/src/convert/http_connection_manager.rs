@@ -3,11 +3,15 @@
 use std::{collections::HashSet, time::Duration};
 
 use super::{
-    Context, access_log, http_filters::http_filters, http2, local_reply, protocol, request_options,
-    route::route_configuration, type_name, upgrade,
+    Context, access_log,
+    config_source::{config_source, resource_name},
+    http_filters::http_filters,
+    http2, local_reply, protocol, request_options,
+    route::route_configuration,
+    type_name, upgrade,
 };
 use crate::{
-    model::{AccessLogOptions, CodecType, HttpConnectionManager, ServerHeaderTransformation},
+    model::{AccessLogOptions, CodecType, HttpConnectionManager, Rds, RouteConfiguration, ServerHeaderTransformation},
     proto::envoy::config::core::v3::scheme_header_transformation::Transformation as Transformed,
     proto::envoy::extensions::filters::network::http_connection_manager::v3::{
         self as proto,
@@ -63,12 +67,20 @@ pub(super) fn http_connection_manager(
     let http2 = context.field("http2_protocol_options", |context| http2::http2(context, http2));
     let http_filters = http_filters(context, "http_filters", message.http_filters);
     let upgrades = upgrade::of_connection_manager(context, message.upgrade_configs, &http_filters);
-    let route_config = context.required("route_config", message.route_specifier)?;
-    let RouteSpecifier::RouteConfig(route_config) = route_config;
-    let route_config = context.field("route_config", |context| route_configuration(context, route_config, clusters));
+    let (route_config, rds) = match context.required("route_config", message.route_specifier)? {
+        RouteSpecifier::RouteConfig(message) => {
+            let routes = context.field("route_config", |context| route_configuration(context, message, clusters, true));
+            (routes, None)
+        }
+        RouteSpecifier::Rds(message) => {
+            let rds = context.field("rds", |context| rds(context, message))?;
+            (RouteConfiguration::default(), Some(rds))
+        }
+    };
     let transformation = message.server_header_transformation;
     Some(HttpConnectionManager {
         codec_type: codec_type?,
+        rds,
         upgrades,
         server_name: if message.server_name.is_empty() { "envoy".to_owned() } else { message.server_name },
         server_header_transformation: match Transformation::try_from(transformation) {
@@ -126,6 +138,14 @@ pub(super) fn http_connection_manager(
         origin: context.origin(),
         ..HttpConnectionManager::new(message.stat_prefix, route_config, http_filters)
     })
+}
+
+fn rds(context: &mut Context<'_>, message: proto::Rds) -> Option<Rds> {
+    resource_name(context, "route_config_name", &message.route_config_name);
+    let source = context.required("config_source", message.config_source)?;
+    let source = context
+        .field("config_source", |context| config_source(context, source, "envoy.config.route.v3.RouteConfiguration"))?;
+    Some(Rds { route_config_name: message.route_config_name, source })
 }
 
 /// Request ids are random UUIDs, whatever that extension says of traces.

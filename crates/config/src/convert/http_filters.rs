@@ -1,7 +1,12 @@
 //! The chain of HTTP filters.
 
+use std::sync::Arc;
+
+use prost_types::Any;
+
 use super::{
     Context,
+    config_source::{config_source, resource_name},
     health_check_filter::health_check_filter,
     rbac::{HTTP_RBAC, http_rbac},
     state_filters::{set_filter_state, set_metadata},
@@ -10,10 +15,13 @@ use super::{
     wasm::{WASM_FILTER, wasm_filter},
 };
 use crate::{
-    model::{HttpFilter, HttpFilterKind, Router},
-    proto::envoy::extensions::filters::{
-        http::{health_check::v3::HealthCheck as HealthCheckMessage, router::v3::Router as RouterMessage},
-        network::http_connection_manager::v3::{HttpFilter as Message, http_filter::ConfigType},
+    model::{ExtensionDiscovery, HttpFilter, HttpFilterKind, Router},
+    proto::envoy::{
+        config::core::v3::ExtensionConfigSource,
+        extensions::filters::{
+            http::{health_check::v3::HealthCheck as HealthCheckMessage, router::v3::Router as RouterMessage},
+            network::http_connection_manager::v3::{HttpFilter as Message, http_filter::ConfigType},
+        },
     },
 };
 
@@ -21,6 +29,17 @@ const ROUTER: &str = "envoy.extensions.filters.http.router.v3.Router";
 const SET_METADATA: &str = "envoy.extensions.filters.http.set_metadata.v3.Config";
 const SET_FILTER_STATE: &str = "envoy.extensions.filters.http.set_filter_state.v3.Config";
 const HEALTH_CHECK: &str = "envoy.extensions.filters.http.health_check.v3.HealthCheck";
+/// Types of filters that there are.
+const IMPLEMENTED: [&str; 6] = [ROUTER, WASM_FILTER, HEALTH_CHECK, HTTP_RBAC, SET_METADATA, SET_FILTER_STATE];
+const EXTENSION: &str = "envoy.config.core.v3.TypedExtensionConfig";
+
+/// Where a filter stands.
+#[derive(Clone, Copy)]
+struct Place {
+    is_last: bool,
+    /// Not in the chain of all requests.
+    in_upgrade: bool,
+}
 
 /// Converts the filters in `field` and checks that the router is the last one, and only the last.
 pub(super) fn http_filters(context: &mut Context<'_>, field: &str, messages: Vec<Message>) -> Vec<HttpFilter> {
@@ -28,7 +47,8 @@ pub(super) fn http_filters(context: &mut Context<'_>, field: &str, messages: Vec
     let mut index = 0;
     let filters = context.list(field, messages, |context, message| {
         index += 1;
-        http_filter(context, message, index == count)
+        let place = Place { is_last: index == count, in_upgrade: field != "http_filters" };
+        http_filter(context, message, place)
     });
     if count == 0 && !context.report.is_broken(&context.path) {
         context.error_at(field, "without a router as the last HTTP filter nothing would answer");
@@ -36,81 +56,130 @@ pub(super) fn http_filters(context: &mut Context<'_>, field: &str, messages: Vec
     filters
 }
 
-fn http_filter(context: &mut Context<'_>, message: Message, last: bool) -> Option<HttpFilter> {
-    let config = message.config_type.as_ref().map(|ConfigType::TypedConfig(config)| config);
-    let kind = match config.map(|config| (type_name(config), config)) {
-        Some((ROUTER, _)) if !last => {
-            let name = &message.name;
-            context.error(format!("terminal filter named {name} must be the last filter in a http filter chain"));
+fn http_filter(context: &mut Context<'_>, message: Message, place: Place) -> Option<HttpFilter> {
+    let name = &message.name;
+    let kind = match &message.config_type {
+        Some(ConfigType::TypedConfig(config)) => match type_name(config) {
+            ROUTER if !place.is_last => {
+                context.error(format!("terminal filter named {name} must be the last filter in a http filter chain"));
+                return None;
+            }
+            ROUTER if message.disabled => {
+                context.error_at("disabled", "the last (terminal) filter in the chain cannot be disabled by default");
+                return None;
+            }
+            type_name if IMPLEMENTED.contains(&type_name) => {
+                let kind = context.field("typed_config", |context| http_filter_kind(context, config));
+                if place.is_last && type_name != ROUTER {
+                    context
+                        .error(format!("non-terminal filter named {name} is the last filter in a http filter chain"));
+                }
+                kind?
+            }
+            // The author says that the filter may be left out where it does not exist; but Envoy has it, so the user must agree.
+            type_name if message.is_optional => {
+                let text = format!("optional HTTP filter \"{name}\" ({type_name}) is not implemented");
+                context.lost_at("typed_config", &text, "it is left out");
+                return None;
+            }
+            _ => {
+                context.unknown_extension("HTTP filter", name, Some(config));
+                return None;
+            }
+        },
+        Some(ConfigType::ConfigDiscovery(_)) if place.in_upgrade => {
+            let text = "config_discovery is not implemented: filters of an upgrade stand in the configuration";
+            context.error_at("config_discovery", text);
             return None;
         }
-        Some((ROUTER, _)) if message.disabled => {
-            context.error_at("disabled", "the last (terminal) filter in the chain cannot be disabled by default");
-            return None;
+        Some(ConfigType::ConfigDiscovery(discovery)) => {
+            resource_name(context, "name", name);
+            let discovery = discovery.clone();
+            HttpFilterKind::Discovered(Arc::new(
+                context.field("config_discovery", |context| {
+                    extension_discovery(context, discovery, name, place.is_last)
+                })?,
+            ))
         }
-        Some((ROUTER, config)) => {
-            let router: RouterMessage = context.field("typed_config", |context| context.unpack(config))?;
-            HttpFilterKind::Router(Router {
-                suppress_envoy_headers: router.suppress_envoy_headers,
-                strict_check_headers: router.strict_check_headers,
-                respect_expected_rq_timeout: router.respect_expected_rq_timeout,
-                suppress_grpc_request_failure_code_stats: router.suppress_grpc_request_failure_code_stats,
-                upstream_http_filters: context.field("typed_config", |context| {
-                    upstream_filters(context, "upstream_http_filters", router.upstream_http_filters)
-                }),
-            })
-        }
-        Some((WASM_FILTER, config)) => {
-            let plugin = wasm_filter(context, config);
-            not_last(context, &message.name, last);
-            HttpFilterKind::Wasm(Box::new(plugin?))
-        }
-        Some((HEALTH_CHECK, config)) => {
-            let filter = context.field("typed_config", |context| {
-                let filter: HealthCheckMessage = context.unpack(config)?;
-                Some(health_check_filter(context, filter))
-            });
-            not_last(context, &message.name, last);
-            HttpFilterKind::HealthCheck(filter?)
-        }
-        Some((HTTP_RBAC, config)) => {
-            let rbac = context.field("typed_config", |context| http_rbac(context, config));
-            not_last(context, &message.name, last);
-            HttpFilterKind::Rbac(rbac?)
-        }
-        Some((SET_METADATA, config)) => {
-            let filter = context.field("typed_config", |context| {
-                let filter = context.unpack(config)?;
-                Some(set_metadata(context, filter))
-            });
-            not_last(context, &message.name, last);
-            HttpFilterKind::SetMetadata(filter?)
-        }
-        Some((SET_FILTER_STATE, config)) => {
-            let filter = context.field("typed_config", |context| {
-                let filter = context.unpack(config)?;
-                Some(set_filter_state(context, filter))
-            });
-            not_last(context, &message.name, last);
-            HttpFilterKind::SetFilterState(filter?)
-        }
-        // The author says that the filter may be left out where it does not exist; but Envoy has it, so the user must agree.
-        Some((name, _)) if message.is_optional => {
-            let text = format!("optional HTTP filter \"{}\" ({name}) is not implemented", message.name);
-            context.lost_at("typed_config", &text, "it is left out");
-            return None;
-        }
-        _ => {
-            context.unknown_extension("HTTP filter", &message.name, config);
+        None => {
+            context.unknown_extension("HTTP filter", name, None);
             return None;
         }
     };
     Some(HttpFilter { name: message.name, disabled: message.disabled, kind, origin: context.origin() })
 }
 
-/// Says so if a filter that answers nothing ends the chain.
-fn not_last(context: &mut Context<'_>, name: &str, last: bool) {
-    if last {
-        context.error(format!("non-terminal filter named {name} is the last filter in a http filter chain"));
+/// Converts the configuration of a filter of one of the types that are implemented; else there is none, and nothing is said.
+pub(super) fn http_filter_kind(context: &mut Context<'_>, config: &Any) -> Option<HttpFilterKind> {
+    Some(match type_name(config) {
+        ROUTER => {
+            let router: RouterMessage = context.unpack(config)?;
+            HttpFilterKind::Router(Router {
+                suppress_envoy_headers: router.suppress_envoy_headers,
+                strict_check_headers: router.strict_check_headers,
+                respect_expected_rq_timeout: router.respect_expected_rq_timeout,
+                suppress_grpc_request_failure_code_stats: router.suppress_grpc_request_failure_code_stats,
+                upstream_http_filters: upstream_filters(context, "upstream_http_filters", router.upstream_http_filters),
+            })
+        }
+        WASM_FILTER => HttpFilterKind::Wasm(Box::new(wasm_filter(context, config)?)),
+        HEALTH_CHECK => {
+            let filter: HealthCheckMessage = context.unpack(config)?;
+            HttpFilterKind::HealthCheck(health_check_filter(context, filter))
+        }
+        HTTP_RBAC => HttpFilterKind::Rbac(http_rbac(context, config)?),
+        SET_METADATA => {
+            let filter = context.unpack(config)?;
+            HttpFilterKind::SetMetadata(set_metadata(context, filter))
+        }
+        SET_FILTER_STATE => {
+            let filter = context.unpack(config)?;
+            HttpFilterKind::SetFilterState(set_filter_state(context, filter))
+        }
+        _ => return None,
+    })
+}
+
+/// Converts who tells a filter's configuration. Whether a router comes where one must be shows when it comes (as in Envoy).
+fn extension_discovery(
+    context: &mut Context<'_>,
+    message: ExtensionConfigSource,
+    name: &str,
+    is_last: bool,
+) -> Option<ExtensionDiscovery> {
+    let type_urls: Vec<String> = context.list("type_urls", message.type_urls, |context, url| {
+        let type_name = url.rsplit('/').next().unwrap_or_default();
+        if !IMPLEMENTED.contains(&type_name) {
+            context.error(format!("no factory found for a required type URL {url}: there is no such HTTP filter here"));
+        }
+        Some(type_name.to_owned())
+    });
+    let default = message.default_config.and_then(|config| {
+        context.field("default_config", |context| {
+            let given = type_name(&config);
+            if !IMPLEMENTED.contains(&given) {
+                context.error(format!(
+                    "cannot find filter factory {name} for default filter configuration with type URL {}: there is no \
+                     such HTTP filter here",
+                    config.type_url
+                ));
+            } else if !type_urls.iter().any(|type_url| type_url == given) {
+                let wanted = type_urls.join(", ");
+                context.error(format!("filter config has type URL {given} but expect {wanted}."));
+            }
+            http_filter_kind(context, &config)
+        })
+    });
+    if message.apply_default_config_without_warming && default.is_none() && !context.report.is_broken(&context.path) {
+        context.error(format!("filter config {name} applied without warming but has no default config."));
     }
+    let source = context.required("config_source", message.config_source)?;
+    let source = context.field("config_source", |context| config_source(context, source, EXTENSION))?;
+    Some(ExtensionDiscovery {
+        source,
+        default: default.map(Box::new),
+        apply_default_without_warming: message.apply_default_config_without_warming,
+        type_urls,
+        is_last,
+    })
 }

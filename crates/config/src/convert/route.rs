@@ -40,15 +40,17 @@ struct HostPolicies {
     mirrors: Vec<RequestMirrorPolicy>,
 }
 
-/// Converts a route configuration.
+/// Converts a route configuration. `validate_clusters` is what holds where it does not say whether its clusters must exist.
 pub(super) fn route_configuration(
     context: &mut Context<'_>,
     message: proto::RouteConfiguration,
     clusters: &HashSet<String>,
+    validate_clusters: bool,
 ) -> RouteConfiguration {
     let mut around = Around {
         // With something missing, what is missing may be the cluster.
-        clusters: (message.validate_clusters.unwrap_or(true) && !context.report.has_errors()).then_some(clusters),
+        clusters: (message.validate_clusters.unwrap_or(validate_clusters) && !context.report.has_errors())
+            .then_some(clusters),
         max_direct_response_body_size: message
             .max_direct_response_body_size_bytes
             .map_or(4096, |max| usize::try_from(max).unwrap_or(usize::MAX)),

@@ -4,7 +4,10 @@ use std::{collections::HashSet, fmt::Write as _};
 
 use prost_types::{Struct, Value, value::Kind};
 
-use super::Context;
+use super::{
+    Context,
+    config_source::{config_source, resource_name},
+};
 use crate::{
     model::{
         FractionalPercent, LayeredRuntime, RuntimeDouble, RuntimeFeatureFlag, RuntimeFractionalPercent, RuntimeLayer,
@@ -15,6 +18,8 @@ use crate::{
         r#type::v3 as types,
     },
 };
+
+const RUNTIME: &str = "envoy.service.runtime.v3.Runtime";
 
 /// Converts the layers.
 pub(super) fn layered_runtime(context: &mut Context<'_>, message: proto::LayeredRuntime) -> LayeredRuntime {
@@ -35,6 +40,12 @@ pub(super) fn layered_runtime(context: &mut Context<'_>, message: proto::Layered
                 }
                 RuntimeLayerKind::Admin
             }
+            LayerSpecifier::RtdsLayer(message) => context.field("rtds_layer", |context| {
+                resource_name(context, "name", &message.name);
+                let source = context.required("rtds_config", message.rtds_config)?;
+                let source = context.field("rtds_config", |context| config_source(context, source, RUNTIME))?;
+                Some(RuntimeLayerKind::Rtds { name: message.name, source })
+            })?,
         };
         Some(RuntimeLayer { name: message.name, kind, origin: context.origin() })
     });

@@ -25,7 +25,15 @@ pub(super) fn upstream_filters(context: &mut Context<'_>, field: &str, messages:
 }
 
 fn upstream_filter(context: &mut Context<'_>, message: Message, last: bool) -> Option<HttpFilter> {
-    let config = message.config_type.as_ref().map(|ConfigType::TypedConfig(config)| config);
+    let config = match &message.config_type {
+        Some(ConfigType::TypedConfig(config)) => Some(config),
+        Some(ConfigType::ConfigDiscovery(_)) => {
+            let text = "config_discovery is not implemented: it is for HTTP filters of a connection manager alone";
+            context.error_at("config_discovery", text);
+            return None;
+        }
+        None => None,
+    };
     let kind = match config.map(|config| (type_name(config), config)) {
         Some((CODEC, _)) => {
             if !last {
@@ -42,7 +50,10 @@ fn upstream_filter(context: &mut Context<'_>, message: Message, last: bool) -> O
             context.error(format!("the codec filter is the only valid terminal upstream HTTP filter, use '{CODEC}'"));
             return None;
         }
-        Some((WASM_FILTER, config)) => HttpFilterKind::Wasm(Box::new(wasm_filter(context, config)?)),
+        Some((WASM_FILTER, config)) => {
+            let plugin = context.field("typed_config", |context| wasm_filter(context, config));
+            HttpFilterKind::Wasm(Box::new(plugin?))
+        }
         Some((name, _)) if message.is_optional => {
             let text = format!("optional upstream HTTP filter \"{}\" ({name}) is not implemented", message.name);
             context.lost_at("typed_config", &text, "it is left out");

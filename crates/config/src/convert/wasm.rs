@@ -45,12 +45,10 @@ pub(super) const WASM_ACCESS_LOG: &str = "envoy.extensions.access_loggers.wasm.v
 pub(super) const WASM_STATS_SINK: &str = "envoy.extensions.stat_sinks.wasm.v3.Wasm";
 const NULL_RUNTIME: &str = "envoy.wasm.runtime.null";
 
-/// Converts what is in the `typed_config` of an HTTP filter of that type, which stands before the router or in front of hosts.
+/// Converts the configuration of an HTTP filter of that type, which stands before the router or in front of hosts.
 pub(super) fn wasm_filter(context: &mut Context<'_>, config: &Any) -> Option<WasmPlugin> {
-    context.field("typed_config", |context| {
-        let wasm: Wasm = context.unpack(config)?;
-        context.field("config", |context| wasm_plugin(context, wasm.config.unwrap_or_default()))
-    })
+    let wasm: Wasm = context.unpack(config)?;
+    context.field("config", |context| wasm_plugin(context, wasm.config.unwrap_or_default()))
 }
 
 /// Converts what is in the `typed_config` of an access logger of that type.

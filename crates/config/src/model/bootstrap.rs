@@ -5,8 +5,8 @@ use std::{net::SocketAddr, time::Duration};
 use bytes::Bytes;
 
 use super::{
-    AccessLog, Cluster, DnsResolver, LayeredRuntime, Listener, Origin, StatsConfig, StatsSink, StringMatcher,
-    WasmLimits, WasmPluginSettings, WasmService,
+    AccessLog, Cluster, DnsResolver, DynamicResources, LayeredRuntime, Listener, Origin, StatsConfig, StatsSink,
+    StringMatcher, WasmLimits, WasmPluginSettings, WasmService,
 };
 
 /// Envoy's `envoy.config.bootstrap.v3.Bootstrap`.
@@ -20,6 +20,8 @@ pub struct Bootstrap {
     pub listeners: Vec<Listener>,
     /// `static_resources.clusters`, in order; names are unique.
     pub clusters: Vec<Cluster>,
+    /// `dynamic_resources`: what a control plane or files say at any time.
+    pub dynamic_resources: DynamicResources,
     /// `cluster_manager.outlier_detection.event_log_path`: the file that gets a line of JSON for each ejection.
     pub outlier_event_log_path: Option<String>,
     /// The message itself, serialized: what was written, for who looks at it. Empty if nobody wrote it.

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use bytes::Bytes;
 
 use super::{
-    CircuitBreakers, DnsResolver, EndpointHealthCheck, HealthCheck, Http1Options, Http2Options, HttpFilter,
+    CircuitBreakers, DnsResolver, EdsConfig, EndpointHealthCheck, HealthCheck, Http1Options, Http2Options, HttpFilter,
     LoadBalancing, MetadataCriteria, Origin, OutlierDetection, UpstreamSocket, UpstreamTlsContext,
 };
 
@@ -58,7 +58,7 @@ impl Cluster {
 }
 
 /// How a cluster finds its endpoints.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Discovery {
     /// Addresses are IP addresses.
     Static,
@@ -66,6 +66,8 @@ pub enum Discovery {
     StrictDns(DnsOptions),
     /// One name; each new connection goes to the first address of the latest answer, old ones stay.
     LogicalDns(DnsOptions),
+    /// A control plane or a file tells them.
+    Eds(EdsConfig),
 }
 
 /// How names are resolved.

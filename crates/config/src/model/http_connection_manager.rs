@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    AccessLog, AccessLogOptions, CidrRange, ClientCertDetails, ForwardClientCert, HeaderMutation, HealthCheckFilter,
-    Http2Options, HttpRbac, LocalReplyConfig, Origin, OriginalIpDetection, PathOptions, RouteConfiguration,
-    SetFilterState, SetMetadata, StripPort, UpgradeConfig, WasmPlugin,
+    AccessLog, AccessLogOptions, CidrRange, ClientCertDetails, ExtensionDiscovery, ForwardClientCert, HeaderMutation,
+    HealthCheckFilter, Http2Options, HttpRbac, LocalReplyConfig, Origin, OriginalIpDetection, PathOptions, Rds,
+    RouteConfiguration, SetFilterState, SetMetadata, StripPort, UpgradeConfig, WasmPlugin,
 };
 
 /// Envoy's `envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager`.
@@ -18,8 +18,10 @@ pub struct HttpConnectionManager {
     pub stat_prefix: String,
     /// What is spoken to clients.
     pub codec_type: CodecType,
-    /// The routes.
+    /// The routes; if `rds` is set, the default, which has none.
     pub route_config: RouteConfiguration,
+    /// Where the routes come from, if they are not in the configuration.
+    pub rds: Option<Rds>,
     /// In order of the request; the last is the router, and only the last.
     pub http_filters: Vec<HttpFilter>,
     /// Requests that ask for another protocol and find nothing here nor at their route get 403.
@@ -186,6 +188,8 @@ pub enum HttpFilterKind {
     Rbac(Arc<HttpRbac>),
     /// `envoy.filters.http.router`.
     Router(Router),
+    /// `config_discovery`: what it is, a control plane or a file tells.
+    Discovered(Arc<ExtensionDiscovery>),
 }
 
 /// Envoy's `envoy.extensions.filters.http.router.v3.Router`.
@@ -246,6 +250,7 @@ impl HttpConnectionManager {
             stat_prefix: stat_prefix.into(),
             codec_type: CodecType::Auto,
             route_config,
+            rds: None,
             http_filters,
             upgrades: Vec::new(),
             server_name: "envoy".to_owned(),

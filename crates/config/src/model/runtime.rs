@@ -1,6 +1,6 @@
 //! Runtime values, and settings that they can change.
 
-use super::Origin;
+use super::{ConfigSource, Origin};
 
 /// Envoy's `envoy.config.bootstrap.v3.LayeredRuntime`: values of a later layer hide those of an earlier one.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -29,6 +29,13 @@ pub enum RuntimeLayerKind {
     /// `admin_layer`: what `/runtime_modify` sets. At most one layer is.
     #[default]
     Admin,
+    /// `rtds_layer`: what a control plane or a file tells; empty until then.
+    Rtds {
+        /// The resource's name.
+        name: String,
+        /// Who tells it.
+        source: ConfigSource,
+    },
 }
 
 /// One value, as the schema-less message that it is in Envoy.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Origin, StringMatcher};
+use super::{ConfigSource, Origin, StringMatcher};
 
 /// Envoy's `envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext`.
 #[derive(Clone, Debug, PartialEq)]
@@ -74,6 +74,13 @@ pub enum SecretSource<T> {
     },
     /// In a file that is looked at again when it changes.
     Sds(SdsSource),
+    /// A control plane tells it.
+    Dynamic {
+        /// The secret's name.
+        name: String,
+        /// Never a file: those are `Sds`.
+        source: ConfigSource,
+    },
 }
 
 /// Envoy's `SdsSecretConfig` with a `path_config_source`: a file with a `DiscoveryResponse`, in which the secret is.

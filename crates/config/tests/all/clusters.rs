@@ -40,7 +40,7 @@ fn types_and_addresses() {
         ("LOGICAL_DNS", &two, Some(one_host)),
         ("LOGICAL_DNS", none, Some(one_host)),
         ("LOGICAL_DNS", "alt_stat_name: x", Some(one_host)),
-        ("EDS", ASSIGNMENT, Some("clusters of type EDS are not implemented")),
+        ("EDS", ASSIGNMENT, Some("cannot create an EDS cluster without an EDS config")),
         ("ORIGINAL_DST", ASSIGNMENT, Some("clusters of type ORIGINAL_DST are not implemented")),
         ("5", ASSIGNMENT, Some("one of the defined enum values")),
     ] {

@@ -13,6 +13,7 @@ mod defaults;
 mod diagnostics;
 mod dialect;
 mod dns;
+mod dynamic;
 mod grpc_services;
 mod hash_policies;
 mod health;

@@ -33,7 +33,7 @@ fn layers_are_checked_as_envoy_does() {
             ("layered_runtime: {layers: [{name: a, disk_layer: {symlink_root: /x}}]}", Some("disk_layer")),
             (
                 "layered_runtime: {layers: [{name: a, rtds_layer: {name: x, rtds_config: {ads: {}}}}]}",
-                Some("rtds_layer"),
+                Some("ADS must be configured to support an ADS config source"),
             ),
         ],
     );

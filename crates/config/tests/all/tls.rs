@@ -141,5 +141,6 @@ fn secrets_are_static_or_in_files() {
         matches!(&found.common.certificates[..], [SecretSource::Sds(source)] if source.path.to_str() == Some(here))
     );
     refused(&of("{path_config_source: {path: /nowhere}}"), "'/nowhere' does not exist");
-    refused(&of("{ads: {}}"), "ads is not implemented");
+    refused(&of("{ads: {}}"), "ADS must be configured to support an ADS config source");
+    refused(&of("{self: {}}"), "self is not implemented: it means the stream");
 }

@@ -36,7 +36,7 @@ impl Resolver {
     /// A resolver for each endpoint of `config`; none if its addresses are given.
     pub(crate) fn all(config: &Arc<Cluster>) -> Vec<Self> {
         let options = match &config.discovery {
-            Discovery::Static => return Vec::new(),
+            Discovery::Static | Discovery::Eds(_) => return Vec::new(),
             Discovery::StrictDns(options) | Discovery::LogicalDns(options) => options,
         };
         let endpoints = config.localities.iter().flat_map(|locality| &locality.endpoints);

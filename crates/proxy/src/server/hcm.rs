@@ -127,6 +127,12 @@ impl Chains<'_> {
                     self.ask_for_route = true;
                     RbacFilter::factory(&filter.name, config, self.stat_prefix, self.store)
                 }
+                HttpFilterKind::Discovered(discovery) => {
+                    return Err(StartError::Unsupported {
+                        origin: Box::new(discovery.source.origin.clone()),
+                        what: super::discovery::NOT_YET,
+                    });
+                }
                 HttpFilterKind::Wasm(_) => {
                     let place = Place::Listener(self.place.0, self.place.1, place);
                     let Some(plugin) = self.plugins.get(place) else { continue };

@@ -144,6 +144,7 @@ impl Main {
     ) -> Result<(Self, Addresses), StartError> {
         let lifecycle = Arc::clone(&options.lifecycle);
         lifecycle.set(ServerState::Initializing);
+        super::discovery::refuse(&bootstrap)?;
         log::info!(target: "config", "loading {} cluster(s)", bootstrap.clusters.len());
         log::info!(target: "config", "loading {} listener(s)", bootstrap.listeners.len());
         let mut signals = Signals::new(options.handle_signals);

@@ -1,11 +1,12 @@
 //! Certificates, keys, and where they are found.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use super::validation::validation_context;
 use crate::{
     convert::{
         Context,
+        config_source::{config_source, resource_name},
         source::{Data, data},
         type_name,
     },
@@ -69,7 +70,7 @@ fn secret(context: &mut Context<'_>, message: proto::Secret) -> Option<Secret> {
     Some(Secret { name: message.name, kind })
 }
 
-/// Where a secret is: in a file, or in the static secrets. `take` is for those of the wanted kind, which is called `what`.
+/// Where a secret is: with a control plane, in a file, or in the static secrets. `take` is for those of the wanted kind, which is called `what`.
 pub(super) fn sds<T: Clone>(
     context: &mut Context<'_>,
     config: proto::SdsSecretConfig,
@@ -77,15 +78,25 @@ pub(super) fn sds<T: Clone>(
     take: impl Fn(SecretKind) -> Option<T>,
 ) -> Option<SecretSource<T>> {
     let Some(source) = config.sds_config else {
-        let found = context.secrets.iter().filter(|secret| secret.name == config.name);
+        let secrets = Arc::clone(&context.surroundings.secrets);
+        let found = secrets.iter().filter(|secret| secret.name == config.name);
         let found = found.cloned().find_map(|secret| take(secret.kind));
-        if found.is_none() && !context.secrets_failed {
+        if found.is_none() && !context.surroundings.secrets_failed {
             context.error(format!("Unknown static {what}: {}", config.name));
         }
         return found.map(|secret| SecretSource::Inline { name: config.name, secret });
     };
-    let (path, watched_directory) = context.field("sds_config", |context| path(context, source))?;
-    Some(SecretSource::Sds(SdsSource { name: config.name, path, watched_directory }))
+    resource_name(context, "name", &config.name);
+    context.field("sds_config", |context| match source.config_source_specifier {
+        Some(ConfigSourceSpecifier::Ads(_) | ConfigSourceSpecifier::ApiConfigSource(_)) => {
+            let source = config_source(context, source, "envoy.extensions.transport_sockets.tls.v3.Secret")?;
+            Some(SecretSource::Dynamic { name: config.name, source })
+        }
+        _ => {
+            let (path, watched_directory) = path(context, source)?;
+            Some(SecretSource::Sds(SdsSource { name: config.name, path, watched_directory }))
+        }
+    })
 }
 
 fn path(context: &mut Context<'_>, source: core::ConfigSource) -> Option<(PathBuf, Option<PathBuf>)> {
@@ -94,12 +105,8 @@ fn path(context: &mut Context<'_>, source: core::ConfigSource) -> Option<(PathBu
         Some(ConfigSourceSpecifier::PathConfigSource(source)) => {
             ("path_config_source", source.path, watched_directory(source.watched_directory))
         }
-        None => {
-            if !context.report.is_broken(&context.path) {
-                context.error("secrets come from files (path_config_source) only");
-            }
-            return None;
-        }
+        // Others are not files, and what is missing was said.
+        Some(ConfigSourceSpecifier::Ads(_) | ConfigSourceSpecifier::ApiConfigSource(_)) | None => return None,
     };
     let path = PathBuf::from(path);
     if context.options.check_files && !path.is_file() {
