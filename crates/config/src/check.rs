@@ -1,20 +1,20 @@
 //! What can be said of a message from the schema alone: rules that its fields break, fields that are deprecated, and fields that this program
 //! does not implement.
 
-use std::collections::HashMap;
-
-use prost_reflect::{DynamicMessage, FieldDescriptor, MessageDescriptor, ReflectMessage as _, Value};
+use prost_reflect::{DynamicMessage, FieldDescriptor, MessageDescriptor, OneofDescriptor, ReflectMessage as _, Value};
 
 use crate::{
     diagnostics::Severity,
     load::Unsupported,
     read::{AnyUse, Unpacked},
     report::{Report, field_path, item_path, key_path},
-    schema::{Schema, Standing},
+    schema::{Schema, Standing, rules::FieldRules},
 };
 
 mod rules;
 mod text;
+
+pub(crate) use self::text::map_key;
 
 /// Checks messages, and those in them.
 pub(crate) struct Checker<'a> {
@@ -22,18 +22,6 @@ pub(crate) struct Checker<'a> {
     report: &'a mut Report,
     unpacked: &'a Unpacked,
     unsupported: Unsupported,
-    /// The options of fields, decoded when first needed.
-    options: HashMap<String, FieldOptions>,
-}
-
-/// What the schema says of a field.
-#[derive(Clone, Debug, Default)]
-struct FieldOptions {
-    rules: Option<DynamicMessage>,
-    deprecated: bool,
-    disallowed: bool,
-    /// The rules inside of it do not hold there.
-    skip: bool,
 }
 
 /// Whether what is inside of a field matters.
@@ -54,7 +42,7 @@ impl<'a> Checker<'a> {
         unpacked: &'a Unpacked,
         unsupported: Unsupported,
     ) -> Self {
-        Self { schema, report, unpacked, unsupported, options: HashMap::new() }
+        Self { schema, report, unpacked, unsupported }
     }
 
     /// Checks the root of a configuration.
@@ -69,25 +57,28 @@ impl<'a> Checker<'a> {
             name if name.starts_with("google.protobuf.") => return,
             _ => {}
         }
-        self.oneofs(message, path);
-        for field in descriptor.fields() {
+        let all = self.schema.rules(&descriptor);
+        self.oneofs(&all.required_oneofs, message, path);
+        for (field, options) in &all.fields {
+            let present = message.has_field(field);
+            if !present && options.rules.is_none() {
+                continue;
+            }
             let path = field_path(path, field.name());
-            let options = self.options(&field);
-            let present = message.has_field(&field);
             if let Some(rules) = &options.rules {
-                self.rules(rules, &field, present.then(|| message.get_field(&field)).as_deref(), &path);
+                self.rules(rules, field, present.then(|| message.get_field(field)).as_deref(), &path);
             }
             if !present {
                 continue;
             }
-            self.deprecated(&options, &field, &path);
-            let value = message.get_field(&field);
+            self.deprecated(options, field, &path);
+            let value = message.get_field(field);
             let reach = match reach {
-                Reach::Implemented => self.standing(&descriptor, &field, &value, &path),
+                Reach::Implemented => self.standing(&descriptor, field, &value, &path),
                 Reach::Ignored => Reach::Ignored,
             };
             // What is passed on to a guest is for the guest to judge.
-            if AnyUse::of(&field) == AnyUse::Extension && !options.skip {
+            if AnyUse::of(field) == AnyUse::Extension && !options.skip {
                 self.inside(&value, &path, reach);
             }
         }
@@ -122,46 +113,16 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn oneofs(&mut self, message: &DynamicMessage, path: &str) {
-        for oneof in message.descriptor().oneofs() {
-            if oneof.fields().any(|field| message.has_field(&field)) {
-                continue;
-            }
-            let options = oneof.options();
-            let required = self.schema.pool.get_extension_by_name("validate.required");
-            let required = required.is_some_and(|required| options.get_extension(&required).as_bool() == Some(true));
-            if required && !self.report.is_broken(path) {
+    fn oneofs(&mut self, required: &[OneofDescriptor], message: &DynamicMessage, path: &str) {
+        for oneof in required {
+            if !oneof.fields().any(|field| message.has_field(&field)) && !self.report.is_broken(path) {
                 let names: Vec<_> = oneof.fields().map(|field| field.name().to_owned()).collect();
                 self.report.error(path, format!("one of {} is required", names.join(", ")));
             }
         }
     }
 
-    fn options(&mut self, field: &FieldDescriptor) -> FieldOptions {
-        if let Some(options) = self.options.get(field.full_name()) {
-            return options.clone();
-        }
-        let message = field.options();
-        let extension = |name| self.schema.pool.get_extension_by_name(name);
-        let rules = extension("validate.rules")
-            .filter(|rules| message.has_extension(rules))
-            .and_then(|rules| message.get_extension(&rules).as_message().cloned());
-        let disallowed = extension("envoy.annotations.disallowed_by_default")
-            .is_some_and(|disallowed| message.get_extension(&disallowed).as_bool() == Some(true));
-        let deprecated = message.get_field_by_name("deprecated").is_some_and(|value| value.as_bool() == Some(true));
-        let skip =
-            rules.as_ref().and_then(|rules: &DynamicMessage| rules.get_field_by_name("message")).is_some_and(|rules| {
-                rules
-                    .as_message()
-                    .and_then(|rules| rules.get_field_by_name("skip"))
-                    .is_some_and(|skip| skip.as_bool() == Some(true))
-            });
-        let options = FieldOptions { rules, deprecated, disallowed, skip };
-        self.options.insert(field.full_name().to_owned(), options.clone());
-        options
-    }
-
-    fn deprecated(&mut self, options: &FieldOptions, field: &FieldDescriptor, path: &str) {
+    fn deprecated(&mut self, options: &FieldRules, field: &FieldDescriptor, path: &str) {
         let name = field.full_name();
         if options.disallowed {
             self.report.add_at_key(Severity::Error, path, format!("{name} is no longer allowed"));

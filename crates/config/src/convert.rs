@@ -43,6 +43,7 @@ mod protocol;
 mod rbac;
 mod redirect;
 mod request_options;
+pub(crate) mod resource;
 mod retry;
 mod rewrite;
 mod route;
@@ -73,9 +74,9 @@ pub(crate) struct Context<'a> {
     pub(crate) options: &'a LoadOptions,
     path: String,
     /// What the bootstrap has for those that name it.
-    surroundings: Surroundings,
+    pub(crate) surroundings: Surroundings,
     /// Whom clusters ask for names that do not say so themselves.
-    dns_resolver: Option<DnsResolver>,
+    pub(crate) dns_resolver: Option<DnsResolver>,
     /// Name, `root_id` and `vm_id` of every plugin so far.
     plugins: Vec<[String; 3]>,
 }

@@ -101,6 +101,24 @@ impl Diagnostics {
     }
 }
 
+impl Diagnostics {
+    /// The errors in one line, for who sent what they are about: `filter_chains[0].filters: …; address: …`. It does not say which resource
+    /// that was.
+    #[must_use]
+    pub fn detail(&self) -> String {
+        let errors: Vec<_> = self.items.iter().filter(|item| item.severity == Severity::Error).collect();
+        let shown = errors.iter().take(SHOWN).map(|item| match item.origin.path.as_str() {
+            "" => item.message.clone(),
+            path => format!("{path}: {}", item.message),
+        });
+        let mut text = shown.collect::<Vec<_>>().join("; ");
+        if errors.len() > SHOWN {
+            text.push_str(&format!("; and {} more", errors.len().saturating_sub(SHOWN)));
+        }
+        text
+    }
+}
+
 /// The first findings, the worst ones before the others, and how many there are: one screen at most.
 impl fmt::Display for Diagnostics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -11,13 +11,16 @@
 mod check;
 mod convert;
 mod diagnostics;
+mod discovery_file;
 mod dump;
 mod load;
 pub mod model;
 mod node;
 mod proto;
 mod read;
+mod receive;
 mod report;
+mod resource;
 mod runtime_value;
 mod schema;
 mod suggest;
@@ -25,8 +28,10 @@ mod suggest;
 pub use self::{
     convert::parse_grpc_service,
     diagnostics::{Diagnostic, Diagnostics, Severity},
+    discovery_file::{DiscoveryFile, read_discovery_file},
     dump::message_to_json,
     load::{Format, LoadOptions, Loaded, Unsupported, load_file, load_secret, load_str},
+    resource::{LoadedResource, ResourceLoader},
     runtime_value::parse_runtime_value,
     schema::{HarmlessField, harmless_fields},
 };

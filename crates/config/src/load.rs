@@ -71,25 +71,37 @@ pub struct Loaded {
 /// are refused.
 pub fn load_file(path: &Path, options: &LoadOptions) -> Result<Loaded, Diagnostics> {
     let name = path.display().to_string();
-    let fail =
-        |message: String| Diagnostics::error(Origin { file: name.as_str().into(), ..Origin::default() }, message);
+    let format = file_format(path, &name)?;
+    let text = read_file(path, &name)?;
+    load_str(&name, &text, format, options)
+}
+
+/// How a file is written, by its name.
+pub(crate) fn file_format(path: &Path, name: &str) -> Result<Format, Diagnostics> {
     let extension =
         path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
-    let format = match extension.as_str() {
-        "yaml" | "yml" => Format::Yaml,
+    match extension.as_str() {
+        "yaml" | "yml" => Ok(Format::Yaml),
         "pb" | "pb_text" | "pb_length_delimited" => {
-            return Err(fail(format!("files of type .{extension} are not implemented; write YAML or JSON")));
+            Err(fail(name, format!("files of type .{extension} are not implemented; write YAML or JSON")))
         }
-        _ => Format::Json,
-    };
-    let bytes = std::fs::read(path).map_err(|error| fail(format!("unable to read file: {error}")))?;
-    let text = String::from_utf8(bytes).map_err(|error| {
+        _ => Ok(Format::Json),
+    }
+}
+
+/// A file's text.
+pub(crate) fn read_file(path: &Path, name: &str) -> Result<String, Diagnostics> {
+    let bytes = std::fs::read(path).map_err(|error| fail(name, format!("unable to read file: {error}")))?;
+    String::from_utf8(bytes).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
         let before = error.as_bytes().get(..valid).unwrap_or_default();
         let line = before.iter().filter(|byte| **byte == b'\n').count().saturating_add(1);
-        fail(format!("line {line} is not UTF-8"))
-    })?;
-    load_str(&name, &text, format, options)
+        fail(name, format!("line {line} is not UTF-8"))
+    })
+}
+
+fn fail(name: &str, message: String) -> Diagnostics {
+    Diagnostics::error(Origin { file: name.into(), ..Origin::default() }, message)
 }
 
 /// Loads text; `name` stands for the file in findings. Never panics, whatever the text.
@@ -114,11 +126,9 @@ pub fn load_str(name: &str, text: &str, format: Format, options: &LoadOptions) -
 /// All findings, if any of them is an error; a file that cannot be read, or that has no such secret.
 pub fn load_secret(path: &Path, secret: &str) -> Result<Secret, Diagnostics> {
     let name = path.display().to_string();
-    let fail =
-        |message: String| Diagnostics::error(Origin { file: name.as_str().into(), ..Origin::default() }, message);
     let yaml = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
     let format = if yaml { Format::Yaml } else { Format::Json };
-    let text = std::fs::read_to_string(path).map_err(|error| fail(format!("unable to read file: {error}")))?;
+    let text = std::fs::read_to_string(path).map_err(|error| fail(&name, format!("unable to read file: {error}")))?;
     let mut report = Report::new(name.as_str().into());
     let options = LoadOptions::default();
     let message = read_root(&mut report, &text, format, &options, "envoy.service.discovery.v3.DiscoveryResponse");
@@ -131,7 +141,7 @@ pub fn load_secret(path: &Path, secret: &str) -> Result<Secret, Diagnostics> {
     let failed = report.has_errors();
     match found {
         Some(found) if !failed => Ok(found),
-        None if !failed => Err(fail(format!("there is no secret {secret} here"))),
+        None if !failed => Err(fail(&name, format!("there is no secret {secret} here"))),
         _ => Err(Diagnostics::new(&name, report.into_items())),
     }
 }
@@ -173,7 +183,8 @@ fn load(report: &mut Report, text: &str, format: Format, options: &LoadOptions) 
     Some(Bootstrap { serialized: serialized.into(), ..bootstrap })
 }
 
-fn read_text(
+/// Reads text into a message, as far as it can be read.
+pub(crate) fn read_text(
     schema: &'static Schema,
     report: &mut Report,
     text: &str,

@@ -33,6 +33,7 @@ mod per_filter;
 mod rbac;
 mod redirect;
 mod request_options;
+mod resource;
 mod retry;
 mod rewrite;
 mod route;
@@ -101,6 +102,7 @@ pub use self::{
         CidrRange, ClientCertDetails, EscapedSlashesAction, ForwardClientCert, HeaderMutation, OriginalIpDetection,
         PathOptions, StripPort,
     },
+    resource::{ClusterLoadAssignment, ExtensionConfig, RuntimeResource},
     retry::{
         BackOff, HedgePolicy, RateLimitedBackOff, ResetHeader, ResetHeaderFormat, RetryHostPredicate, RetryOn,
         RetryPolicy, RetryPriority,

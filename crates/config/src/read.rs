@@ -21,6 +21,8 @@ mod any;
 mod scalar;
 mod well_known;
 
+pub(crate) use self::any::TYPED_STRUCTS;
+
 /// Nested objects and lists that Envoy takes.
 const MAX_DEPTH: usize = 100;
 /// Nodes read from one text, each mention of an alias counted anew.

@@ -2,12 +2,13 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::OnceLock,
+    sync::{Arc, OnceLock},
 };
 
 use prost_reflect::{DescriptorPool, MessageDescriptor};
 
 mod own;
+pub(crate) mod rules;
 pub(crate) mod wire;
 
 const DESCRIPTORS: &[u8] = include_bytes!("../schema/envoy-1.40.fds");
@@ -19,6 +20,7 @@ const FIELDS: &str = include_str!("../schema/fields.txt");
 pub(crate) struct Schema {
     pub(crate) pool: DescriptorPool,
     others: HashSet<&'static str>,
+    rules: rules::RuleTable,
     fields: HashMap<&'static str, HashMap<&'static str, Vec<Rule>>>,
 }
 
@@ -111,7 +113,7 @@ impl Schema {
         for (message, field, rule) in lines() {
             fields.entry(message).or_default().entry(field).or_default().push(rule);
         }
-        Ok(Self { pool, others: OTHER_TYPES.lines().collect(), fields })
+        Ok(Self { pool, others: OTHER_TYPES.lines().collect(), rules: rules::RuleTable::default(), fields })
     }
 
     /// The message of that name.
@@ -130,6 +132,11 @@ impl Schema {
             .all_messages()
             .map(|message| message.full_name().to_owned())
             .chain(self.others.iter().map(|name| (*name).to_owned()))
+    }
+
+    /// What the options of a message's fields say.
+    pub(crate) fn rules(&self, message: &MessageDescriptor) -> Arc<rules::MessageRules> {
+        self.rules.of(&self.pool, message)
     }
 
     /// What happens to a field that has this value.

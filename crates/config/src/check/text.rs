@@ -61,7 +61,7 @@ pub(super) fn integer(value: &Value) -> Option<i128> {
 }
 
 /// A map's key.
-pub(super) fn map_key(key: &MapKey) -> String {
+pub(crate) fn map_key(key: &MapKey) -> String {
     match key {
         MapKey::Bool(key) => key.to_string(),
         MapKey::I32(key) => key.to_string(),

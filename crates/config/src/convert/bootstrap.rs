@@ -78,6 +78,8 @@ pub(crate) fn bootstrap(context: &mut Context<'_>, bootstrap: proto::Bootstrap) 
         admin: admin.and_then(|admin| context.field("admin", |context| make_admin(context, admin))),
         listeners,
         clusters,
+        secrets: Arc::clone(&context.surroundings.secrets),
+        unsupported: context.options.unsupported,
         dynamic_resources,
         outlier_event_log_path: cluster_manager
             .and_then(|manager| manager.outlier_detection)

@@ -57,6 +57,14 @@ pub(super) fn cluster(context: &mut Context<'_>, mut message: proto::Cluster) ->
     if matches!(discovery, Some(Discovery::Eds(_))) && message.load_assignment.take().is_some() {
         context.warning_at("load_assignment", "has no effect: the endpoints come from eds_config");
     }
+    let policy = message.load_assignment.as_ref().and_then(|assignment| assignment.policy.as_ref());
+    if policy.is_some_and(|policy| policy.endpoint_stale_after.is_some()) {
+        context.field("load_assignment", |context| {
+            context.field("policy", |context| {
+                context.warning_at("endpoint_stale_after", "has no effect: only endpoints of EDS become stale");
+            });
+        });
+    }
     let names = !matches!(discovery, Some(Discovery::Static));
     let localities = context.field("load_assignment", |context| {
         let endpoints = message.load_assignment.unwrap_or_default().endpoints;
@@ -175,7 +183,12 @@ fn dns_options(context: &mut Context<'_>, message: &proto::Cluster) -> Option<Dn
     })
 }
 
-fn locality(context: &mut Context<'_>, message: endpoint::LocalityLbEndpoints, names: bool) -> LocalityEndpoints {
+/// Converts the endpoints of a locality; `names`: some may have names for addresses.
+pub(super) fn locality(
+    context: &mut Context<'_>,
+    message: endpoint::LocalityLbEndpoints,
+    names: bool,
+) -> LocalityEndpoints {
     let locality = message.locality.unwrap_or_default();
     let serialized: Bytes = locality.encode_to_vec().into();
     let metadata: Bytes = message.metadata.unwrap_or_default().into();

@@ -4,7 +4,10 @@ use std::{collections::HashSet, path::Path, sync::Arc, time::Duration};
 
 use super::{Context, grpc_service::grpc_service};
 use crate::{
-    model::{ApiConfig, ConfigSource, ConfigSourceKind, DynamicResources, GrpcService, GrpcTarget, RateLimit, Secret},
+    model::{
+        self, ApiConfig, Bootstrap, ConfigSource, ConfigSourceKind, Discovery, DynamicResources, GrpcService,
+        GrpcTarget, RateLimit, Secret,
+    },
     proto::envoy::config::{
         bootstrap::v3::bootstrap::DynamicResources as DynamicMessage,
         cluster::v3::{
@@ -46,6 +49,26 @@ enum Asker {
     Ads,
     /// A stream for one type of resources.
     Single,
+}
+
+// === impl Surroundings ===
+
+impl Surroundings {
+    /// What a bootstrap that was converted has.
+    pub(crate) fn of(bootstrap: &Bootstrap) -> Self {
+        let is_primary = |cluster: &&model::Cluster| match &cluster.discovery {
+            Discovery::Eds(eds) => matches!(eds.source.kind, ConfigSourceKind::Path { .. }),
+            _ => true,
+        };
+        let primary = bootstrap.clusters.iter().filter(is_primary).map(|cluster| cluster.name.clone());
+        Self {
+            secrets: Arc::clone(&bootstrap.secrets),
+            secrets_failed: false,
+            primary_clusters: Arc::new(primary.collect()),
+            has_ads: bootstrap.dynamic_resources.ads.is_some(),
+            has_node: !bootstrap.node.id.is_empty() && !bootstrap.node.cluster.is_empty(),
+        }
+    }
 }
 
 /// The names of the clusters that a control plane can be asked by.

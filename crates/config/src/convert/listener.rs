@@ -71,7 +71,7 @@ pub(super) fn listener(
 
 /// Envoy makes up a random name; one that is the same at every start serves better in stats.
 fn random_name(address: std::net::SocketAddr, path: &str) -> String {
-    format!("{address}-{path}")
+    if path.is_empty() { address.to_string() } else { format!("{address}-{path}") }
 }
 
 fn filter_chain(

@@ -52,7 +52,7 @@ pub(super) fn layered_runtime(context: &mut Context<'_>, message: proto::Layered
     LayeredRuntime { layers: if layers.is_empty() { vec![RuntimeLayer::default()] } else { layers } }
 }
 
-fn static_layer(context: &mut Context<'_>, message: Struct) -> Vec<(String, RuntimeValue)> {
+pub(super) fn static_layer(context: &mut Context<'_>, message: Struct) -> Vec<(String, RuntimeValue)> {
     let mut values = Vec::new();
     for (key, value) in message.fields {
         walk(context, &mut values, key, value);

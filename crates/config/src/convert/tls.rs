@@ -6,7 +6,7 @@ mod secret;
 mod validation;
 
 pub(crate) use self::secret::secret_of;
-pub(super) use self::secret::static_secrets;
+pub(super) use self::secret::{secret, static_secrets};
 
 use std::time::Duration;
 

@@ -1,12 +1,14 @@
 //! The whole configuration.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 
+use crate::load::Unsupported;
+
 use super::{
-    AccessLog, Cluster, DnsResolver, DynamicResources, LayeredRuntime, Listener, Origin, StatsConfig, StatsSink,
-    StringMatcher, WasmLimits, WasmPluginSettings, WasmService,
+    AccessLog, Cluster, DnsResolver, DynamicResources, LayeredRuntime, Listener, Origin, Secret, StatsConfig,
+    StatsSink, StringMatcher, WasmLimits, WasmPluginSettings, WasmService,
 };
 
 /// Envoy's `envoy.config.bootstrap.v3.Bootstrap`.
@@ -20,6 +22,10 @@ pub struct Bootstrap {
     pub listeners: Vec<Listener>,
     /// `static_resources.clusters`, in order; names are unique.
     pub clusters: Vec<Cluster>,
+    /// `static_resources.secrets`, in order; of one kind no two have one name.
+    pub secrets: Arc<Vec<Secret>>,
+    /// What becomes of fields that are not implemented in resources that come later.
+    pub unsupported: Unsupported,
     /// `dynamic_resources`: what a control plane or files say at any time.
     pub dynamic_resources: DynamicResources,
     /// `cluster_manager.outlier_detection.event_log_path`: the file that gets a line of JSON for each ejection.

@@ -11,7 +11,8 @@ use crate::{
     suggest::{shown, suggest},
 };
 
-const TYPED_STRUCTS: [&str; 2] = ["xds.type.v3.TypedStruct", "udpa.type.v1.TypedStruct"];
+/// Messages that stand for another one, whose fields they have in a `Struct`.
+pub(crate) const TYPED_STRUCTS: [&str; 2] = ["xds.type.v3.TypedStruct", "udpa.type.v1.TypedStruct"];
 
 /// What is named by a type URL.
 enum Named {
@@ -120,6 +121,13 @@ impl Reader<'_> {
             }
         }
         Some(result)
+    }
+
+    /// Reads the fields of a `TypedStruct` that came without a text.
+    pub(crate) fn typed_struct_at(&mut self, entries: &[Entry], path: &str) -> Option<(String, Vec<u8>)> {
+        let descriptor = self.schema.message("xds.type.v3.TypedStruct")?;
+        let node = Node { value: Value::Null, at: Mark::default() };
+        self.typed_struct(&descriptor, &entries.iter().collect::<Vec<_>>(), &node, path)
     }
 
     /// Reads the `value` of a `TypedStruct` as a message of its `type_url`.

@@ -39,7 +39,7 @@ fn put_map<'a>(field: &FieldDescriptor, entries: impl Iterator<Item = (&'a MapKe
     let Some(entry) = kind.as_message() else { return };
     let (key_kind, value_kind) = (entry.map_entry_key_field().kind(), entry.map_entry_value_field().kind());
     let mut entries: Vec<_> = entries.collect();
-    entries.sort_by(|(a, _), (b, _)| compare(a, b));
+    entries.sort_by(|(a, _), (b, _)| compare_keys(a, b));
     for (key, value) in entries {
         let mut body = Vec::new();
         put(1, &Value::from(key.clone()), &key_kind, &mut body);
@@ -48,7 +48,8 @@ fn put_map<'a>(field: &FieldDescriptor, entries: impl Iterator<Item = (&'a MapKe
     }
 }
 
-fn compare(a: &MapKey, b: &MapKey) -> std::cmp::Ordering {
+/// The order of a map's keys.
+pub(crate) fn compare_keys(a: &MapKey, b: &MapKey) -> std::cmp::Ordering {
     match (a, b) {
         (MapKey::String(a), MapKey::String(b)) => a.cmp(b),
         (MapKey::Bool(a), MapKey::Bool(b)) => a.cmp(b),

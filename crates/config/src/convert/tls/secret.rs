@@ -49,7 +49,7 @@ pub(crate) fn secret_of(context: &mut Context<'_>, response: DiscoveryResponse, 
 }
 
 /// Converts a secret.
-fn secret(context: &mut Context<'_>, message: proto::Secret) -> Option<Secret> {
+pub(in crate::convert) fn secret(context: &mut Context<'_>, message: proto::Secret) -> Option<Secret> {
     let kind = match message.r#type {
         Some(Type::TlsCertificate(message)) => {
             SecretKind::Certificate(context.field("tls_certificate", |context| certificate(context, message))?)
