@@ -1,7 +1,7 @@
 //! Requests of plugins to clusters, as their host asks for them.
 
-mod grpc;
-mod grpc_frames;
+pub(crate) mod grpc;
+pub(crate) mod grpc_frames;
 
 use std::cell::Cell;
 use std::rc::Rc;

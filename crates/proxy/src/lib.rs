@@ -50,6 +50,7 @@ mod upstream_tls;
 mod wasm_filter;
 mod wasm_network_filter;
 mod worker;
+mod xds;
 
 /// Stats under the name that this crate uses for them.
 pub use sandgate_stats as stats;

@@ -17,6 +17,7 @@ mod sampling;
 mod settings;
 mod store;
 mod tags;
+mod text;
 
 pub use block::{Counter, Gauge};
 pub use codes::{ClusterCodeStats, CodeStats};
@@ -31,6 +32,7 @@ pub use names::{
     ConnectionLimitStats, RbacPolicyAllowedStats, RbacPolicyDeniedStats, RbacPolicyShadowAllowedStats,
     RbacPolicyShadowDeniedStats, RbacShadowStats, RbacStats,
 };
+pub use names::{ControlPlaneStats, SubscriptionStats};
 pub use names::{HealthCheckStats, OutlierDetectionStats};
 pub use names::{
     Http1CodecStats, Http2CodecStats, HttpListenerStats, HttpStats, RouterStats, TracingStats, VirtualClusterStats,
@@ -45,6 +47,7 @@ pub use sampling::{FlushedStat, SinkMessage, SinkSender};
 pub use settings::{NameMatcher, StatsSettings};
 pub use store::{HistogramSource, StatsSource, StatsStore};
 pub use tags::{TagError, TagProducer, TagSpecifier};
+pub use text::TextReadout;
 
 #[cfg(test)]
 mod tests;

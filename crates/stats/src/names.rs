@@ -10,6 +10,7 @@ mod listener_filters;
 mod ssl;
 mod tcp;
 mod vhost;
+mod xds;
 
 use std::borrow::Cow;
 
@@ -28,6 +29,7 @@ pub use listener_filters::{
 pub use ssl::{SslNames, SslSocketFactoryStats, SslStats};
 pub use tcp::TcpProxyStats;
 pub use vhost::VirtualClusterStats;
+pub use xds::{ControlPlaneStats, SubscriptionStats};
 
 /// Defines a scope: a type with one method for each stat, which is also the last part of the stat's name. `zeros` are stats
 /// that Envoy shows and that nothing here can make anything but zero. `verbatim` scopes keep what others replace in their

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use regex::Regex;
 
 use crate::render::{html, json, prometheus, text};
+use crate::text::Text;
 use crate::{HistogramSample, Sample, StatKind, StatsStore};
 
 /// How `/stats` is written.
@@ -163,15 +164,24 @@ impl StatsQuery {
     /// The stats that the query names.
     #[must_use]
     pub fn render(&self, store: &StatsStore) -> String {
-        let samples = self.samples(store);
+        let (texts, samples) = (self.texts(store), self.samples(store));
         let histograms = self.histograms(store);
         let settings = store.settings();
         match self.format {
-            StatsFormat::Text => text::render(&samples, &histograms, self.buckets, settings),
-            StatsFormat::Html => html::render(&text::render(&samples, &histograms, self.buckets, settings)),
-            StatsFormat::Json => json::render(&samples, &histograms, self.buckets, settings),
+            StatsFormat::Text => text::render(&texts, &samples, &histograms, self.buckets, settings),
+            StatsFormat::Html => html::render(&text::render(&texts, &samples, &histograms, self.buckets, settings)),
+            StatsFormat::Json => json::render(&texts, &samples, &histograms, self.buckets, settings),
             StatsFormat::Prometheus => prometheus::render(&samples, &histograms, self.buckets, settings),
         }
+    }
+
+    fn texts(&self, store: &StatsStore) -> BTreeMap<String, Text> {
+        if !matches!(self.kinds, Kinds::All | Kinds::TextReadouts) {
+            return BTreeMap::new();
+        }
+        let mut texts = store.texts.read();
+        texts.retain(|name, (_, used)| !store.settings().rejects(name) && self.wants(name, *used));
+        texts
     }
 
     fn samples(&self, store: &StatsStore) -> BTreeMap<String, Sample> {

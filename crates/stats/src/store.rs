@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use crate::block::Block;
 use crate::codes::CodeBlock;
 use crate::sampling::{FlushedStat, SinkMessage, Tap};
+use crate::text::TextReadouts;
 use crate::{Distribution, HistogramSample, NameMatcher, Sample, SinkSender, StatKind, StatsSettings, Unit};
 
 /// Something outside the store that has stats to show, such as the Wasm host.
@@ -31,6 +32,7 @@ pub struct StatsStore {
     flushed_at: Mutex<BTreeMap<String, u64>>,
     sinks: OnceLock<SinkSender>,
     lost_flushes: AtomicU64,
+    pub(crate) texts: TextReadouts,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

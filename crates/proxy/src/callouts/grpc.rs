@@ -18,10 +18,10 @@ use crate::async_client::{AsyncCallbacks, AsyncOptions, AsyncReply, AsyncStream}
 use crate::worker::Worker;
 
 const OK: u32 = 0;
-const UNKNOWN: u32 = 2;
-const RESOURCE_EXHAUSTED: u32 = 8;
-const INTERNAL: u32 = 13;
-const UNAVAILABLE: u32 = 14;
+pub(crate) const UNKNOWN: u32 = 2;
+pub(crate) const RESOURCE_EXHAUSTED: u32 = 8;
+pub(crate) const INTERNAL: u32 = 13;
+pub(crate) const UNAVAILABLE: u32 = 14;
 /// What Envoy makes of a number that is no status.
 const INVALID: u32 = u32::MAX;
 const LAST_STATUS: u64 = 16;
@@ -85,7 +85,12 @@ pub(super) fn start(
         unary: message.map(|_| None),
         over: false,
     };
-    let headers = headers(target, &service, request, timeout_ms);
+    let path = [b"/", request.service, b"/", request.method].concat();
+    let mut headers = call_headers(target, &service, &path, timeout_ms);
+    for (name, value) in request.metadata.iter() {
+        headers.add(name, value);
+    }
+    encode_binary(&mut headers);
     let stream = AsyncStream::start(worker, cluster, headers, false, options, Box::new(receiver))
         .map_err(|reply| GrpcRefusal::Ended(end_of(*reply)))?;
     let call = Call(Rc::new(stream));
@@ -105,11 +110,12 @@ fn service(worker: &Worker, target: &[u8]) -> Result<GrpcService, GrpcRefusal> {
     parse_grpc_service(target).or_else(by_name).ok_or(GrpcRefusal::UnknownTarget)
 }
 
-fn headers(target: &EnvoyGrpc, service: &GrpcService, request: &GrpcRequest<'_>, timeout: Option<u32>) -> HeaderMap {
+/// What a call begins with, but for metadata of its own; `timeout` is in milliseconds.
+pub(crate) fn call_headers(target: &EnvoyGrpc, service: &GrpcService, path: &[u8], timeout: Option<u32>) -> HeaderMap {
     let mut headers = HeaderMap::with_kind(HeaderMapKind::Request);
     let authority = if target.authority.is_empty() { &target.cluster_name } else { &target.authority };
     headers.append(b":method", b"POST");
-    headers.append(b":path", &[b"/", request.service, b"/", request.method].concat());
+    headers.append(b":path", path);
     headers.append(b":authority", authority.as_bytes());
     headers.append(b":scheme", b"http");
     headers.append(b"te", b"trailers");
@@ -120,10 +126,6 @@ fn headers(target: &EnvoyGrpc, service: &GrpcService, request: &GrpcRequest<'_>,
     for (name, value) in service.initial_metadata.iter().filter(|(_, value)| !value.is_empty()) {
         headers.replace(name.as_bytes(), value.as_bytes());
     }
-    for (name, value) in request.metadata.iter() {
-        headers.add(name, value);
-    }
-    encode_binary(&mut headers);
     headers
 }
 
@@ -133,7 +135,7 @@ fn timeout_value(ms: u32) -> String {
 }
 
 /// Binary metadata goes as base64. Of several of one name Envoy keeps the first.
-fn encode_binary(headers: &mut HeaderMap) {
+pub(crate) fn encode_binary(headers: &mut HeaderMap) {
     let mut binary: Vec<(Vec<u8>, String)> = Vec::new();
     for (name, value) in headers.iter().filter(|(name, _)| name.ends_with(b"-bin")) {
         if binary.iter().all(|(known, _)| known != name) {
@@ -146,14 +148,14 @@ fn encode_binary(headers: &mut HeaderMap) {
 }
 
 /// What a stream is told that was answered at once.
-fn end_of(AsyncReply { headers, details, .. }: AsyncReply) -> GrpcEnd {
+pub(crate) fn end_of(AsyncReply { headers, details, .. }: AsyncReply) -> GrpcEnd {
     let http = http_status(&headers);
     let status = status_of(&headers).unwrap_or(if http == 200 { UNKNOWN } else { grpc_status_from_http(http) });
     GrpcEnd { status, message: full_message(&headers, &details), trailers: Some(headers) }
 }
 
 /// The message, and in braces how the request went.
-fn full_message(trailers: &HeaderMap, details: &str) -> String {
+pub(crate) fn full_message(trailers: &HeaderMap, details: &str) -> String {
     let message = String::from_utf8_lossy(trailers.get(b"grpc-message").unwrap_or_default());
     match (message.is_empty(), details.is_empty()) {
         (true, _) => details.to_owned(),
@@ -162,13 +164,13 @@ fn full_message(trailers: &HeaderMap, details: &str) -> String {
     }
 }
 
-fn http_status(headers: &HeaderMap) -> u32 {
+pub(crate) fn http_status(headers: &HeaderMap) -> u32 {
     let status = headers.get(b":status").and_then(|status| std::str::from_utf8(status).ok());
     status.and_then(|status| status.parse().ok()).unwrap_or(0)
 }
 
 /// `None` if there is no status; what is none is [`INVALID`].
-fn status_of(headers: &HeaderMap) -> Option<u32> {
+pub(crate) fn status_of(headers: &HeaderMap) -> Option<u32> {
     let status = headers.get(b"grpc-status").filter(|status| !status.is_empty())?;
     let number: Option<u64> = std::str::from_utf8(status).ok().and_then(|status| status.trim().parse().ok());
     let known = number.filter(|number| *number <= LAST_STATUS).and_then(|number| u32::try_from(number).ok());

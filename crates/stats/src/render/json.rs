@@ -5,17 +5,21 @@ use std::fmt::{Display, Write as _};
 
 use super::number::Json;
 use super::{bucket_counts, quantiles};
+use crate::text::Text;
 use crate::{Distribution, HistogramBuckets, HistogramSample, Sample, StatsSettings};
 
 type Histograms = BTreeMap<String, HistogramSample>;
 
 /// `{"stats":[…]}`: a name and a value each; the last element has all histograms, if there are any.
 pub(crate) fn render(
+    texts: &BTreeMap<String, Text>,
     samples: &BTreeMap<String, Sample>,
     histograms: &Histograms,
     buckets: HistogramBuckets,
     settings: &StatsSettings,
 ) -> String {
+    let texts =
+        texts.iter().map(|(name, (value, _))| format!("{{\"name\":{},\"value\":{}}}", quoted(name), quoted(value)));
     let values =
         samples.iter().map(|(name, sample)| format!("{{\"name\":{},\"value\":{}}}", quoted(name), sample.value));
     let histograms = (!histograms.is_empty()).then(|| {
@@ -27,7 +31,7 @@ pub(crate) fn render(
         };
         format!("{{\"histograms\":{all}}}")
     });
-    format!("{{\"stats\":{}}}", list(values.chain(histograms)))
+    format!("{{\"stats\":{}}}", list(texts.chain(values).chain(histograms)))
 }
 
 fn list(items: impl Iterator<Item = impl Display>) -> String {

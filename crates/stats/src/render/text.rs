@@ -5,16 +5,21 @@ use std::fmt::Write as _;
 
 use super::number::{General, Shortest};
 use super::{bucket_counts, quantiles};
+use crate::text::Text;
 use crate::{Distribution, HistogramBuckets, HistogramSample, Sample, StatsSettings};
 
-/// Counters and gauges in one list by name, then histograms.
+/// Texts, counters and gauges in one list by name, then histograms.
 pub(crate) fn render(
+    texts: &BTreeMap<String, Text>,
     samples: &BTreeMap<String, Sample>,
     histograms: &BTreeMap<String, HistogramSample>,
     buckets: HistogramBuckets,
     settings: &StatsSettings,
 ) -> String {
     let mut out = String::new();
+    for (name, (value, _)) in texts {
+        let _ = writeln!(out, "{name}: \"{}\"", escaped(value));
+    }
     for (name, sample) in samples {
         let _ = writeln!(out, "{name}: {}", sample.value);
     }
@@ -26,6 +31,22 @@ pub(crate) fn render(
             out.push_str(" No recorded values");
         }
         out.push('\n');
+    }
+    out
+}
+
+/// Envoy makes texts harmless in HTML in every format but JSON.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            c => out.push(c),
+        }
     }
     out
 }
