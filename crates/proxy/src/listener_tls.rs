@@ -94,15 +94,16 @@ impl ListenerTls {
     }
 }
 
-/// Whether a secret comes from a file that may not be there yet.
+/// Whether a secret comes from a file or a control plane, and may not be there yet.
 fn uses_sds(config: &DownstreamTlsContext) -> bool {
-    common_uses_sds(&config.common) || matches!(config.session_ticket_keys, Some(SecretSource::Sds(_)))
+    common_uses_sds(&config.common)
+        || matches!(config.session_ticket_keys, Some(SecretSource::Sds(_) | SecretSource::Dynamic { .. }))
 }
 
 /// The same, of what both sides have.
 pub(crate) fn common_uses_sds(common: &CommonTlsContext) -> bool {
-    common.certificates.iter().any(|source| matches!(source, SecretSource::Sds(_)))
-        || common.validation.as_ref().is_some_and(|rules| matches!(rules.source, SecretSource::Sds(_)))
+    common.certificates.iter().any(|source| !matches!(source, SecretSource::Inline { .. }))
+        || common.validation.as_ref().is_some_and(|rules| !matches!(rules.source, SecretSource::Inline { .. }))
 }
 
 // === impl WorkerTls ===

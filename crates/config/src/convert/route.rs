@@ -21,6 +21,9 @@ use crate::{
     },
 };
 
+/// Among more clusters no wrong name is looked for.
+const MOST_SUGGESTED: usize = 1000;
+
 /// What routes need to know of what is around them.
 pub(super) struct Around<'a> {
     /// The clusters that exist, if routes must lead to one of them.
@@ -224,8 +227,10 @@ impl Around<'_> {
             return;
         }
         let known = self.clusters.into_iter().flatten().cloned();
-        let hint =
-            crate::suggest::suggest(cluster, known).map(|name| format!("; did you mean '{name}'?")).unwrap_or_default();
+        // Who has a thousand clusters has a program that writes their names.
+        let few = self.clusters.is_some_and(|clusters| clusters.len() < MOST_SUGGESTED);
+        let hint = few.then(|| crate::suggest::suggest(cluster, known)).flatten();
+        let hint = hint.map(|name| format!("; did you mean '{name}'?")).unwrap_or_default();
         context.error_at(field, format!("route: unknown {what} '{cluster}'{hint}"));
     }
 }
