@@ -46,7 +46,7 @@ impl WorkerCallouts {
 
 impl Callouts for WorkerCallouts {
     fn has_cluster(&self, name: &[u8]) -> bool {
-        std::str::from_utf8(name).is_ok_and(|name| self.worker.clusters.get(name).is_some())
+        std::str::from_utf8(name).is_ok_and(|name| self.worker.clusters.has(name))
     }
 
     fn propagates_trace_context(&self) -> bool {
@@ -76,7 +76,7 @@ impl Callouts for WorkerCallouts {
             }));
         };
         // An answer that is there at once is lost, as in Envoy.
-        let stream = request.send(&self.worker, cluster, done).map_err(|reply| {
+        let stream = request.send(&self.worker, &cluster, done).map_err(|reply| {
             let AsyncReply { headers, body, details } = *reply;
             let status = String::from_utf8_lossy(headers.get(b":status").unwrap_or_default()).into_owned();
             let body = String::from_utf8_lossy(&body);

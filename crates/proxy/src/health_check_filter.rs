@@ -102,7 +102,7 @@ impl HealthCheckFilter {
         }
         let mut details = "health_check_ok";
         for (name, percent) in &settings.min_healthy {
-            let Some(entry) = settings.clusters.entries.iter().find(|entry| entry.config.name == *name) else {
+            let Some(entry) = settings.clusters.active(name) else {
                 return (503, "health_check_failed_no_cluster_found", false);
             };
             let membership = entry.hosts().membership();

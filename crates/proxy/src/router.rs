@@ -316,7 +316,7 @@ impl Router {
         match &route.target {
             Target::DirectResponse(_) | Target::Redirect(_) | Target::TlsRedirect => {}
             Target::Cluster { name, not_found, policy, .. } => {
-                let Some(cluster) = self.worker.clusters.get(name).cloned() else {
+                let Some(cluster) = self.worker.clusters.get(name) else {
                     self.config.stats.no_cluster().inc();
                     self.stream.info_mut().set_response_flag(response_flag::NO_CLUSTER_FOUND);
                     return self.reply(not_found.status().into(), "", "cluster_not_found");

@@ -3,6 +3,7 @@
 //! Start has two phases. First everything is prepared: addresses are bound, plugins loaded on the main thread, code fetched, names
 //! resolved, VMs cloned and configured on every worker. Only when all that has worked do sockets begin to listen.
 
+mod clusters;
 mod discovery;
 mod error;
 mod hcm;

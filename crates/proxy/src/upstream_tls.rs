@@ -97,20 +97,17 @@ impl UpstreamTls {
         Ok(Arc::new(Self { scope: format!("cluster.{stat_name}."), configs, seen }))
     }
 
-    /// Shows when the certificates end, as gauges of the cluster with this name in stats.
-    pub(crate) fn show_expirations(self: &Arc<Self>, store: &StatsStore, stat_name: &str) {
+    /// Tells when the certificates end, as gauges of the cluster with this name in stats.
+    pub(crate) fn visit_expirations(&self, stat_name: &str, add: &mut dyn FnMut(&str, Sample)) {
         let prefix = format!("cluster.{}.ssl.certificate.", scope_name(stat_name));
-        let this = Arc::clone(self);
-        store.add_source(Box::new(move |add| {
-            let context = this.context();
-            let own = context.certificate().map(|own| (own.name.clone(), own.info.not_after));
-            let ca = context.ca().map(|ca| (ca.name, ca.info.not_after));
-            for (name, end) in own.into_iter().chain(ca) {
-                let value = u64::try_from(end).unwrap_or_default();
-                let sample = Sample { kind: StatKind::Gauge, value, used: true };
-                add(&format!("{prefix}{name}.expiration_unix_time_seconds"), sample);
-            }
-        }));
+        let context = self.context();
+        let own = context.certificate().map(|own| (own.name.clone(), own.info.not_after));
+        let ca = context.ca().map(|ca| (ca.name, ca.info.not_after));
+        for (name, end) in own.into_iter().chain(ca) {
+            let value = u64::try_from(end).unwrap_or_default();
+            let sample = Sample { kind: StatKind::Gauge, value, used: true };
+            add(&format!("{prefix}{name}.expiration_unix_time_seconds"), sample);
+        }
     }
 
     /// The context that new connections get.

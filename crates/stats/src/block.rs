@@ -64,6 +64,28 @@ impl Block {
         }
     }
 
+    pub(crate) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// Takes over what another block of the same names has counted, if it is one. Gauges are not: what they showed is gone.
+    pub(crate) fn absorb(&self, other: &Self) -> bool {
+        if self.prefix != other.prefix || !std::ptr::eq(self.names, other.names) {
+            return false;
+        }
+        for (own, others) in self.counters.iter().zip(&other.counters) {
+            own.fetch_add(others.load(Relaxed), Relaxed);
+        }
+        self.histograms.iter().zip(&other.histograms).for_each(|(own, others)| own.absorb(others));
+        self.hidden.fetch_and(other.hidden.load(Relaxed), Relaxed);
+        true
+    }
+
+    /// Nobody writes it any more: nothing is there that gauges could show.
+    pub(crate) fn settle(&self) {
+        self.gauges.iter().for_each(|gauge| gauge.value.store(0, Relaxed));
+    }
+
     /// Shows counters and gauges.
     pub(crate) fn read(&self, add: &mut dyn FnMut(&str, Sample)) {
         if self.hidden.load(Relaxed) {
@@ -178,6 +200,12 @@ impl Gauge<'_> {
             self.add(now.wrapping_sub(*shown));
             *shown = now;
         }
+    }
+
+    /// Whether it was ever set.
+    #[must_use]
+    pub fn is_used(self) -> bool {
+        self.0.is_some_and(|cell| cell.used.load(Relaxed))
     }
 
     /// Sets this worker's share.

@@ -154,6 +154,30 @@ impl CodeWriter {
 // === impl CodeBlock ===
 
 impl CodeBlock {
+    pub(crate) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// Takes over what another block of the same names has counted, if it is one.
+    pub(crate) fn absorb(&self, other: &Self) -> bool {
+        let names = |block: &Self| block.parts.iter().map(|part| part.name).collect::<Vec<_>>();
+        if self.prefix != other.prefix || names(self) != names(other) {
+            return false;
+        }
+        for (own, others) in self.parts.iter().zip(&other.parts) {
+            own.others.fetch_add(others.others.load(Relaxed), Relaxed);
+            own.time.absorb(&others.time);
+            for (own, others) in own.classes.iter().zip(&others.classes) {
+                let Some(others) = others.get() else { continue };
+                let own = own.get_or_init(|| Box::new(std::array::from_fn(|_| AtomicU64::new(0))));
+                for (own, others) in own.iter().zip(others.iter()) {
+                    own.fetch_add(others.load(Relaxed), Relaxed);
+                }
+            }
+        }
+        true
+    }
+
     pub(crate) fn read(&self, add: &mut dyn FnMut(&str, Sample)) {
         for part in &self.parts {
             self.read_part(part, add);

@@ -107,6 +107,19 @@ impl Bins {
         bins.get(index)
     }
 
+    /// Takes over what others have recorded.
+    pub(crate) fn absorb(&self, other: &Self) {
+        for (decade, counts) in other.decades.get().into_iter().flat_map(|decades| decades.iter()).enumerate() {
+            let Some(counts) = counts.get() else { continue };
+            let decades = self.decades.get_or_init(|| Box::new(std::array::from_fn(|_| OnceLock::new())));
+            let own =
+                decades.get(decade).map(|own| own.get_or_init(|| Box::new(std::array::from_fn(|_| AtomicU64::new(0)))));
+            for (own, count) in own.into_iter().flat_map(|own| own.iter()).zip(counts.iter()) {
+                own.fetch_add(count.load(Relaxed), Relaxed);
+            }
+        }
+    }
+
     /// All that was recorded.
     pub(crate) fn read(&self) -> Distribution {
         let mut bins = Vec::new();

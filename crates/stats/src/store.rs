@@ -1,6 +1,7 @@
 //! Where everything that counts is registered and read.
 
-use std::collections::BTreeMap;
+use std::cell::LazyCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -37,6 +38,23 @@ pub struct StatsStore {
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Keeps one of the blocks without a writer that can be added to each other.
+fn fold<T>(blocks: &mut Vec<Arc<T>>, fits: impl Fn(&T) -> bool, absorb: impl Fn(&T, &T) -> bool, settle: impl Fn(&T)) {
+    let mut past: Vec<Arc<T>> = Vec::new();
+    blocks.retain(|block| {
+        // Its writer is the other one who holds it.
+        if Arc::strong_count(block) > 1 || !fits(block) {
+            return true;
+        }
+        if past.iter().any(|past| absorb(past, block)) {
+            return false;
+        }
+        settle(block);
+        past.push(Arc::clone(block));
+        true
+    });
 }
 
 impl StatsStore {
@@ -215,6 +233,39 @@ impl StatsStore {
             sample.used = sample.cumulative.count() != 0;
         }
         *before = now;
+    }
+
+    /// Forgets the scopes whose names fit, with everything they have counted: what they belong to is gone for good. What writers
+    /// of them that are left still count is not seen by anybody.
+    pub fn remove_scopes(&self, is_gone: &dyn Fn(&str) -> bool) {
+        let mut prefixes = BTreeSet::new();
+        let mut stays = |prefix: &str| {
+            let gone = is_gone(prefix);
+            if gone && !prefixes.contains(prefix) {
+                prefixes.insert(prefix.to_owned());
+            }
+            !gone
+        };
+        locked(&self.blocks).retain(|block| stays(block.prefix()));
+        locked(&self.codes).retain(|block| stays(block.prefix()));
+        // Should the same names come back, they begin at zero. A scope may have names that begin as those of another.
+        let left = LazyCell::new(|| self.read());
+        let is_gone =
+            |name: &str| prefixes.iter().any(|prefix| name.starts_with(prefix.as_str())) && !left.contains_key(name);
+        for counted in [&self.reset_at, &self.flushed_at] {
+            let names: Vec<_> = locked(counted).keys().filter(|name| is_gone(name)).cloned().collect();
+            let mut counted = locked(counted);
+            for name in names {
+                counted.remove(&name);
+            }
+        }
+    }
+
+    /// Puts together what those have counted that write no more, in scopes whose names fit: what they belong to was replaced
+    /// by something with the same name, whose counters go on.
+    pub fn settle_scopes(&self, fits: &dyn Fn(&str) -> bool) {
+        fold(&mut locked(&self.blocks), |block| fits(block.prefix()), Block::absorb, Block::settle);
+        fold(&mut locked(&self.codes), |block| fits(block.prefix()), CodeBlock::absorb, |_| ());
     }
 
     pub(crate) fn register(&self, block: &Arc<Block>) {

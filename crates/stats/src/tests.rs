@@ -44,6 +44,39 @@ fn a_gauge_may_go_down_on_another_worker() {
 }
 
 #[test]
+fn scopes_come_and_go() {
+    let store = StatsStore::new();
+    let fits = |prefix: &str| prefix == "cluster.c.";
+    for total in 1..4 {
+        let (stats, codes) = (ClusterStats::new(&store, "c"), ClusterCodeStats::new(&store, "c"));
+        stats.upstream_cx_total().inc();
+        stats.upstream_cx_length_ms().record(7);
+        stats.membership_total().set(5);
+        codes.count(200, false, false);
+        codes.time(3, false, false);
+        store.settle_scopes(&fits);
+        store.merge_histograms();
+        let (all, histograms) = (store.snapshot(), store.histograms());
+        let values = ["upstream_cx_total", "upstream_rq_200", "external.upstream_rq_2xx", "membership_total"];
+        let values = values.map(|name| all[&format!("cluster.c.{name}")].value);
+        assert_eq!(values, [total, total, total, 5], "what is gone shows no gauges");
+        let counts = ["upstream_cx_length_ms", "upstream_rq_time"];
+        let counts = counts.map(|name| histograms[&format!("cluster.c.{name}")].cumulative.count());
+        assert_eq!(counts, [total, total]);
+    }
+    let other = ClusterStats::new(&store, "c.d");
+    other.upstream_cx_total().add(3);
+    store.reset_counters();
+    store.remove_scopes(&fits);
+    other.upstream_cx_total().inc();
+    let all = store.snapshot();
+    assert_eq!(all["cluster.c.d.upstream_cx_total"].value, 1);
+    assert!(all.keys().all(|name| !name.starts_with("cluster.c.") || name.starts_with("cluster.c.d.")));
+    ClusterStats::new(&store, "c").upstream_cx_total().inc();
+    assert_eq!(store.snapshot()["cluster.c.upstream_cx_total"].value, 1, "it begins at nothing");
+}
+
+#[test]
 fn each_name_has_its_own_value() {
     let store = StatsStore::new();
     let stats = ClusterStats::new(&store, "c");

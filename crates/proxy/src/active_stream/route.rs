@@ -82,7 +82,7 @@ fn note((routes, asked): (&RouteTable, bool), worker: &Worker, stream: &Stream, 
             info.virtual_host_metadata = route.virtual_host_metadata.clone();
             if let Target::Cluster { name, .. } = &route.target {
                 let cluster = worker.clusters.get(name);
-                info.cluster_name = cluster.map(|cluster| Arc::clone(&cluster.name));
+                info.cluster_name = cluster.as_ref().map(|cluster| Arc::clone(&cluster.name));
                 info.upstream.cluster_metadata = cluster.map(|cluster| cluster.metadata.clone()).unwrap_or_default();
             }
         }

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::pages::{Parameters, value};
 use super::{AdminContext, AdminResponse, TEXT};
-use crate::cluster::ClusterEntry;
+use crate::cluster::{ClusterEntry, ClusterTable};
 
 pub(super) fn clusters(context: &AdminContext, parameters: &Parameters) -> AdminResponse {
     let filter = match value(parameters, "filter").map(Regex::new).transpose() {
@@ -21,10 +21,11 @@ pub(super) fn clusters(context: &AdminContext, parameters: &Parameters) -> Admin
         }
     };
     let table = context.clusters.as_deref();
-    let entries = table.into_iter().flat_map(|table| &table.entries);
-    let entries = entries.filter(|entry| filter.as_ref().is_none_or(|filter| filter.is_match(&entry.config.name)));
+    let entries = table.map(ClusterTable::all_active).unwrap_or_default();
+    let entries =
+        entries.iter().filter(|entry| filter.as_ref().is_none_or(|filter| filter.is_match(&entry.config.name)));
     if value(parameters, "format") == Some("json") {
-        let statuses: Vec<_> = entries.map(status).collect();
+        let statuses: Vec<_> = entries.map(|entry| status(entry)).collect();
         let all = if statuses.is_empty() { json!({}) } else { json!({ "cluster_statuses": statuses }) };
         return AdminResponse::json(&all);
     }
@@ -50,7 +51,7 @@ fn text(entry: &ClusterEntry, out: &mut String) {
             let _ = writeln!(out, "{name}::{priority}_priority::{what}::{limit}");
         }
     }
-    let _ = writeln!(out, "{name}::added_via_api::false");
+    let _ = writeln!(out, "{name}::added_via_api::{}", entry.origin.is_api());
     for host in hosts(entry) {
         host_text(name, &host, out);
     }

@@ -91,7 +91,7 @@ pub(super) fn start(
         headers.add(name, value);
     }
     encode_binary(&mut headers);
-    let stream = AsyncStream::start(worker, cluster, headers, false, options, Box::new(receiver))
+    let stream = AsyncStream::start(worker, &cluster, headers, false, options, Box::new(receiver))
         .map_err(|reply| GrpcRefusal::Ended(end_of(*reply)))?;
     let call = Call(Rc::new(stream));
     // Nobody else sets it.
@@ -104,7 +104,7 @@ pub(super) fn start(
 
 fn service(worker: &Worker, target: &[u8]) -> Result<GrpcService, GrpcRefusal> {
     let by_name = || {
-        let name = std::str::from_utf8(target).ok().filter(|name| worker.clusters.get(name).is_some())?;
+        let name = std::str::from_utf8(target).ok().filter(|name| worker.clusters.has(name))?;
         Some(GrpcService::of_cluster(name))
     };
     parse_grpc_service(target).or_else(by_name).ok_or(GrpcRefusal::UnknownTarget)

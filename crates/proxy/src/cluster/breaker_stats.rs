@@ -11,7 +11,7 @@ use crate::stats::{self, Sample, StatKind, StatsStore};
 pub(crate) fn add_breaker_stats(store: &StatsStore, table: &Arc<ClusterTable>) {
     let table = Arc::clone(table);
     store.add_source(Box::new(move |add| {
-        for entry in &table.entries {
+        for entry in &table.all_active() {
             let cluster = stats::scope_name(entry.config.stat_name());
             // Pools of both priorities come and go with connections of either.
             let any = &entry.resources.of(RoutingPriority::Default).connections;

@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use sandgate_config::model::{Cluster, Discovery, DnsLookupFamily, DnsOptions, DnsResolver, Endpoint, EndpointAddress};
 
-use super::manager::ClusterEntry;
-use super::{PrioritySet, host_sets};
+use super::{ClusterEntry, PrioritySet, host_sets};
 use crate::dns::Dns;
 
 /// Resolves the address of one endpoint of a DNS cluster again and again; every endpoint has its own time, as in Envoy.

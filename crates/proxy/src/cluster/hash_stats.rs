@@ -11,7 +11,7 @@ use crate::stats::{self, Sample, StatKind, StatsStore};
 pub(crate) fn add_hash_stats(store: &StatsStore, table: &Arc<ClusterTable>) {
     let table = Arc::clone(table);
     store.add_source(Box::new(move |add| {
-        for entry in &table.entries {
+        for entry in &table.all_active() {
             let (scope, names) = match &entry.config.load_balancing.policy {
                 LbPolicy::RingHash(_) => ("ring_hash_lb", ["size", "min_hashes_per_host", "max_hashes_per_host"]),
                 LbPolicy::Maglev(_) => ("maglev_lb", ["", "min_entries_per_host", "max_entries_per_host"]),

@@ -1,150 +1,102 @@
-//! All clusters: what is shared, and what a worker has of them.
+//! The clusters of one worker.
 
-use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use sandgate_config::model::Cluster;
-
-use super::{PriorityResources, PrioritySet, WorkerCluster};
-use crate::outlier::ClusterRates;
+use super::{ClusterEntry, ClusterTable, WorkerCluster};
 use crate::pool::Sweeper;
 use crate::runtime::Runtime;
-use crate::server::StartError;
 use crate::stats::StatsStore;
-use crate::upstream_tls::UpstreamTls;
-
-/// The clusters of a configuration, shared by all threads.
-#[derive(Debug, Default)]
-pub(crate) struct ClusterTable {
-    pub(crate) entries: Vec<ClusterEntry>,
-}
-
-/// One cluster.
-#[derive(Debug)]
-pub(crate) struct ClusterEntry {
-    pub(crate) config: Arc<Cluster>,
-    pub(crate) resources: Arc<PriorityResources>,
-    /// What connections are encrypted with; nothing for plain text.
-    pub(crate) tls: Option<Arc<UpstreamTls>>,
-    /// What outlier detection compares hosts with.
-    pub(crate) outlier_rates: Arc<ClusterRates>,
-    /// What was found last of each endpoint, counted over all localities; only of DNS clusters.
-    resolved: Mutex<HashMap<usize, Vec<SocketAddr>>>,
-    /// The latest hosts: what a worker begins with.
-    hosts: Mutex<Arc<PrioritySet>>,
-}
 
 /// One worker's clusters.
 pub(crate) struct ClusterManager {
-    clusters: Vec<Rc<WorkerCluster>>,
-    by_name: HashMap<String, usize>,
+    clusters: RefCell<Clusters>,
+    sweeper: Rc<Sweeper>,
+    store: Arc<StatsStore>,
+    runtime: Arc<Runtime>,
 }
 
-impl ClusterTable {
-    /// # Errors
-    /// What a cluster's TLS names is not there, or not what it should be.
-    pub(crate) fn new(clusters: Vec<Cluster>, runtime: &Arc<Runtime>) -> Result<Arc<Self>, StartError> {
-        let entry = |config: Cluster| {
-            let tls = config.tls.as_ref().map(|tls| {
-                let place = |source| StartError::Tls { origin: Box::new(tls.origin.clone()), source };
-                UpstreamTls::load(tls, config.stat_name()).map_err(place)
-            });
-            Ok(ClusterEntry {
-                resources: PriorityResources::new(&config.name, &config.circuit_breakers, runtime),
-                tls: tls.transpose()?,
-                config: Arc::new(config),
-                outlier_rates: Arc::default(),
-                resolved: Mutex::default(),
-                hosts: Mutex::default(),
-            })
-        };
-        Ok(Arc::new(Self { entries: clusters.into_iter().map(entry).collect::<Result<_, _>>()? }))
-    }
-}
-
-impl ClusterTable {
-    /// What is made of files.
-    pub(crate) fn tls(&self) -> impl Iterator<Item = &Arc<UpstreamTls>> {
-        self.entries.iter().filter_map(|entry| entry.tls.as_ref())
-    }
-
-    /// Shows when certificates end.
-    pub(crate) fn show_expirations(&self, store: &StatsStore) {
-        for entry in &self.entries {
-            if let Some(tls) = &entry.tls {
-                tls.show_expirations(store, entry.config.stat_name());
-            }
-        }
-    }
-}
-
-impl ClusterEntry {
-    pub(crate) fn hosts(&self) -> Arc<PrioritySet> {
-        Arc::clone(&self.hosts.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    pub(crate) fn set_hosts(&self, hosts: Arc<PrioritySet>) {
-        *self.hosts.lock().unwrap_or_else(PoisonError::into_inner) = hosts;
-    }
-
-    /// What the address of an endpoint resolved to last.
-    pub(crate) fn resolved(&self, endpoint: usize) -> Vec<SocketAddr> {
-        let resolved = self.resolved.lock().unwrap_or_else(PoisonError::into_inner);
-        resolved.get(&endpoint).cloned().unwrap_or_default()
-    }
-
-    pub(crate) fn set_resolved(&self, endpoint: usize, addresses: Vec<SocketAddr>) {
-        self.resolved.lock().unwrap_or_else(PoisonError::into_inner).insert(endpoint, addresses);
-    }
-
-    /// Sorts the hosts anew by the health they have now, for the main thread to push to the workers; nothing if that
-    /// changes nothing.
-    pub(crate) fn reload_healthy_hosts(&self) -> Option<Arc<PrioritySet>> {
-        let old = self.hosts();
-        let new = Arc::new(old.with_health_now());
-        if new.is_same(&old) {
-            return None;
-        }
-        self.set_hosts(Arc::clone(&new));
-        Some(new)
-    }
+#[derive(Default)]
+struct Clusters {
+    /// By their index in the table.
+    all: BTreeMap<usize, Rc<WorkerCluster>>,
+    /// Those that requests may go to.
+    by_name: HashMap<String, Rc<WorkerCluster>>,
 }
 
 impl ClusterManager {
+    /// The clusters that are active now.
     pub(crate) fn new(
         table: &ClusterTable,
         sweeper: &Rc<Sweeper>,
-        store: &StatsStore,
+        store: &Arc<StatsStore>,
         runtime: &Arc<Runtime>,
     ) -> Rc<Self> {
-        let clusters: Vec<_> = table
-            .entries
-            .iter()
-            .map(|entry| {
-                let cluster =
-                    WorkerCluster::new(&entry.config, &entry.resources, entry.tls.as_ref(), sweeper, store, runtime);
-                cluster.update(&entry.hosts());
-                cluster
-            })
-            .collect();
-        let by_name = clusters.iter().enumerate().map(|(index, c)| (c.config.name.clone(), index)).collect();
-        Rc::new(Self { clusters, by_name })
+        let (sweeper, store, runtime) = (Rc::clone(sweeper), Arc::clone(store), Arc::clone(runtime));
+        let manager = Self { clusters: RefCell::default(), sweeper, store, runtime };
+        for entry in table.all_active() {
+            manager.add(&entry);
+            manager.activate(entry.index);
+        }
+        Rc::new(manager)
     }
 
     /// The cluster with this name.
-    pub(crate) fn get(&self, name: &str) -> Option<&Rc<WorkerCluster>> {
-        self.clusters.get(*self.by_name.get(name)?)
+    pub(crate) fn get(&self, name: &str) -> Option<Rc<WorkerCluster>> {
+        self.clusters.borrow().by_name.get(name).cloned()
     }
 
-    /// All of them, in the order of the configuration.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Rc<WorkerCluster>> {
-        self.clusters.iter()
+    /// Whether there is such a cluster.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.clusters.borrow().by_name.contains_key(name)
     }
 
-    /// The cluster at this place of the configuration.
-    pub(crate) fn at(&self, index: usize) -> Option<&Rc<WorkerCluster>> {
-        self.clusters.get(index)
+    /// The earliest of what `when` says of each. It must not add or remove any.
+    pub(crate) fn earliest<T: Ord>(&self, when: impl FnMut(&Rc<WorkerCluster>) -> Option<T>) -> Option<T> {
+        self.clusters.borrow().all.values().filter_map(when).min()
+    }
+
+    /// All of them, the oldest first.
+    pub(crate) fn all(&self) -> Vec<Rc<WorkerCluster>> {
+        self.clusters.borrow().all.values().cloned().collect()
+    }
+
+    /// The cluster with this index, ready or not.
+    pub(crate) fn at(&self, index: usize) -> Option<Rc<WorkerCluster>> {
+        self.clusters.borrow().all.get(&index).cloned()
+    }
+
+    /// Adds a cluster, which requests do not find yet. One that is known stays as it is.
+    pub(crate) fn add(&self, entry: &ClusterEntry) -> Rc<WorkerCluster> {
+        if let Some(known) = self.at(entry.index) {
+            return known;
+        }
+        let cluster = WorkerCluster::new(entry, &self.sweeper, &self.store, &self.runtime);
+        cluster.update(&entry.hosts());
+        self.clusters.borrow_mut().all.insert(entry.index, Rc::clone(&cluster));
+        cluster
+    }
+
+    /// Requests go to the cluster from now on. The one that had its name ends: streams on it finish.
+    pub(crate) fn activate(&self, index: usize) {
+        let Some(cluster) = self.at(index) else { return };
+        let replaced = self.clusters.borrow_mut().by_name.insert(cluster.config.name.clone(), Rc::clone(&cluster));
+        if let Some(replaced) = replaced.filter(|replaced| !Rc::ptr_eq(replaced, &cluster)) {
+            self.clusters.borrow_mut().all.retain(|_, other| !Rc::ptr_eq(other, &replaced));
+            replaced.retire();
+        }
+    }
+
+    /// The cluster is no more: streams on it finish.
+    pub(crate) fn remove(&self, index: usize) {
+        let Some(cluster) = self.clusters.borrow_mut().all.remove(&index) else { return };
+        let mut clusters = self.clusters.borrow_mut();
+        if clusters.by_name.get(&cluster.config.name).is_some_and(|active| Rc::ptr_eq(active, &cluster)) {
+            clusters.by_name.remove(&cluster.config.name);
+        }
+        drop(clusters);
+        cluster.retire();
     }
 }

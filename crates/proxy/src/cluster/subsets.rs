@@ -24,7 +24,7 @@ pub(crate) fn subset_criteria(
 pub(crate) fn add_subset_stats(store: &StatsStore, table: &Arc<ClusterTable>) {
     let table = Arc::clone(table);
     store.add_source(Box::new(move |add| {
-        for entry in &table.entries {
+        for entry in &table.all_active() {
             let Some(subsets) = &entry.config.load_balancing.subsets else { continue };
             let cluster = stats::scope_name(entry.config.stat_name());
             let value = subset_duplicates(&entry.hosts(), subsets);

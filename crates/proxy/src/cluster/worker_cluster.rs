@@ -13,14 +13,14 @@ use smallvec::SmallVec;
 
 use sandgate_load_balancing::{ClusterBalancer, RuntimeValues, SubsetChanges};
 
-use super::{Host, LbContext, PriorityResources, PrioritySet, Resources};
+use super::{ClusterEntry, Host, LbContext, PriorityResources, PrioritySet, Resources};
 use crate::hcm::FilterEntry;
 use crate::pool::{HostPool, PoolKey, PoolProtocol, Sweeper};
 use crate::runtime::Runtime;
 use crate::stats::{
     ClusterCodeStats, ClusterStats, Http1CodecStats, Http2CodecStats, StatsStore, TransportSocketMatchStats,
 };
-use crate::upstream_tls::{UpstreamTls, WorkerTls};
+use crate::upstream_tls::WorkerTls;
 
 /// A cluster's hosts with this worker's connections to them, its turns, and its stats.
 pub(crate) struct WorkerCluster {
@@ -50,6 +50,8 @@ pub(crate) struct WorkerCluster {
     maintenance_key: String,
     /// What every attempt at a request passes on its way to a host.
     filters: RefCell<Vec<FilterEntry>>,
+    /// Removed or replaced: no connection is kept.
+    retired: Cell<bool>,
 }
 
 /// The pools of one host: requests with different keys do not share connections.
@@ -71,6 +73,9 @@ impl Pools {
             self.pools.retain(|pool| pool.is_in_use());
         }
         let pool = HostPool::new(Rc::downgrade(cluster), Arc::clone(&self.host), key);
+        if cluster.retired.get() {
+            pool.retire();
+        }
         self.pools.push(Rc::clone(&pool));
         pool
     }
@@ -80,13 +85,12 @@ impl Pools {
 
 impl WorkerCluster {
     pub(crate) fn new(
-        config: &Arc<Cluster>,
-        resources: &Arc<PriorityResources>,
-        tls: Option<&Arc<UpstreamTls>>,
+        entry: &ClusterEntry,
         sweeper: &Rc<Sweeper>,
         store: &StatsStore,
         runtime: &Arc<Runtime>,
     ) -> Rc<Self> {
+        let config = &entry.config;
         let stat_name = config.stat_name();
         let http = &config.http;
         let balancing = &config.load_balancing;
@@ -96,7 +100,7 @@ impl WorkerCluster {
             name: config.name.as_str().into(),
             alt_name: (!config.alt_stat_name.is_empty()).then(|| config.alt_stat_name.as_str().into()),
             metadata: config.metadata.as_deref().map(Bytes::copy_from_slice).unwrap_or_default(),
-            resources: Arc::clone(resources),
+            resources: Arc::clone(&entry.resources),
             stats: ClusterStats::new(store, stat_name),
             transport_stats: TransportSocketMatchStats::new(store, stat_name),
             codes: ClusterCodeStats::new(store, stat_name),
@@ -108,7 +112,7 @@ impl WorkerCluster {
                 enable_trailers: http.http1.enable_trailers,
                 allow_chunked_length: http.http1.allow_chunked_length,
             },
-            tls: tls.map(|tls| WorkerTls::new(tls, store, stat_name)),
+            tls: entry.tls.as_ref().map(|tls| WorkerTls::new(tls, store, stat_name)),
             config: Arc::clone(config),
             pools: RefCell::default(),
             balancer: RefCell::new(balancer),
@@ -117,6 +121,7 @@ impl WorkerCluster {
             runtime: Arc::clone(runtime),
             maintenance_key: format!("upstream.maintenance_mode.{}", config.name),
             filters: RefCell::default(),
+            retired: Cell::new(false),
         })
     }
 
@@ -230,6 +235,26 @@ impl WorkerCluster {
         }
         self.host_count.set(set.hosts.len());
         *self.pools.borrow_mut() = pools;
+    }
+
+    /// The cluster is gone, or another one has its name: idle connections are closed, and the others after their streams.
+    pub(crate) fn retire(&self) {
+        self.retired.set(true);
+        // What is gone shows no hosts, also while the last streams are under way.
+        for gauge in [
+            self.stats.membership_total(),
+            self.stats.membership_healthy(),
+            self.stats.membership_degraded(),
+            self.stats.membership_excluded(),
+            self.stats.lb_subsets_active(),
+            self.stats.warming_state(),
+        ] {
+            if gauge.is_used() {
+                gauge.set(0);
+            }
+        }
+        let pools: Vec<_> = self.pools.borrow().iter().flat_map(|pools| &pools.pools).cloned().collect();
+        pools.iter().for_each(|pool| pool.retire());
     }
 
     /// A host was found unhealthy: its connections take no more requests.

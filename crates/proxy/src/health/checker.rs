@@ -28,8 +28,6 @@ pub(crate) struct CheckResult {
     pub(crate) host: Arc<Host>,
     pub(crate) passed: bool,
     pub(crate) transition: Transition,
-    /// Nothing was known of the host before.
-    pub(crate) first: bool,
 }
 
 /// What a checker is made of.
@@ -101,9 +99,13 @@ impl Checker {
         }
     }
 
-    /// Takes over the hosts of the cluster: begins to check new ones, and no longer checks those that are gone. How many
-    /// are checked that were not before.
-    pub(crate) fn set_hosts(&mut self, hosts: &[Arc<Host>]) -> usize {
+    /// Whether the first check of a host is still to come.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.hosts.iter().any(|checked| checked.session.borrow().is_first())
+    }
+
+    /// Takes over the hosts of the cluster: begins to check new ones, and no longer checks those that are gone.
+    pub(crate) fn set_hosts(&mut self, hosts: &[Arc<Host>]) {
         let shared = Rc::clone(&self.shared);
         *shared.hosts.borrow_mut() = hosts.to_vec();
         self.hosts.retain(|checked| {
@@ -113,13 +115,11 @@ impl Checker {
             }
             stays
         });
-        let before = self.hosts.len();
         for host in hosts.iter().filter(|host| !host.health_check.disabled) {
             if !self.hosts.iter().any(|checked| Arc::ptr_eq(&checked.host, host)) {
                 self.hosts.push(Checked::new(&self.shared, host));
             }
         }
-        self.hosts.len() - before
     }
 
     /// A host said that it must not be used.
@@ -127,6 +127,13 @@ impl Checker {
         if let Some(checked) = self.hosts.iter().find(|checked| Arc::ptr_eq(&checked.host, host)) {
             self.shared.apply(host, &checked.session, Answer::Failed(Failure::Passive));
         }
+    }
+}
+
+impl Drop for Checker {
+    fn drop(&mut self) {
+        // What is gone shows no hosts.
+        self.hosts.iter().for_each(|checked| self.shared.forget(&checked.host));
     }
 }
 
@@ -196,7 +203,6 @@ impl Shared {
     /// What a result means; when to check next.
     fn apply(&self, host: &Arc<Host>, session: &RefCell<Session>, answer: Answer) -> Instant {
         let stats = &self.parts.stats;
-        let first = session.borrow().is_first();
         let (passed, outcome) = match answer {
             Answer::Passed { degraded } => {
                 stats.success().inc();
@@ -218,7 +224,7 @@ impl Shared {
         };
         self.note(host, &outcome);
         let transition = outcome.transition;
-        (self.parts.report)(CheckResult { host: Arc::clone(host), passed, transition, first });
+        (self.parts.report)(CheckResult { host: Arc::clone(host), passed, transition });
         let last = LastResult { passed, transition, traffic: self.has_traffic() };
         Instant::now() + schedule::next(&self.parts.config, last, self.bounds(), &mut random)
     }

@@ -329,6 +329,12 @@ impl Detector {
 
 // === impl Tracked ===
 
+impl Drop for Detector {
+    fn drop(&mut self) {
+        self.stats.ejections_active().set(0);
+    }
+}
+
 impl Tracked {
     fn new(host: &Arc<Host>, monitor: Arc<HostMonitor>) -> Self {
         Self {

@@ -42,7 +42,7 @@ impl Sweeper {
             if !known {
                 *self.waker.borrow_mut() = Some(cx.waker().clone());
             }
-            let next = clusters.iter().filter_map(|cluster| cluster.sweep(cx, Instant::now())).min();
+            let next = clusters.earliest(|cluster| cluster.sweep(cx, Instant::now()));
             self.armed.set(next);
             if let Some(next) = next {
                 sleep.as_mut().reset(next.into());

@@ -8,7 +8,7 @@ use sandgate_config::model::{CircuitBreakers, Cluster, Endpoint, EndpointAddress
 use tokio::task::LocalSet;
 
 use super::*;
-use crate::cluster::{LbContext, PriorityResources, PrioritySet};
+use crate::cluster::{ClusterOrigin, ClusterTable, LbContext, PrioritySet};
 use crate::stats::StatsStore;
 
 struct Fixture {
@@ -35,8 +35,8 @@ fn fixture(connections: u32, pending: u32) -> Fixture {
     };
     let store = StatsStore::new();
     let runtime = Arc::new(crate::runtime::Runtime::new(&sandgate_config::model::LayeredRuntime::default()));
-    let resources = PriorityResources::new("c", &config.circuit_breakers, &runtime);
-    let cluster = WorkerCluster::new(&Arc::new(config), &resources, None, &Rc::default(), &store, &runtime);
+    let entry = ClusterTable::default().add(config, ClusterOrigin::Static, &runtime).unwrap();
+    let cluster = WorkerCluster::new(&entry, &Rc::default(), &store, &runtime);
     let endpoint = Endpoint::new(EndpointAddress::Ip(listener.local_addr().unwrap()));
     let host = Host::new(&endpoint, listener.local_addr().unwrap(), 0, &Arc::default(), false);
     cluster.update(&Arc::new(PrioritySet::new(vec![host], Vec::new())));

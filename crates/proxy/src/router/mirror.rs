@@ -46,7 +46,7 @@ pub(super) fn cluster(
         MirrorCluster::Name(name) => name,
         MirrorCluster::Header(name) => std::str::from_utf8(headers.get(name.as_bytes())?).ok()?,
     };
-    worker.clusters.get(name).cloned()
+    worker.clusters.get(name)
 }
 
 /// The headers of a mirror.

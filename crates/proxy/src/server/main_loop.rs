@@ -1,10 +1,7 @@
 //! The main thread: prepares everything, then looks after names, signals and workers until the end.
 
 mod admin;
-mod dns;
 mod drains;
-mod health;
-mod merge_window;
 mod stats_flush;
 mod workers;
 
@@ -20,6 +17,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::task::LocalSet;
 
 use self::stats_flush::{StatsFlusher, start_sinks};
+use super::clusters::Clusters;
 use super::listeners::{ListenerContext, ListenerCounts, ListenerManager};
 use super::plugins::{PluginLoader, Running};
 use super::signals::{SignalEvent, Signals};
@@ -35,15 +33,12 @@ use crate::drain::{DrainDirection, DrainManager};
 use crate::health_check_filter::HealthCheckFilters;
 use crate::lifecycle::{Lifecycle, ServerState};
 use crate::listener::{BoundListener, ListenerSpec};
-use crate::listener_tls::{Reloadable, TlsContexts, keep_fresh};
+use crate::listener_tls::TlsContexts;
 use crate::network_filters::ConnectionCounts;
 use crate::runtime::Runtime;
 use crate::stats::StatsStore;
-use crate::upstream_tls::UpstreamTls;
-use crate::worker::{WorkerEnvironment, guarded};
-use dns::HostUpdate;
+use crate::worker::WorkerEnvironment;
 use drains::Drains;
-use health::{HealthManager, HealthUpdate};
 pub(super) use workers::WorkerSenders;
 use workers::Workers;
 
@@ -123,9 +118,7 @@ struct Main {
     workers: Workers,
     listeners: Rc<ListenerManager>,
     local: Rc<LocalWorker>,
-    updates: UnboundedReceiver<HostUpdate>,
-    clusters: Arc<ClusterTable>,
-    health: HealthManager,
+    senders: WorkerSenders,
     lifecycle: Arc<Lifecycle>,
     signals: Signals,
     drains: Drains,
@@ -184,28 +177,20 @@ impl Main {
                 logs.reopen();
             }
         });
-        dns::set_static_hosts(&shared.clusters);
-        let mut updates = dns::start(&shared.clusters);
         let local = Rc::new(LocalWorker::new(&shared, &environment, local_host));
+        let senders = WorkerSenders::default();
+        let clusters = Clusters::start(&shared, &local.worker.clusters, &senders)?;
         let counts = Arc::<ListenerCounts>::default();
         let numbers = Numbers {
             concurrency,
             listeners: Arc::clone(&counts),
-            clusters: shared.clusters.entries.len(),
+            clusters: Arc::clone(&shared.clusters),
             version: shared.bootstrap.stats_server_version_override.unwrap_or_default(),
         };
         add_server_stats(&options.stats, &lifecycle, numbers);
         // After the clusters, to which plugins may send requests from the first.
         let mut plugins = PluginLoader::load(&shared.bootstrap, &options.host, &env, &local.host)?;
-        dns::first_round(&shared.clusters, &mut updates, &local.worker.clusters).await;
-        let mut health = HealthManager::new(&shared, &local.worker.clusters)?;
-        health.first_round().await;
-        for (entry, cluster) in shared.clusters.entries.iter().zip(local.worker.clusters.iter()) {
-            if let Some(hosts) = entry.reload_healthy_hosts() {
-                cluster.update(&hosts);
-            }
-        }
-        dns::count_members(&shared.clusters, &local.worker.clusters);
+        clusters.all_warm().await;
         let listeners: Vec<_> =
             bound.iter().map(|bound| ListenerAddress { name: bound.name.clone(), address: bound.address }).collect();
         let (views, tls) = (Arc::<ListenerViews>::default(), Arc::<TlsContexts>::default());
@@ -218,12 +203,12 @@ impl Main {
         let (plugins, handles) = plugins.finish();
         upstream_filters::equip_main(&shared.bootstrap, &plugins, &handles, &local);
         let plugins = Arc::new(plugins);
-        let workers = Workers::start(&shared, &plugins, concurrency, to_main.clone())?;
+        let workers = Workers::start(&shared, &plugins, concurrency, &senders, to_main.clone())?;
         let manager = ListenerManager::new(ListenerContext {
             shared: Arc::clone(&shared),
             local: Rc::clone(&local),
             environment: Rc::clone(&env),
-            workers: workers.senders(),
+            workers: senders.clone(),
             lifecycle: Arc::clone(&lifecycle),
             counts,
             views,
@@ -233,9 +218,6 @@ impl Main {
             manager.add_static(index, bound, &plugins)?;
         }
 
-        let clusters = shared.clusters.tls().map(|tls| Arc::<UpstreamTls>::clone(tls) as Arc<dyn Reloadable>);
-        let fresh = keep_fresh(clusters.collect(), Arc::clone(&options.stats));
-        tokio::task::spawn_local(guarded("certificate watcher", fresh));
         add_breaker_stats(&options.stats, &shared.clusters);
         add_hash_stats(&options.stats, &shared.clusters);
         add_subset_stats(&options.stats, &shared.clusters);
@@ -243,14 +225,11 @@ impl Main {
         let flush_interval = (!shared.bootstrap.stats_flush_on_admin).then_some(shared.bootstrap.stats_flush_interval);
         let drains = Drains::new(&shared.drain, to_main);
         let flusher = StatsFlusher::new(&shared.bootstrap, &options.stats, &handles);
-        let clusters = Arc::clone(&shared.clusters);
         let main = Self {
             workers,
             listeners: manager,
             local,
-            updates,
-            clusters,
-            health,
+            senders,
             lifecycle,
             signals,
             drains,
@@ -305,15 +284,6 @@ impl Main {
                         break;
                     }
                 },
-                Some(update) = self.updates.recv() => {
-                    self.on_update(&update);
-                    continue;
-                }
-                Some(report) = self.health.next() => {
-                    let update = self.health.on_report(report);
-                    self.on_health(&update);
-                    continue;
-                }
                 signal = self.signals.next() => match signal {
                     SignalEvent::End(name) => {
                         log::warn!(target: "main", "caught {name}");
@@ -367,53 +337,11 @@ impl Main {
     /// The start is over: workers take connections.
     fn begin(&self, options: &ServerOptions) -> Result<(), StartError> {
         log::info!(target: "config", "all dependencies initialized. starting workers");
-        self.workers.senders().each(|| WorkerCommand::StartServices);
+        self.senders.each(|| WorkerCommand::StartServices);
         self.listeners.start()?;
         self.lifecycle.set(ServerState::Live);
         add_start_time(&options.stats, self.lifecycle.uptime());
         Ok(())
-    }
-
-    fn on_update(&mut self, update: &HostUpdate) {
-        if let Some(hosts) = update.apply(&self.local.worker.clusters) {
-            self.health.set_hosts(update.cluster, &hosts.hosts);
-            self.health.hosts_told(update.cluster);
-            self.workers.update(update.cluster, &hosts);
-        }
-    }
-}
-
-impl Main {
-    /// The health of a cluster's hosts has changed: tells all threads.
-    fn on_health(&mut self, update: &HealthUpdate) {
-        let (entry, cluster) =
-            (self.clusters.entries.get(update.cluster), self.local.worker.clusters.at(update.cluster));
-        let (Some(entry), Some(cluster)) = (entry, cluster) else { return };
-        if update.reload
-            && let Some(hosts) = entry.reload_healthy_hosts()
-        {
-            dns::show_membership(cluster, &hosts);
-            if !self.health.may_tell(update.cluster, entry.config.update_merge_window) {
-                return self.drain_failed(update);
-            }
-            cluster.update(&hosts);
-            self.workers.update(update.cluster, &hosts);
-        }
-        if update.merged {
-            let hosts = entry.hosts();
-            cluster.update(&hosts);
-            self.workers.update(update.cluster, &hosts);
-        }
-        self.drain_failed(update);
-    }
-
-    /// Connections to hosts that have failed take no more requests. This does not wait.
-    fn drain_failed(&self, update: &HealthUpdate) {
-        let Some(cluster) = self.local.worker.clusters.at(update.cluster) else { return };
-        for host in &update.failed {
-            cluster.drain_host(host, std::time::Instant::now());
-            self.workers.host_failed(update.cluster, host);
-        }
     }
 }
 
@@ -457,9 +385,6 @@ fn local_ip() -> IpAddr {
     };
     find().map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |address: SocketAddr| address.ip())
 }
-
-/// How long the start waits for names.
-const FIRST_RESOLUTION: Duration = Duration::from_secs(5);
 
 /// All access logs of a configuration.
 fn access_logs(bootstrap: &Bootstrap) -> impl Iterator<Item = &AccessLog> {

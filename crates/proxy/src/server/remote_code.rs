@@ -52,7 +52,7 @@ async fn fetch_once(remote: &RemoteCode, worker: &Rc<Worker>) -> Result<Bytes, S
     let options = AsyncOptions { timeout: Some(remote.timeout), ..AsyncOptions::default() };
     let request = BufferedRequest { headers, body: BodyBuffer::new(), options };
     // Who waits for the answer cannot be gone: it would have taken the stream with it.
-    let stream = request.send(worker, cluster, move |result| drop(answer.send(result)));
+    let stream = request.send(worker, &cluster, move |result| drop(answer.send(result)));
     let stream = stream.map_err(|reply| reply.details)?;
     let result = answered.await;
     drop(stream);

@@ -8,6 +8,7 @@ use sandgate_host::{Host, Stat};
 use sandgate_matcher::StringMatcher;
 
 use super::listeners::ListenerCounts;
+use crate::cluster::{ClusterTable, add_cluster_counts};
 use crate::lifecycle::{Lifecycle, ServerState};
 use crate::memory::resident_bytes;
 use crate::runtime::Runtime;
@@ -21,7 +22,7 @@ use crate::stats::{
 pub(super) struct Numbers {
     pub(super) concurrency: usize,
     pub(super) listeners: Arc<ListenerCounts>,
-    pub(super) clusters: usize,
+    pub(super) clusters: Arc<ClusterTable>,
     /// What `server.version` shows; there is no other number to show.
     pub(super) version: u64,
 }
@@ -29,18 +30,18 @@ pub(super) struct Numbers {
 /// Shows the stats of the process: `server.*`, `listener_manager.*`, `cluster_manager.*`, and those of parts of Envoy that
 /// have nothing to count here.
 pub(super) fn add_server_stats(store: &Arc<StatsStore>, lifecycle: &Arc<Lifecycle>, numbers: Numbers) {
+    add_cluster_counts(store, &numbers.clusters);
     store.add_sum("server.total_connections", Box::new(is_connections_of_a_listener));
     let lifecycle = Arc::clone(lifecycle);
     let own = Arc::downgrade(store);
     store.add_source(Box::new(move |add| {
         let mut gauge = |name: &str, value| add(name, Sample { kind: StatKind::Gauge, value, used: true });
         server_gauges(&lifecycle, &numbers, &mut gauge);
-        let (concurrency, clusters) = (numbers.concurrency, numbers.clusters);
+        let (concurrency, (clusters, _)) = (numbers.concurrency, numbers.clusters.numbers());
         for thread in threads(concurrency) {
             gauge(&format!("thread_local_cluster_manager.{thread}.clusters_inflated"), clusters as u64);
         }
         let mut counter = |name: &str, value| add(name, Sample { kind: StatKind::Counter, value, used: value != 0 });
-        counter("cluster_manager.cluster_added", clusters as u64);
         counter("server.dropped_stat_flushes", own.upgrade().map_or(0, |store| store.lost_flushes()));
         counter("listener_manager.listener_stopped", lifecycle.stopped_listeners());
         for name in ZERO_COUNTERS {
@@ -93,8 +94,6 @@ fn server_gauges(lifecycle: &Lifecycle, numbers: &Numbers, gauge: &mut dyn FnMut
         ("server.uptime", lifecycle.uptime().as_secs()),
         ("server.version", numbers.version),
         ("listener_manager.workers_started", u64::from(state != ServerState::Initializing)),
-        ("cluster_manager.active_clusters", numbers.clusters as u64),
-        ("cluster_manager.warming_clusters", 0),
     ] {
         gauge(name, value);
     }
@@ -102,12 +101,6 @@ fn server_gauges(lifecycle: &Lifecycle, numbers: &Numbers, gauge: &mut dyn FnMut
 
 /// Counters that Envoy has from the start and that nothing here counts.
 const ZERO_COUNTERS: &[&str] = &[
-    "cluster_manager.cluster_modified",
-    "cluster_manager.cluster_removed",
-    "cluster_manager.cluster_updated",
-    "cluster_manager.cluster_updated_via_merge",
-    "cluster_manager.update_merge_cancelled",
-    "cluster_manager.update_out_of_merge_window",
     "envoy.overload_actions.reset_high_memory_stream.count",
     // Of log files; counted where they are written.
     "filesystem.flushed_by_timer",
@@ -228,6 +221,8 @@ pub(super) fn add_runtime_stats(store: &StatsStore, runtime: &Arc<Runtime>) {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
+
     use super::*;
 
     #[test]
@@ -235,7 +230,9 @@ mod tests {
         let (store, lifecycle) = (StatsStore::new(), Arc::new(Lifecycle::default()));
         let listeners = Arc::<ListenerCounts>::default();
         listeners.set_active(2);
-        let numbers = Numbers { concurrency: 3, listeners: Arc::clone(&listeners), clusters: 5, version: 7 };
+        let clusters = (0..5).map(|number| model::Cluster::new(number.to_string())).collect();
+        let clusters = ClusterTable::new(clusters, &Arc::default()).unwrap();
+        let numbers = Numbers { concurrency: 3, listeners: Arc::clone(&listeners), clusters, version: 7 };
         add_server_stats(&store, &lifecycle, numbers);
         let values = || {
             let all = store.snapshot();

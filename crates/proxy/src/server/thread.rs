@@ -23,7 +23,7 @@ use super::plugins::{Plugins, log_plugins};
 use super::unit::{ChainPlace, ListenerUnit};
 use crate::access_log::LogBuffers;
 use crate::callouts::WorkerCallouts;
-use crate::cluster::{ClusterManager, Host, PrioritySet};
+use crate::cluster::{ClusterEntry, ClusterManager, Host, PrioritySet};
 use crate::drain::DrainDirection;
 use crate::pool::Sweeper;
 use crate::router::RouterConfig;
@@ -48,6 +48,10 @@ pub(super) enum WorkerCommand {
     Routes(u64, Arc<RouteConfiguration>),
     /// Starts what runs beside the listeners.
     StartServices,
+    /// There is this cluster, under its name.
+    AddCluster(Arc<ClusterEntry>),
+    /// A cluster is no more.
+    RemoveCluster(usize),
     /// A cluster has other hosts.
     Hosts(usize, Arc<PrioritySet>),
     /// These listeners take no connections any more; what is open stays.
@@ -105,7 +109,7 @@ impl LocalWorker {
     pub(super) fn shut_down_plugins(&self, last: &[Rc<PluginHandle>]) {
         self.environment.end_callouts();
         self.host.shutdown(last);
-        self.worker.clusters.iter().for_each(|cluster| cluster.set_filters(Vec::new()));
+        self.worker.clusters.all().iter().for_each(|cluster| cluster.set_filters(Vec::new()));
     }
 }
 
@@ -201,6 +205,11 @@ async fn serve(
             Some(WorkerCommand::StartServices) => {
                 services.extend(super::services::start(&shared.bootstrap, plugins, &local.host));
             }
+            Some(WorkerCommand::AddCluster(entry)) => {
+                local.worker.clusters.add(&entry);
+                local.worker.clusters.activate(entry.index);
+            }
+            Some(WorkerCommand::RemoveCluster(index)) => local.worker.clusters.remove(index),
             Some(WorkerCommand::Hosts(index, hosts)) => {
                 if let Some(cluster) = local.worker.clusters.at(index) {
                     cluster.update(&hosts);

@@ -139,7 +139,6 @@ impl Session {
             self.proxy.stats.downstream_cx_no_route().inc();
             return self.refuse(response_flag::NO_CLUSTER_FOUND, "tcp_initializion_failure:3");
         };
-        let cluster = Rc::clone(cluster);
         self.cluster = Some(Rc::clone(&cluster));
         {
             let mut info = self.info();

@@ -39,7 +39,7 @@ pub(super) fn connect(
     else {
         return Err(failed(INTERNAL, "not a service of envoy_grpc"));
     };
-    let Some(cluster) = worker.clusters.get(&target.cluster_name).map(Rc::clone) else {
+    let Some(cluster) = worker.clusters.get(&target.cluster_name) else {
         return Err(failed(UNAVAILABLE, "Cluster not available"));
     };
     let mut headers = call_headers(target, service, path.as_bytes(), None);

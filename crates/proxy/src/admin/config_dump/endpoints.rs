@@ -10,8 +10,8 @@ use super::sections::{List, Section};
 use crate::cluster::ClusterEntry;
 
 pub(super) fn section(context: &AdminContext) -> Section {
-    let entries = context.clusters.iter().flat_map(|table| &table.entries);
-    let items = entries.map(|entry| {
+    let entries = context.clusters.as_ref().map(|table| table.all_active()).unwrap_or_default();
+    let items = entries.iter().map(|entry| {
         let config = packed("envoy.config.endpoint.v3.ClusterLoadAssignment", &assignment(entry));
         json!({ "endpoint_config": config })
     });

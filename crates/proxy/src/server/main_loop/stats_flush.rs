@@ -28,7 +28,7 @@ pub(super) fn start_sinks(
 ) -> Result<(), StartError> {
     let clusters = Arc::clone(clusters);
     let hosts: HostLookup = Arc::new(move |name| {
-        let entry = clusters.entries.iter().find(|entry| entry.config.name == name)?;
+        let entry = clusters.active(name)?;
         Some((entry.hosts().hosts.first()?.address(), entry.config.connect_timeout))
     });
     stats_sinks::start(&bootstrap.stats_sinks, store, &hosts).map_err(StartError::Thread)

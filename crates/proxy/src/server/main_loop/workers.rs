@@ -1,5 +1,6 @@
 //! The worker threads, as the main loop sees them.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -8,28 +9,28 @@ use std::thread::JoinHandle;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::{MainCommand, Shared};
-use crate::cluster::{Host, PrioritySet};
 use crate::server::StartError;
 use crate::server::plugins::Plugins;
 use crate::server::thread::{self, WorkerCommand};
 
-/// The way to all workers. What is told to one that is gone is lost.
-#[derive(Clone, Debug)]
-pub(in crate::server) struct WorkerSenders(Rc<[UnboundedSender<WorkerCommand>]>);
+/// The way to all workers. What is told to one that is gone is lost, and so is what is told before there are any: they find it when
+/// they start.
+#[derive(Clone, Debug, Default)]
+pub(in crate::server) struct WorkerSenders(Rc<RefCell<Vec<UnboundedSender<WorkerCommand>>>>);
 
 impl WorkerSenders {
     pub(in crate::server) fn count(&self) -> usize {
-        self.0.len()
+        self.0.borrow().len()
     }
 
     /// Tells all of them.
     pub(in crate::server) fn each(&self, mut command: impl FnMut() -> WorkerCommand) {
-        self.0.iter().for_each(|worker| drop(worker.send(command())));
+        self.0.borrow().iter().for_each(|worker| drop(worker.send(command())));
     }
 
     /// Tells each of its own.
     pub(in crate::server) fn each_with<T>(&self, own: Vec<T>, mut command: impl FnMut(T) -> WorkerCommand) {
-        self.0.iter().zip(own).for_each(|(worker, own)| drop(worker.send(command(own))));
+        self.0.borrow().iter().zip(own).for_each(|(worker, own)| drop(worker.send(command(own))));
     }
 }
 
@@ -51,6 +52,7 @@ impl Workers {
         shared: &Arc<Shared>,
         plugins: &Arc<Plugins>,
         count: usize,
+        senders: &WorkerSenders,
         main: UnboundedSender<MainCommand>,
     ) -> Result<Self, StartError> {
         let (ready, readiness) = mpsc::channel();
@@ -58,6 +60,7 @@ impl Workers {
         for index in 0..count {
             let name = format!("wrk:worker_{index}");
             let (commands, inbox) = tokio::sync::mpsc::unbounded_channel();
+            senders.0.borrow_mut().push(commands.clone());
             let (ready, main, thread_name) = (ready.clone(), main.clone(), name.clone());
             let shared = (Arc::clone(shared), Arc::clone(plugins));
             let handle = std::thread::Builder::new()
@@ -72,25 +75,6 @@ impl Workers {
             readiness.recv().map_err(|_| StartError::Died)??;
         }
         Ok(workers)
-    }
-
-    /// Who else may tell the workers something.
-    pub(super) fn senders(&self) -> WorkerSenders {
-        WorkerSenders(self.threads.iter().map(|thread| thread.commands.clone()).collect())
-    }
-
-    /// Tells every worker of a cluster's hosts.
-    pub(super) fn update(&self, cluster: usize, hosts: &Arc<PrioritySet>) {
-        for thread in &self.threads {
-            let _ = thread.commands.send(WorkerCommand::Hosts(cluster, Arc::clone(hosts)));
-        }
-    }
-
-    /// Tells every worker that a host was found unhealthy.
-    pub(super) fn host_failed(&self, cluster: usize, host: &Arc<Host>) {
-        for thread in &self.threads {
-            let _ = thread.commands.send(WorkerCommand::HostFailed(cluster, Arc::clone(host)));
-        }
     }
 
     pub(super) fn drain(&self) {

@@ -42,9 +42,10 @@ impl MergeWindow {
     }
 
     /// Hosts have come or gone, which is told at once and brings along what waits.
-    pub(super) fn on_told(&mut self, now: Instant) {
+    /// Whether something did.
+    pub(super) fn on_told(&mut self, now: Instant) -> bool {
         self.last = Some(now);
-        self.waiting = None;
+        self.waiting.take().is_some()
     }
 
     /// Whether the update with that number is still to be told; if so, it is now.

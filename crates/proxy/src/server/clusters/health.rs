@@ -1,20 +1,22 @@
 //! Health of all clusters' hosts: active checks and outlier detection, and what follows for the lists of hosts.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
 use sandgate_config::model::{HealthCheckKind, OutlierDetection};
+use sandgate_http::h1::ResponseOptions;
 use sandgate_load_balancing::{HealthCheckMonitor, HealthFlag, Host};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::Shared;
 use super::merge_window::{MergeWindow, Told};
-use crate::cluster::{ClusterEntry, ClusterManager};
+use crate::cluster::{ClusterCounts, ClusterEntry};
 use crate::event_file::EventFile;
 use crate::health::{CheckResult, Checker, CheckerParts, Connector, EventLog, Transition};
 use crate::outlier::{Detector, HostMonitor, Line, Sign, What};
 use crate::runtime::Runtime;
 use crate::server::StartError;
+use crate::server::main_loop::Shared;
 use crate::stats::{HealthCheckStats, OutlierDetectionStats};
 use crate::worker::guarded;
 
@@ -46,13 +48,10 @@ pub(super) struct HealthUpdate {
 
 /// Watches all clusters.
 pub(super) struct HealthManager {
-    clusters: Vec<ClusterHealth>,
+    clusters: BTreeMap<usize, ClusterHealth>,
     reports: UnboundedSender<Report>,
-    inbox: UnboundedReceiver<Report>,
     runtime: Arc<Runtime>,
     outlier_log: Option<EventFile>,
-    /// Hosts that no check has ended for yet.
-    unknown: usize,
 }
 
 struct ClusterHealth {
@@ -73,37 +72,47 @@ struct ImmediateFailure {
 // === impl HealthManager ===
 
 impl HealthManager {
-    /// Begins to watch. Inside a `LocalSet`.
-    pub(super) fn new(shared: &Shared, clusters: &ClusterManager) -> Result<Self, StartError> {
+    /// Nothing to watch yet; what there is to be told of it comes by the channel.
+    pub(super) fn new(shared: &Shared) -> Result<(Self, UnboundedReceiver<Report>), StartError> {
         let (reports, inbox) = unbounded_channel();
         let outlier_log = shared.bootstrap.outlier_event_log_path.as_ref().map(|path| open(path)).transpose()?;
-        let mut manager = Self {
-            clusters: Vec::new(),
-            reports,
-            inbox,
-            runtime: Arc::clone(&shared.runtime),
-            outlier_log,
-            unknown: 0,
-        };
-        for (index, (entry, cluster)) in shared.clusters.entries.iter().zip(clusters.iter()).enumerate() {
-            let stat_name = entry.config.stat_name();
-            let checker = manager.checker(index, entry, shared, &cluster.response_options)?;
-            let outlier = entry.config.outlier_detection.clone().map(Arc::new);
-            let detector = outlier.as_ref().map(|config| {
-                let stats = OutlierDetectionStats::new(&shared.stats, stat_name);
-                Detector::new(config, &manager.runtime, stats, Arc::clone(&entry.outlier_rates), || fastrand::u64(..))
-            });
-            manager.clusters.push(ClusterHealth {
-                name: entry.config.name.clone(),
-                checker,
-                detector,
-                outlier,
-                window: MergeWindow::default(),
-            });
-            manager.set_hosts(index, &entry.hosts().hosts);
-            manager.arm(index);
-        }
-        Ok(manager)
+        let manager = Self { clusters: BTreeMap::new(), reports, runtime: Arc::clone(&shared.runtime), outlier_log };
+        Ok((manager, inbox))
+    }
+
+    /// Begins to watch a cluster. Inside a `LocalSet`.
+    ///
+    /// # Errors
+    /// A log of events cannot be opened.
+    pub(super) fn add(
+        &mut self,
+        entry: &ClusterEntry,
+        shared: &Shared,
+        options: &ResponseOptions,
+    ) -> Result<(), StartError> {
+        let (index, stat_name) = (entry.index, entry.config.stat_name());
+        let checker = self.checker(index, entry, shared, options)?;
+        let outlier = entry.config.outlier_detection.clone().map(Arc::new);
+        let detector = outlier.as_ref().map(|config| {
+            let stats = OutlierDetectionStats::new(&shared.stats, stat_name);
+            Detector::new(config, &self.runtime, stats, Arc::clone(&entry.outlier_rates), || fastrand::u64(..))
+        });
+        let (name, window) = (entry.config.name.clone(), MergeWindow::default());
+        self.clusters.insert(index, ClusterHealth { name, checker, detector, outlier, window });
+        self.set_hosts(index, &entry.hosts().hosts);
+        self.arm(index);
+        Ok(())
+    }
+
+    /// The cluster is no more: what is still reported of it is not heard.
+    pub(super) fn remove(&mut self, index: usize) {
+        self.clusters.remove(&index);
+    }
+
+    /// Whether the first check of a host of the cluster is still to come.
+    pub(super) fn is_waiting(&self, index: usize) -> bool {
+        let checker = self.clusters.get(&index).and_then(|cluster| cluster.checker.as_ref());
+        checker.is_some_and(Checker::is_waiting)
     }
 
     fn checker(
@@ -111,7 +120,7 @@ impl HealthManager {
         index: usize,
         entry: &ClusterEntry,
         shared: &Shared,
-        options: &sandgate_http::h1::ResponseOptions,
+        options: &ResponseOptions,
     ) -> Result<Option<Checker>, StartError> {
         let Some(config) = &entry.config.health_check else { return Ok(None) };
         let files = config.event_log_paths.iter().map(|path| open(path)).collect::<Result<_, _>>()?;
@@ -147,14 +156,14 @@ impl HealthManager {
 
     /// Takes over a cluster's hosts. To be done before any worker has them.
     pub(super) fn set_hosts(&mut self, index: usize, hosts: &[Arc<Host>]) {
-        let Some(cluster) = self.clusters.get_mut(index) else { return };
+        let Some(cluster) = self.clusters.get_mut(&index) else { return };
         if let Some(checker) = &mut cluster.checker {
             for host in hosts {
                 let (host_ref, reports) = (Arc::downgrade(host), self.reports.clone());
                 // Only the first one counts.
                 host.set_health_checker(Arc::new(ImmediateFailure { cluster: index, host: host_ref, reports }));
             }
-            self.unknown += checker.set_hosts(hosts);
+            checker.set_hosts(hosts);
         }
         if let (Some(detector), Some(config)) = (&mut cluster.detector, &cluster.outlier) {
             detector.set_hosts(hosts, |host| {
@@ -167,7 +176,7 @@ impl HealthManager {
 
     /// Begins the next interval of a cluster's outlier detection.
     fn arm(&self, index: usize) {
-        let Some(detector) = self.clusters.get(index).and_then(|cluster| cluster.detector.as_ref()) else { return };
+        let Some(detector) = self.clusters.get(&index).and_then(|cluster| cluster.detector.as_ref()) else { return };
         let (interval, reports) = (detector.interval(), self.reports.clone());
         tokio::task::spawn_local(guarded("outlier detection", async move {
             tokio::time::sleep(interval).await;
@@ -176,10 +185,16 @@ impl HealthManager {
     }
 
     /// Whether a cluster's hosts may be told to the threads now. If not, a report says when.
-    pub(super) fn may_tell(&mut self, index: usize, window: Duration) -> bool {
-        let Some(cluster) = self.clusters.get_mut(index) else { return true };
+    pub(super) fn may_tell(&mut self, index: usize, window: Duration, counts: &ClusterCounts) -> bool {
+        let Some(cluster) = self.clusters.get_mut(&index) else { return true };
         match cluster.window.on_health(window, Instant::now()) {
-            Told::Now => true,
+            Told::Now => {
+                if !window.is_zero() {
+                    counts.out_of_merge_window.inc();
+                }
+                counts.updated.inc();
+                true
+            }
             Told::WithAnother => false,
             Told::Later(number) => {
                 let reports = self.reports.clone();
@@ -193,23 +208,13 @@ impl HealthManager {
     }
 
     /// A cluster's hosts are told to the threads.
-    pub(super) fn hosts_told(&mut self, index: usize) {
-        if let Some(cluster) = self.clusters.get_mut(index) {
-            cluster.window.on_told(Instant::now());
+    pub(super) fn hosts_told(&mut self, index: usize, counts: &ClusterCounts) {
+        counts.updated.inc();
+        if let Some(cluster) = self.clusters.get_mut(&index)
+            && cluster.window.on_told(Instant::now())
+        {
+            counts.merge_cancelled.inc();
         }
-    }
-
-    /// Waits until something is known of every host. The result of each is bounded by its check's timeout.
-    pub(super) async fn first_round(&mut self) {
-        while self.unknown > 0 {
-            let Some(report) = self.inbox.recv().await else { return };
-            let _ = self.on_report(report);
-        }
-    }
-
-    /// The next thing that happens.
-    pub(super) async fn next(&mut self) -> Option<Report> {
-        self.inbox.recv().await
     }
 
     pub(super) fn on_report(&mut self, report: Report) -> HealthUpdate {
@@ -217,7 +222,7 @@ impl HealthManager {
         let (index, mut update) = match report {
             Report::Checked(index, result) => (index, self.on_check(index, &result, now)),
             Report::ImmediateFailure(index, host) => {
-                if let (Some(cluster), Some(host)) = (self.clusters.get(index), host.upgrade())
+                if let (Some(cluster), Some(host)) = (self.clusters.get(&index), host.upgrade())
                     && let Some(checker) = &cluster.checker
                 {
                     checker.on_immediate_failure(&host);
@@ -240,7 +245,7 @@ impl HealthManager {
                 (index, HealthUpdate::default())
             }
             Report::Merged(index, number) => {
-                let cluster = self.clusters.get_mut(index);
+                let cluster = self.clusters.get_mut(&index);
                 let merged = cluster.is_some_and(|cluster| cluster.window.is_due(number, now));
                 (index, HealthUpdate { merged, ..HealthUpdate::default() })
             }
@@ -251,12 +256,11 @@ impl HealthManager {
     }
 
     fn detector(&mut self, index: usize) -> Option<&mut Detector> {
-        self.clusters.get_mut(index)?.detector.as_mut()
+        self.clusters.get_mut(&index)?.detector.as_mut()
     }
 
     fn on_check(&mut self, index: usize, result: &CheckResult, now: Instant) -> HealthUpdate {
         let mut update = HealthUpdate::default();
-        self.unknown = self.unknown.saturating_sub(usize::from(result.first));
         if result.transition == Transition::Changed {
             update.reload = true;
             if result.host.flags.has(HealthFlag::FailedActiveHc) {
@@ -273,7 +277,7 @@ impl HealthManager {
 
     /// Writes down what outlier detection did.
     fn note_changes(&mut self, index: usize, update: &mut HealthUpdate) {
-        let Some(cluster) = self.clusters.get_mut(index) else { return };
+        let Some(cluster) = self.clusters.get_mut(&index) else { return };
         let Some(detector) = &mut cluster.detector else { return };
         for change in detector.take_changes() {
             let changed = !matches!(change.what, What::Ejected { enforced: false, .. });

@@ -1,0 +1,300 @@
+//! Clusters as the main thread looks after them: they come, get hosts, warm up, are told to the workers, and go.
+
+mod health;
+mod merge_window;
+mod names;
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use sandgate_config::model::{Cluster, Discovery};
+use tokio::sync::Notify;
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use super::StartError;
+use super::main_loop::{Shared, WorkerSenders};
+use super::thread::WorkerCommand;
+use crate::cluster::{ClusterEntry, ClusterManager, ClusterOrigin, ClusterTable, PrioritySet, WorkerCluster};
+use crate::listener_tls::{Reloadable, keep_fresh};
+use crate::upstream_tls::UpstreamTls;
+use crate::worker::guarded;
+use health::{HealthManager, HealthUpdate, Report};
+use names::{HostUpdate, NameNews, Names, show_membership};
+
+/// All clusters, on the main thread.
+pub(super) struct Clusters {
+    shared: Arc<Shared>,
+    /// This thread's.
+    local: Rc<ClusterManager>,
+    workers: WorkerSenders,
+    health: RefCell<HealthManager>,
+    names: RefCell<Names>,
+    /// Clusters that wait for names or for first checks.
+    waiting: RefCell<BTreeSet<usize>>,
+    /// One of them waits no longer.
+    progress: Notify,
+}
+
+// === impl Clusters ===
+
+impl Clusters {
+    /// Begins to look after the clusters that there are. Inside a `LocalSet`.
+    ///
+    /// # Errors
+    /// A log of events cannot be opened.
+    pub(super) fn start(
+        shared: &Arc<Shared>,
+        local: &Rc<ClusterManager>,
+        workers: &WorkerSenders,
+    ) -> Result<Rc<Self>, StartError> {
+        let (health, reports) = HealthManager::new(shared)?;
+        let (names, news) = Names::new();
+        let clusters = Rc::new(Self {
+            shared: Arc::clone(shared),
+            local: Rc::clone(local),
+            workers: workers.clone(),
+            health: RefCell::new(health),
+            names: RefCell::new(names),
+            waiting: RefCell::default(),
+            progress: Notify::new(),
+        });
+        for entry in shared.clusters.all_active() {
+            clusters.begin(&entry)?;
+        }
+        tokio::task::spawn_local(guarded("cluster manager", Rc::clone(&clusters).run(reports, news)));
+        Ok(clusters)
+    }
+
+    /// Adds a cluster, which replaces the one of its name as soon as it is ready. One of its name that is not ready yet goes
+    /// at once.
+    ///
+    /// # Errors
+    /// What it names is not there, or not what it should be. Nothing has changed then.
+    pub(super) fn add(&self, config: Cluster, origin: ClusterOrigin) -> Result<(), StartError> {
+        let table = self.table();
+        let replaced = table.warming(&config.name);
+        let known = replaced.is_some() || table.active(&config.name).is_some();
+        let entry = table.add(config, origin, &self.shared.runtime)?;
+        if let Err(error) = self.begin(&entry) {
+            self.forget(&entry);
+            return Err(error);
+        }
+        if let Some(replaced) = replaced {
+            self.forget(&replaced);
+        }
+        if known {
+            table.counts.modified.inc()
+        } else {
+            table.counts.added.inc()
+        }
+        self.check(entry.index);
+        Ok(())
+    }
+
+    /// Takes a cluster away that a control plane has brought, ready or not. Whether there was one.
+    pub(super) fn remove(&self, name: &str) -> bool {
+        let table = self.table();
+        let found: Vec<_> = table.active(name).into_iter().chain(table.warming(name)).collect();
+        let mut removed = false;
+        for entry in found.iter().filter(|entry| entry.origin.is_api()) {
+            self.forget(entry);
+            removed = true;
+        }
+        if removed {
+            table.counts.removed.inc();
+            self.settle(&found);
+        }
+        removed
+    }
+
+    /// Returns when no cluster waits for names or first checks.
+    pub(super) async fn all_warm(&self) {
+        while !self.waiting.borrow().is_empty() {
+            self.progress.notified().await;
+        }
+    }
+
+    fn table(&self) -> &Arc<ClusterTable> {
+        &self.shared.clusters
+    }
+
+    /// Begins to look after a cluster.
+    fn begin(&self, entry: &Arc<ClusterEntry>) -> Result<(), StartError> {
+        let cluster = self.local.add(entry);
+        self.health.borrow_mut().add(entry, &self.shared, &cluster.response_options)?;
+        self.names.borrow_mut().add(entry);
+        if let Some(tls) = &entry.tls {
+            let tls = Arc::<UpstreamTls>::clone(tls) as Arc<dyn Reloadable>;
+            let fresh = keep_fresh(vec![tls], Arc::clone(&self.shared.stats));
+            tokio::task::spawn_local(guarded("certificate watcher", fresh));
+        }
+        cluster.stats.warming_state().set(1);
+        self.waiting.borrow_mut().insert(entry.index);
+        Ok(())
+    }
+
+    /// Ends everything about a cluster.
+    fn forget(&self, entry: &ClusterEntry) {
+        let index = entry.index;
+        self.table().remove(index);
+        self.stop(index);
+        self.local.remove(index);
+        self.workers.each(|| WorkerCommand::RemoveCluster(index));
+    }
+
+    fn stop(&self, index: usize) {
+        self.health.borrow_mut().remove(index);
+        self.names.borrow_mut().remove(index);
+        self.waiting.borrow_mut().remove(&index);
+        self.progress.notify_one();
+    }
+
+    /// Sees to the stats of clusters that are gone: they go, too, unless there is another of that name, which goes on counting.
+    fn settle(&self, gone: &[Arc<ClusterEntry>]) {
+        for entry in gone {
+            let name = entry.config.stat_name();
+            let left = self.table().all_active().into_iter().chain(self.table().all_warming());
+            let fits = |prefix: &str| is_scope_of(prefix, name);
+            if left.into_iter().any(|other| other.config.stat_name() == name) {
+                self.shared.stats.settle_scopes(&fits);
+            } else {
+                self.shared.stats.remove_scopes(&fits);
+            }
+        }
+    }
+
+    async fn run(self: Rc<Self>, mut reports: UnboundedReceiver<Report>, mut news: UnboundedReceiver<NameNews>) {
+        for entry in self.table().all_active() {
+            self.check(entry.index);
+        }
+        loop {
+            tokio::select! {
+                Some(news) = news.recv() => self.on_names(&news),
+                Some(report) = reports.recv() => self.on_report(report),
+                else => return,
+            }
+        }
+    }
+
+    fn on_names(&self, news: &NameNews) {
+        match news {
+            NameNews::Resolved(update) => {
+                self.names.borrow_mut().resolved(update);
+                self.on_resolved(update);
+                self.check(update.cluster);
+            }
+            NameNews::Late(index) => {
+                self.names.borrow_mut().late(*index);
+                self.check(*index);
+            }
+        }
+    }
+
+    fn on_resolved(&self, update: &HostUpdate) {
+        if let Some(hosts) = update.apply(&self.local) {
+            self.tell_hosts(update.cluster, &hosts);
+        }
+    }
+
+    /// A cluster has other hosts than before: tells all threads.
+    fn tell_hosts(&self, index: usize, hosts: &Arc<PrioritySet>) {
+        let mut health = self.health.borrow_mut();
+        health.set_hosts(index, &hosts.hosts);
+        if !self.waiting.borrow().contains(&index) {
+            health.hosts_told(index, &self.table().counts);
+            if let Some(cluster) = self.local.at(index) {
+                show_membership(&cluster, hosts);
+            }
+        }
+        self.workers.each(|| WorkerCommand::Hosts(index, Arc::clone(hosts)));
+    }
+
+    fn on_report(&self, report: Report) {
+        let update = self.health.borrow_mut().on_report(report);
+        self.on_health(&update);
+        self.check(update.cluster);
+    }
+
+    /// The health of a cluster's hosts has changed: tells all threads.
+    fn on_health(&self, update: &HealthUpdate) {
+        let index = update.cluster;
+        let (Some(entry), Some(cluster)) = (self.table().get(index), self.local.at(index)) else { return };
+        let waiting = self.waiting.borrow().contains(&index);
+        if update.reload
+            && let Some(hosts) = entry.reload_healthy_hosts()
+        {
+            if waiting {
+                cluster.update(&hosts);
+            } else {
+                show_membership(&cluster, &hosts);
+                let (window, counts) = (entry.config.update_merge_window, &self.table().counts);
+                if self.health.borrow_mut().may_tell(index, window, counts) {
+                    cluster.update(&hosts);
+                    self.workers.each(|| WorkerCommand::Hosts(index, Arc::clone(&hosts)));
+                }
+            }
+        }
+        if update.merged {
+            let hosts = entry.hosts();
+            cluster.update(&hosts);
+            self.table().counts.updated_via_merge.inc();
+            self.workers.each(|| WorkerCommand::Hosts(index, Arc::clone(&hosts)));
+        }
+        // Connections to hosts that have failed take no more requests. This does not wait.
+        for host in &update.failed {
+            cluster.drain_host(host, Instant::now());
+            self.workers.each(|| WorkerCommand::HostFailed(index, Arc::clone(host)));
+        }
+    }
+
+    /// If the cluster waits for nothing any more, it is ready.
+    fn check(&self, index: usize) {
+        let waits = self.names.borrow().is_waiting(index) || self.health.borrow().is_waiting(index);
+        if !waits && self.waiting.borrow_mut().remove(&index) {
+            self.ready(index);
+            self.progress.notify_one();
+        }
+    }
+
+    fn ready(&self, index: usize) {
+        let (Some(entry), Some(cluster)) = (self.table().get(index), self.local.at(index)) else { return };
+        if let Some(hosts) = entry.reload_healthy_hosts() {
+            cluster.update(&hosts);
+        }
+        let replaced = self.table().activate(index);
+        self.local.activate(index);
+        self.workers.each(|| WorkerCommand::AddCluster(Arc::clone(&entry)));
+        if let Some(replaced) = replaced {
+            self.stop(replaced.index);
+            self.workers.each(|| WorkerCommand::RemoveCluster(replaced.index));
+            self.settle(&[replaced]);
+        }
+        count_members(&entry, &cluster);
+    }
+}
+
+/// Sets the membership stats of a cluster that is ready.
+fn count_members(entry: &ClusterEntry, cluster: &WorkerCluster) {
+    let hosts = entry.hosts();
+    cluster.transport_stats.total_match_count().add(hosts.hosts.len() as u64);
+    if matches!(entry.config.discovery, Discovery::Static) {
+        let filled = hosts.priorities.iter().filter(|priority| !priority.all.is_empty());
+        cluster.stats.membership_change().add(filled.count() as u64);
+    }
+    show_membership(cluster, &hosts);
+    cluster.stats.warming_state().set(0);
+}
+
+/// Whether a scope of stats belongs to the cluster that has this name there.
+fn is_scope_of(prefix: &str, name: &str) -> bool {
+    let name = crate::stats::scope_name(name);
+    let rest = prefix.strip_prefix("cluster.").and_then(|rest| rest.strip_prefix(&*name));
+    rest.and_then(|rest| rest.strip_prefix('.')).is_some_and(|rest| SCOPES.contains(&rest))
+}
+
+/// The scopes that a cluster has, within its own.
+const SCOPES: [&str; 8] =
+    ["", "http1.", "http2.", "ssl.", "client_ssl_socket_factory.", "health_check.", "outlier_detection.", "default."];
