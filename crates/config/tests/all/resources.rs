@@ -61,7 +61,7 @@ fn errors<T: std::fmt::Debug>(result: Result<T, Diagnostics>, resource: &str) ->
 
 #[test]
 fn clusters() {
-    let source = json!({"ads": {}});
+    let source = json!({"ads": {}, "resource_api_version": "V3"});
     let config =
         json!({"name": "e", "type": "EDS", "eds_cluster_config": {"eds_config": source}, "connect_timeout": "3s"});
     let found = ads().cluster(&cluster(config)).unwrap();
