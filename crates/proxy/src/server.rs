@@ -12,6 +12,7 @@ mod main_loop;
 mod network;
 mod plugins;
 mod remote_code;
+mod routes;
 mod services;
 mod signals;
 mod stats;

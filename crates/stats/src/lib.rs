@@ -24,6 +24,7 @@ pub use codes::{ClusterCodeStats, CodeStats};
 pub use distribution::Distribution;
 pub use histogram::{Histogram, SharedHistogram, milliseconds};
 pub use names::FilesystemStats;
+pub use names::RdsStats;
 pub use names::TcpProxyStats;
 pub use names::scope_name;
 pub use names::{ClusterStats, TransportSocketMatchStats};

@@ -7,6 +7,7 @@ mod health;
 mod http;
 mod listener;
 mod listener_filters;
+mod rds;
 mod ssl;
 mod tcp;
 mod vhost;
@@ -26,6 +27,7 @@ pub use listener::{ConfiguredListenerStats, ListenerStats, ThreadListenerStats};
 pub use listener_filters::{
     HttpInspectorStats, LegacyProxyProtocolStats, ProxyProtocolStats, ProxyProtocolVersionStats, TlsInspectorStats,
 };
+pub use rds::RdsStats;
 pub use ssl::{SslNames, SslSocketFactoryStats, SslStats};
 pub use tcp::TcpProxyStats;
 pub use vhost::VirtualClusterStats;

@@ -10,9 +10,7 @@ pub(super) const NOT_YET: &str = "resources of control planes are not implemente
 
 /// Refuses the first of them.
 pub(super) fn refuse(bootstrap: &Bootstrap) -> Result<(), StartError> {
-    let dynamic = &bootstrap.dynamic_resources;
-    let ads = dynamic.ads.iter().map(|ads| &ads.origin);
-    let sources = dynamic.cds.iter().chain(&dynamic.lds).map(|source| &source.origin);
+    let sources = bootstrap.dynamic_resources.cds.iter().map(|source| &source.origin);
     let layers = bootstrap.layered_runtime.layers.iter().filter_map(|layer| match &layer.kind {
         RuntimeLayerKind::Rtds { source, .. } => Some(&source.origin),
         _ => None,
@@ -25,15 +23,14 @@ pub(super) fn refuse(bootstrap: &Bootstrap) -> Result<(), StartError> {
         endpoints.into_iter().chain(cluster.tls.iter().flat_map(|tls| of_tls(&tls.common)))
     });
     let chains = bootstrap.listeners.iter().flat_map(|listener| &listener.filter_chains).flat_map(of_chain);
-    match ads.chain(sources).chain(layers).chain(clusters).chain(chains).next() {
+    match sources.chain(layers).chain(clusters).chain(chains).next() {
         Some(origin) => Err(StartError::Unsupported { origin: Box::new(origin.clone()), what: NOT_YET }),
         None => Ok(()),
     }
 }
 
 fn of_chain(chain: &FilterChain) -> Vec<&Origin> {
-    let rds = chain.http_connection_manager().and_then(|manager| manager.rds.as_ref());
-    let mut found: Vec<_> = rds.map(|rds| &rds.source.origin).into_iter().collect();
+    let mut found = Vec::new();
     if let Some(tls) = &chain.tls {
         found.extend(of_tls(&tls.common));
         found.extend(tls.session_ticket_keys.as_ref().and_then(dynamic).map(|source| &source.origin));

@@ -8,6 +8,8 @@
 mod counts;
 mod draft;
 mod entry;
+mod lds;
+mod parts;
 mod retire;
 mod update;
 mod view;
@@ -23,11 +25,12 @@ use sandgate_host::Environment;
 use tokio::sync::Notify;
 
 use self::draft::ChainDraft;
-use self::entry::{Entry, Warming};
+use self::entry::{Entry, ListenerSource, Warming};
 use super::StartError;
 use super::main_loop::Shared;
 use super::main_loop::WorkerSenders;
 use super::plugins::Plugins;
+use super::routes::RouteManager;
 use super::thread::{LocalWorker, WorkerCommand};
 use crate::admin::{ListenerViews, ResourceView};
 use crate::drain::DrainDirection;
@@ -37,7 +40,7 @@ use crate::listener_tls::TlsContexts;
 use crate::worker::guarded;
 
 pub(super) use self::counts::ListenerCounts;
-pub(super) use self::entry::ListenerSource;
+pub(super) use self::lds::Lds;
 
 /// What makes listeners needs.
 pub(super) struct ListenerContext {
@@ -45,6 +48,7 @@ pub(super) struct ListenerContext {
     pub(super) local: Rc<LocalWorker>,
     pub(super) environment: Rc<dyn Environment>,
     pub(super) workers: WorkerSenders,
+    pub(super) routes: Rc<RouteManager>,
     pub(super) lifecycle: Arc<Lifecycle>,
     pub(super) counts: Arc<ListenerCounts>,
     /// For the admin interface.

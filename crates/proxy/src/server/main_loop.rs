@@ -2,10 +2,12 @@
 
 mod admin;
 mod drains;
+mod initialize;
 mod stats_flush;
 mod workers;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
@@ -20,6 +22,7 @@ use self::stats_flush::{StatsFlusher, start_sinks};
 use super::clusters::Clusters;
 use super::listeners::{ListenerContext, ListenerCounts, ListenerManager};
 use super::plugins::{PluginLoader, Running};
+use super::routes::RouteManager;
 use super::signals::{SignalEvent, Signals};
 use super::stats::{Numbers, add_host_stats, add_runtime_stats, add_server_stats, add_start_time, settings};
 use super::thread::{LocalWorker, WorkerCommand};
@@ -38,7 +41,9 @@ use crate::network_filters::ConnectionCounts;
 use crate::runtime::Runtime;
 use crate::stats::StatsStore;
 use crate::worker::WorkerEnvironment;
+use crate::xds::XdsClient;
 use drains::Drains;
+use initialize::{Dynamic, StaticListeners};
 pub(super) use workers::WorkerSenders;
 use workers::Workers;
 
@@ -116,9 +121,12 @@ pub(super) fn run(
 
 struct Main {
     workers: Workers,
-    listeners: Rc<ListenerManager>,
+    dynamic: Rc<Dynamic>,
+    /// Of the bootstrap, until they are made.
+    waiting: Option<StaticListeners>,
     local: Rc<LocalWorker>,
     senders: WorkerSenders,
+    shared: Arc<Shared>,
     lifecycle: Arc<Lifecycle>,
     signals: Signals,
     drains: Drains,
@@ -204,19 +212,21 @@ impl Main {
         upstream_filters::equip_main(&shared.bootstrap, &plugins, &handles, &local);
         let plugins = Arc::new(plugins);
         let workers = Workers::start(&shared, &plugins, concurrency, &senders, to_main.clone())?;
+        let ads = shared.bootstrap.dynamic_resources.ads.as_ref();
+        let node = shared.bootstrap.node.serialized.clone();
+        let client = XdsClient::new(&local.worker, &options.stats, node, ads);
+        let loader = shared.bootstrap.resource_loader();
         let manager = ListenerManager::new(ListenerContext {
             shared: Arc::clone(&shared),
             local: Rc::clone(&local),
             environment: Rc::clone(&env),
             workers: senders.clone(),
             lifecycle: Arc::clone(&lifecycle),
+            routes: RouteManager::new(&client, loader, senders.clone(), &options.stats),
             counts,
             views,
             tls,
         });
-        for (index, bound) in bound.into_iter().enumerate() {
-            manager.add_static(index, bound, &plugins)?;
-        }
 
         add_breaker_stats(&options.stats, &shared.clusters);
         add_hash_stats(&options.stats, &shared.clusters);
@@ -227,7 +237,9 @@ impl Main {
         let flusher = StatsFlusher::new(&shared.bootstrap, &options.stats, &handles);
         let main = Self {
             workers,
-            listeners: manager,
+            dynamic: Dynamic::new(client, manager),
+            waiting: Some(StaticListeners { bound, plugins }),
+            shared,
             local,
             senders,
             lifecycle,
@@ -247,7 +259,10 @@ impl Main {
         (report, addresses): (&Report, Addresses),
     ) -> Result<(), ServerError> {
         // Until everything is there that the start waits for.
-        let mut starting = Some((Box::pin(Rc::clone(&self.listeners).settled()), addresses));
+        let mut starting = self.waiting.take().map(|listeners| {
+            let ready = Rc::clone(&self.dynamic).initialize(Arc::clone(&self.shared), listeners);
+            (Box::pin(ready), addresses)
+        });
         if let Some(interval) = self.flush_interval {
             tokio::task::spawn_local(Rc::clone(&self.flusher).keep_flushing(interval));
         }
@@ -264,11 +279,11 @@ impl Main {
                         continue;
                     }
                     Some(MainCommand::Admin(action, begun)) => {
-                        self.drains.act((action, begun), &self.listeners);
+                        self.drains.act((action, begun), &self.dynamic.listeners);
                         continue;
                     }
                     Some(MainCommand::StopListeners(direction)) => {
-                        self.listeners.stop(direction);
+                        self.dynamic.listeners.stop(direction);
                         continue;
                     }
                     Some(MainCommand::WorkerDone(name)) => {
@@ -295,9 +310,9 @@ impl Main {
                         continue;
                     }
                 },
-                () = async { if let Some((ready, _)) = &mut starting { ready.await } }, if starting.is_some() => {
+                ready = until_ready(&mut starting), if starting.is_some() => {
                     let Some((_, addresses)) = starting.take() else { continue };
-                    if let Err(error) = self.begin(options) {
+                    if let Err(error) = ready.and_then(|()| self.begin(options)) {
                         let _ = report.send(Err(error));
                         break;
                     }
@@ -315,7 +330,7 @@ impl Main {
             }
             log::info!(target: "main", "shutting down server instance");
             self.lifecycle.set(ServerState::Draining);
-            self.listeners.close();
+            self.dynamic.listeners.close();
             deadline = Some(tokio::time::Instant::now() + options.shutdown_grace);
             self.workers.drain();
         }
@@ -324,7 +339,7 @@ impl Main {
             let _ = report.send(Ok(addresses));
         }
         self.lifecycle.set(ServerState::Draining);
-        self.listeners.close();
+        self.dynamic.listeners.close();
         self.workers.stop();
         if self.flush_interval.is_some() {
             self.flusher.flush();
@@ -338,10 +353,20 @@ impl Main {
     fn begin(&self, options: &ServerOptions) -> Result<(), StartError> {
         log::info!(target: "config", "all dependencies initialized. starting workers");
         self.senders.each(|| WorkerCommand::StartServices);
-        self.listeners.start()?;
+        self.dynamic.listeners.start()?;
         self.lifecycle.set(ServerState::Live);
         add_start_time(&options.stats, self.lifecycle.uptime());
         Ok(())
+    }
+}
+
+/// Waits for what the start waits for.
+async fn until_ready<F: Future<Output = Result<(), StartError>>>(
+    starting: &mut Option<(Pin<Box<F>>, Addresses)>,
+) -> Result<(), StartError> {
+    match starting {
+        Some((ready, _)) => ready.as_mut().await,
+        None => Ok(()),
     }
 }
 

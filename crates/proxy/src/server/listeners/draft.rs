@@ -3,14 +3,17 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use sandgate_config::model;
 
 use super::ListenerContext;
-use super::entry::{Entry, MainChain};
+use super::entry::{Entry, ListenerSource, MainChain};
+use super::parts::Parts;
 use crate::listener_tls::ListenerTls;
 use crate::server::StartError;
 use crate::server::hcm::listener_stat_name;
 use crate::server::plugins::{PluginLoader, Plugins, Running};
+use crate::server::routes::ProvidedRoute;
 use crate::server::unit::{ChainPlace, ChainUnit};
 
 /// A filter chain of a listener that is being made.
@@ -25,6 +28,8 @@ pub(super) struct NewChain {
     place: ChainPlace,
     tls: Option<Arc<ListenerTls>>,
     plugins: ChainPlugins,
+    /// Where its routes come from if they are not part of the configuration.
+    routes: Option<Rc<ProvidedRoute>>,
 }
 
 /// Its plugins.
@@ -39,17 +44,24 @@ enum ChainPlugins {
 pub(super) fn drafts(
     context: &ListenerContext,
     id: u64,
-    listener: &model::Listener,
+    (listener, serialized): (&model::Listener, &Bytes),
     before: Option<&Entry>,
 ) -> Result<Vec<ChainDraft>, StartError> {
-    let known = |chain: &model::FilterChain| {
-        let before = before?;
-        let index = before.unit.config.filter_chains.iter().position(|known| known == chain)?;
-        before.chains.get(index).map(|known| ChainDraft::Known(Rc::clone(known)))
+    let parts = Parts::of(serialized).unwrap_or_default();
+    // Connections on chains that both have need not notice if nothing else differs.
+    let before = before.and_then(|before| match &before.source {
+        ListenerSource::Provided(view) => Some((Parts::of(&view.serialized)?, &before.chains)),
+        ListenerSource::Static => None,
+    });
+    let before = before.filter(|(before, _)| before.rest == parts.rest);
+    let known = |index: usize| {
+        let (chain, (before, chains)) = (parts.chains.get(index)?, before.as_ref()?);
+        let known = before.chains.iter().position(|known| known == chain)?;
+        chains.get(known).map(|known| ChainDraft::Known(Rc::clone(known)))
     };
     let id = usize::try_from(id).unwrap_or(usize::MAX);
     let chains = listener.filter_chains.iter().enumerate();
-    let draft = |(index, chain)| match known(chain) {
+    let draft = |(index, chain)| match known(index) {
         Some(known) => Ok(known),
         None => NewChain::new(context, (id, index), listener, chain).map(|new| ChainDraft::New(Box::new(new))),
     };
@@ -68,9 +80,16 @@ pub(super) fn static_drafts(
     let draft = |(chain_index, chain)| {
         let tls = crate::server::tls::load_chain(chain, &stat_name, &context.shared.stats)?;
         let plugins = ChainPlugins::OfBootstrap(Arc::clone(plugins));
-        Ok(ChainDraft::New(Box::new(NewChain { place: (index, chain_index), tls, plugins })))
+        let routes = routes(context, chain);
+        Ok(ChainDraft::New(Box::new(NewChain { place: (index, chain_index), tls, plugins, routes })))
     };
     chains.map(draft).collect()
+}
+
+/// Asks for the routes of a chain.
+fn routes(context: &ListenerContext, chain: &model::FilterChain) -> Option<Rc<ProvidedRoute>> {
+    let manager = chain.http_connection_manager()?;
+    Some(context.routes.get(manager.rds.as_ref()?, &manager.stat_prefix))
 }
 
 // === impl ChainDraft ===
@@ -98,11 +117,12 @@ impl NewChain {
         shared.logs.add(chain.access_logs().iter())?;
         let tls = crate::server::tls::load_chain(chain, &listener_stat_name(listener), &shared.stats)?;
         let plugins = PluginLoader::load_chain(place, chain, &shared.host, environment, &local.host)?;
-        Ok(Self { place, tls, plugins: ChainPlugins::Own(plugins) })
+        let routes = routes(context, chain);
+        Ok(Self { place, tls, plugins: ChainPlugins::Own(plugins), routes })
     }
 
     async fn finish(self, context: &ListenerContext) -> MainChain {
-        let Self { place, tls, plugins } = self;
+        let Self { place, tls, plugins, routes } = self;
         let ListenerContext { shared, environment, local, .. } = context;
         let (plugins, running) = match plugins {
             ChainPlugins::OfBootstrap(plugins) => (plugins, Running::default()),
@@ -112,6 +132,11 @@ impl NewChain {
                 (Arc::new(plugins), running)
             }
         };
-        MainChain { unit: Arc::new(ChainUnit { place, tls, plugins, routes: None }), _running: running }
+        if let Some(routes) = &routes {
+            routes.answered().await;
+        }
+        let provider = routes.as_ref().map(|routes| Arc::clone(&routes.provider));
+        let unit = Arc::new(ChainUnit { place, tls, plugins, routes: provider });
+        MainChain { unit, _running: running, _routes: routes }
     }
 }

@@ -12,6 +12,7 @@ use crate::admin::ResourceView;
 use crate::drain::DrainDirection;
 use crate::listener::BoundListener;
 use crate::server::plugins::Running;
+use crate::server::routes::ProvidedRoute;
 use crate::server::unit::{ChainUnit, ListenerUnit};
 
 /// Where a listener comes from.
@@ -41,6 +42,8 @@ pub(super) struct MainChain {
     pub(super) unit: Arc<ChainUnit>,
     /// Its plugins run here, too, as long as it is there.
     pub(super) _running: Running,
+    /// They are asked for as long as it is there.
+    pub(super) _routes: Option<Rc<ProvidedRoute>>,
 }
 
 /// A listener on its way. Dropping it gives it up.

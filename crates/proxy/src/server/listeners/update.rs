@@ -3,6 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use sandgate_config::model;
 
 use super::draft::drafts;
@@ -17,7 +18,7 @@ impl ListenerManager {
     pub(in crate::server) fn update(
         self: &Rc<Self>,
         listener: model::Listener,
-        source: ListenerSource,
+        view: ResourceView,
     ) -> Result<bool, StartError> {
         let name = listener.name.clone();
         if self.active.borrow().get(&name).is_some_and(Entry::is_static) {
@@ -25,7 +26,7 @@ impl ListenerManager {
             log::debug!(target: "config", "static listener {name} cannot be updated");
             return Ok(false);
         }
-        if self.is_known(&listener) {
+        if self.is_known(&name, &view.serialized) {
             self.refused.borrow_mut().remove(&name);
             return Ok(false);
         }
@@ -35,23 +36,26 @@ impl ListenerManager {
         let id = self.new_id();
         let chains = {
             let active = self.active.borrow();
-            let before = active.get(&name).filter(|before| differs_in_chains_only(&before.unit.config, &config));
-            drafts(&self.context, id, &config, before)?
+            drafts(&self.context, id, (&config, &view.serialized), active.get(&name))?
         };
         let counts = &self.context.counts;
         let known = self.active.borrow().contains_key(&name) || self.warming.borrow().contains_key(&name);
         ListenerCounts::add(if known { &counts.modified } else { &counts.added }, 1);
         self.refused.borrow_mut().remove(&name);
-        self.begin(id, config, bound, (source, chains));
+        self.begin(id, config, bound, (ListenerSource::Provided(view), chains));
         Ok(true)
     }
 
     /// Whether that is what there is, or what comes.
-    fn is_known(&self, listener: &model::Listener) -> bool {
-        if let Some(warming) = self.warming.borrow().get(&listener.name) {
-            return *warming.config == *listener;
+    fn is_known(&self, name: &str, serialized: &Bytes) -> bool {
+        let same = |source: &ListenerSource| match source {
+            ListenerSource::Provided(view) => view.serialized == *serialized,
+            ListenerSource::Static => false,
+        };
+        if let Some(warming) = self.warming.borrow().get(name) {
+            return same(&warming.source.borrow());
         }
-        self.active.borrow().get(&listener.name).is_some_and(|entry| *entry.unit.config == *listener)
+        self.active.borrow().get(name).is_some_and(|entry| same(&entry.source))
     }
 
     /// A bound socket: that of the version before, or of one just taken away, if it is for the same address.
@@ -119,15 +123,4 @@ fn same_socket(one: &model::Listener, other: &model::Listener) -> bool {
         && one.ipv4_compat == other.ipv4_compat
         && one.enable_reuse_port == other.enable_reuse_port
         && one.tcp_backlog_size == other.tcp_backlog_size
-}
-
-/// Whether connections on chains that both have need not notice.
-fn differs_in_chains_only(one: &model::Listener, other: &model::Listener) -> bool {
-    let without = |listener: &model::Listener| model::Listener {
-        filter_chains: Vec::new(),
-        filter_chain_tree: model::FilterChainTree::default(),
-        default_filter_chain: None,
-        ..listener.clone()
-    };
-    without(one) == without(other)
 }

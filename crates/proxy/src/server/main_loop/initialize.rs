@@ -1,0 +1,63 @@
+//! What the start waits for while the main loop runs already: clusters, then listeners.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use sandgate_config::model::Bootstrap;
+
+use crate::listener::BoundListener;
+use crate::server::StartError;
+use crate::server::listeners::{Lds, ListenerManager};
+use crate::server::plugins::Plugins;
+use crate::xds::{Names, ResourceType, Subscription, XdsClient};
+
+/// What of the configuration comes from elsewhere.
+pub(super) struct Dynamic {
+    pub(super) client: Rc<XdsClient>,
+    pub(super) listeners: Rc<ListenerManager>,
+    /// Who is asked for listeners.
+    lds: RefCell<Option<Subscription>>,
+}
+
+/// The listeners of the bootstrap, before anything was made of them.
+pub(super) struct StaticListeners {
+    pub(super) bound: Vec<BoundListener>,
+    pub(super) plugins: Arc<Plugins>,
+}
+
+// === impl Dynamic ===
+
+impl Dynamic {
+    pub(super) fn new(client: Rc<XdsClient>, listeners: Rc<ListenerManager>) -> Rc<Self> {
+        Rc::new(Self { client, listeners, lds: RefCell::default() })
+    }
+
+    /// Waits for listeners until each is there, or has taken too long.
+    pub(super) async fn initialize(
+        self: Rc<Self>,
+        bootstrap: Arc<super::Shared>,
+        listeners: StaticListeners,
+    ) -> Result<(), StartError> {
+        let StaticListeners { bound, plugins } = listeners;
+        for (index, bound) in bound.into_iter().enumerate() {
+            self.listeners.add_static(index, bound, &plugins)?;
+        }
+        if let Some(lds) = self.subscribe(&bootstrap.bootstrap) {
+            lds.answered().await;
+        }
+        Rc::clone(&self.listeners).settled().await;
+        Ok(())
+    }
+
+    /// Asks for listeners, if somebody is there to be asked.
+    fn subscribe(&self, bootstrap: &Bootstrap) -> Option<Rc<Lds>> {
+        let source = bootstrap.dynamic_resources.lds.as_ref()?;
+        let lds = Lds::new(&self.listeners, bootstrap.resource_loader());
+        let callbacks = Rc::<Lds>::clone(&lds);
+        let prefix = "listener_manager.lds.";
+        let subscription = self.client.subscribe(source, ResourceType::Listener, Names::Wildcard, prefix, callbacks);
+        self.lds.replace(Some(subscription));
+        Some(lds)
+    }
+}
