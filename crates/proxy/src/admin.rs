@@ -11,6 +11,7 @@ mod listeners;
 mod logging;
 mod pages;
 mod query;
+mod resource_views;
 mod runtime;
 mod server;
 mod stats;
@@ -31,8 +32,9 @@ use crate::listener_tls::TlsContexts;
 use crate::runtime::Runtime;
 use crate::stats::StatsStore;
 
-pub(crate) use listener_views::{ListenerView, ListenerViews, ResourceView};
+pub(crate) use listener_views::{ListenerView, ListenerViews};
 pub use logging::LogControl;
+pub(crate) use resource_views::{ResourceView, ResourceViews};
 
 /// What the pages show, and whom they tell.
 pub struct AdminContext {
@@ -66,6 +68,8 @@ pub struct AdminContext {
     pub(crate) tls: Arc<TlsContexts>,
     /// Since when everything is as it is.
     started: SystemTime,
+    /// Routes of control planes.
+    pub(crate) routes: Arc<ResourceViews>,
     /// What `/listeners` shows.
     pub(crate) listeners: Arc<ListenerViews>,
 }
@@ -134,6 +138,7 @@ impl AdminContext {
             clusters: None,
             tls: Arc::default(),
             started: SystemTime::now(),
+            routes: Arc::default(),
             listeners: Arc::default(),
         }
     }

@@ -1,5 +1,6 @@
 //! `/config_dump`: the configuration as the messages that Envoy shows.
 
+mod dynamic;
 mod endpoints;
 mod mask;
 mod sections;

@@ -2,13 +2,16 @@
 
 use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
-use std::time::SystemTime;
 
-use bytes::Bytes;
+use super::ResourceView;
 
 /// All listeners as they were after the last change.
 #[derive(Debug, Default)]
-pub(crate) struct ListenerViews(Mutex<Vec<ListenerView>>);
+pub(crate) struct ListenerViews {
+    views: Mutex<Vec<ListenerView>>,
+    /// Of the control plane's last update of which something was taken.
+    version: Mutex<String>,
+}
 
 /// A listener, or one that could not be made.
 #[derive(Clone, Debug, Default)]
@@ -24,29 +27,26 @@ pub(crate) struct ListenerView {
     pub(crate) refused: Option<(ResourceView, String)>,
 }
 
-/// A resource of a control plane.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct ResourceView {
-    /// Empty if unknown.
-    pub(crate) version: String,
-    /// When it was taken, or refused.
-    pub(crate) updated: Option<SystemTime>,
-    /// The message, serialized.
-    pub(crate) serialized: Bytes,
-}
-
 // === impl ListenerViews ===
 
 impl ListenerViews {
     pub(crate) fn set(&self, views: Vec<ListenerView>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = views;
+        *self.views.lock().unwrap_or_else(PoisonError::into_inner) = views;
+    }
+
+    pub(crate) fn set_version(&self, version: &str) {
+        version.clone_into(&mut self.version.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    pub(crate) fn version(&self) -> String {
+        self.version.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(crate) fn push(&self, view: ListenerView) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(view);
+        self.views.lock().unwrap_or_else(PoisonError::into_inner).push(view);
     }
 
     pub(crate) fn get(&self) -> Vec<ListenerView> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.views.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

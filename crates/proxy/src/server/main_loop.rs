@@ -29,7 +29,7 @@ use super::thread::{LocalWorker, WorkerCommand};
 use super::{ListenerAddress, ServerError, ServerOptions, StartError, upstream_filters};
 use crate::access_log::LogFiles;
 use crate::admin::AdminAction;
-use crate::admin::ListenerViews;
+use crate::admin::{ListenerViews, ResourceViews};
 use crate::cluster::{ClusterTable, add_breaker_stats, add_hash_stats, add_subset_stats};
 use crate::dns::Dns;
 use crate::drain::{DrainDirection, DrainManager};
@@ -202,10 +202,11 @@ impl Main {
         let listeners: Vec<_> =
             bound.iter().map(|bound| ListenerAddress { name: bound.name.clone(), address: bound.address }).collect();
         let (views, tls) = (Arc::<ListenerViews>::default(), Arc::<TlsContexts>::default());
+        let routes = Arc::<ResourceViews>::default();
         let admin_address = admin.as_ref().map(|admin| admin.address);
         if let Some(bound) = admin {
             let of = (&*shared, options);
-            admin::start(bound, (&views, &tls), of, (&local, plugins.running()), to_main.clone())?;
+            admin::start(bound, (&views, &tls, &routes), of, (&local, plugins.running()), to_main.clone())?;
         }
         plugins.fetch(&options.host, &env, &local, &mut signals, &lifecycle).await;
         let (plugins, handles) = plugins.finish();
@@ -222,7 +223,7 @@ impl Main {
             environment: Rc::clone(&env),
             workers: senders.clone(),
             lifecycle: Arc::clone(&lifecycle),
-            routes: RouteManager::new(&client, loader, senders.clone(), &options.stats),
+            routes: RouteManager::new(&client, loader, senders.clone(), &options.stats, &routes),
             counts,
             views,
             tls,

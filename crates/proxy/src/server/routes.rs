@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use super::main_loop::WorkerSenders;
 use super::thread::WorkerCommand;
 use super::unit::RouteProvider;
-use crate::admin::ResourceView;
+use crate::admin::{ResourceView, ResourceViews};
 use crate::stats::{RdsStats, StatsStore};
 use crate::xds::{Names, ResourceType, Subscription, SubscriptionCallbacks, Update, XdsClient};
 
@@ -25,6 +25,7 @@ pub(super) struct RouteManager {
     workers: WorkerSenders,
     stats: Arc<StatsStore>,
     next_id: Cell<u64>,
+    views: Arc<ResourceViews>,
     /// By name; each as long as somebody has it.
     providers: RefCell<HashMap<String, Vec<Weak<ProvidedRoute>>>>,
 }
@@ -44,7 +45,9 @@ struct Taker {
     loader: ResourceLoader,
     workers: WorkerSenders,
     stats: RdsStats,
-    view: RefCell<ResourceView>,
+    views: Arc<ResourceViews>,
+    /// What was taken last.
+    serialized: RefCell<Bytes>,
     /// Something has come, or will not come in time.
     answered: Cell<bool>,
     changed: Notify,
@@ -58,6 +61,7 @@ impl RouteManager {
         loader: ResourceLoader,
         workers: WorkerSenders,
         stats: &Arc<StatsStore>,
+        views: &Arc<ResourceViews>,
     ) -> Rc<Self> {
         Rc::new(Self {
             client: Rc::clone(client),
@@ -65,6 +69,7 @@ impl RouteManager {
             workers,
             stats: Arc::clone(stats),
             next_id: Cell::new(0),
+            views: Arc::clone(views),
             providers: RefCell::default(),
         })
     }
@@ -89,7 +94,8 @@ impl RouteManager {
             loader: self.loader.clone(),
             workers: self.workers.clone(),
             stats: RdsStats::new(&self.stats, &prefix),
-            view: RefCell::default(),
+            views: Arc::clone(&self.views),
+            serialized: RefCell::default(),
             answered: Cell::new(false),
             changed: Notify::new(),
         });
@@ -99,15 +105,6 @@ impl RouteManager {
         let route = Rc::new(ProvidedRoute { provider, source: source.clone(), taker, _subscription: subscription });
         known.push(Rc::downgrade(&route));
         route
-    }
-
-    /// What has come of all of them, for who asks, by name.
-    pub(super) fn views(&self) -> Vec<ResourceView> {
-        let providers = self.providers.borrow();
-        let mut routes: Vec<_> = providers.iter().collect();
-        routes.sort_by_key(|(name, _)| *name);
-        let routes = routes.into_iter().flat_map(|(_, routes)| routes).filter_map(Weak::upgrade);
-        routes.map(|route| route.taker.view.borrow().clone()).filter(|view| view.updated.is_some()).collect()
     }
 }
 
@@ -147,6 +144,12 @@ impl Taker {
     }
 }
 
+impl Drop for Taker {
+    fn drop(&mut self) {
+        self.views.remove(&self.name, self.provider.id);
+    }
+}
+
 impl SubscriptionCallbacks for Taker {
     fn on_update(&self, update: &Update) -> Result<(), String> {
         let name = &self.name;
@@ -165,7 +168,7 @@ impl SubscriptionCallbacks for Taker {
             return Err(format!("Unexpected RDS configuration (expecting {name}): "));
         };
         let loaded = self.load(body).inspect_err(|_| self.answer())?;
-        if self.view.borrow().serialized != loaded.serialized {
+        if *self.serialized.borrow() != loaded.serialized {
             let routes = Arc::new(loaded.resource);
             self.provider.set(Arc::clone(&routes));
             let id = self.provider.id;
@@ -174,8 +177,9 @@ impl SubscriptionCallbacks for Taker {
             let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
             self.stats.config_reload_time_ms().set(u64::try_from(now.as_millis()).unwrap_or(u64::MAX));
             let version = resource.version.clone();
-            *self.view.borrow_mut() =
-                ResourceView { version, updated: Some(SystemTime::now()), serialized: loaded.serialized };
+            self.serialized.replace(loaded.serialized.clone());
+            let view = ResourceView { version, updated: Some(SystemTime::now()), serialized: loaded.serialized };
+            self.views.set(name, id, view);
             log::debug!(target: "router", "rds: loading new configuration: config_name={name}");
         }
         self.answer();

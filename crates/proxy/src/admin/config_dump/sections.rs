@@ -6,7 +6,7 @@ use regex::Regex;
 use serde_json::{Map, Value, json};
 
 use super::super::AdminContext;
-use super::packed;
+use super::{dynamic, packed};
 
 const HCM: &str =
     "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
@@ -26,7 +26,7 @@ pub(super) struct List {
     pub(super) element: &'static str,
     /// The field of an element that holds the resource.
     pub(super) resource: &'static str,
-    /// The field of the resource that names it.
+    /// The field of the resource that names it; of no use where the field above is the name.
     key: &'static str,
     pub(super) items: Vec<Value>,
 }
@@ -48,7 +48,10 @@ impl Section {
     /// Drops the resources whose names do not match.
     pub(super) fn keep(&mut self, names: &Regex) {
         for list in &mut self.lists {
-            let name = |item: &Value| item.get(list.resource)?.get(list.key)?.as_str().map(str::to_owned);
+            let name = |item: &Value| {
+                let named = item.get(list.resource)?;
+                named.as_str().or_else(|| named.get(list.key)?.as_str()).map(str::to_owned)
+            };
             list.items.retain(|item| names.is_match(&name(item).unwrap_or_default()));
         }
     }
@@ -94,9 +97,9 @@ pub(super) fn sections(context: &AdminContext) -> Vec<Section> {
     let routes = items("route_config", "envoy.config.route.v3.RouteConfiguration", routes);
     let mut first = Section::new("BootstrapConfigDump", Vec::new());
     first.single = vec![("bootstrap", Some(bootstrap)), ("last_updated", Some(json!(updated)))];
-    let with_version = |name, lists| {
+    let with_version = |name, version: String, lists| {
         let mut section = Section::new(name, lists);
-        section.single.push(("version_info", None));
+        section.single.push(("version_info", (!version.is_empty()).then(|| json!(version))));
         section
     };
     let dynamic_cluster = |field| List::new(field, "DynamicCluster", "cluster", "name");
@@ -105,6 +108,7 @@ pub(super) fn sections(context: &AdminContext) -> Vec<Section> {
         first,
         with_version(
             "ClustersConfigDump",
+            String::new(),
             vec![
                 List::new("static_clusters", "StaticCluster", "cluster", "name").of(clusters),
                 dynamic_cluster("dynamic_active_clusters"),
@@ -113,9 +117,10 @@ pub(super) fn sections(context: &AdminContext) -> Vec<Section> {
         ),
         with_version(
             "ListenersConfigDump",
+            context.listeners.version(),
             vec![
                 List::new("static_listeners", "StaticListener", "listener", "name").of(listeners),
-                List::new("dynamic_listeners", "DynamicListener", "listener", "name"),
+                List::new("dynamic_listeners", "DynamicListener", "name", "name").of(dynamic::listeners(context)),
             ],
         ),
         Section::new(
@@ -129,7 +134,8 @@ pub(super) fn sections(context: &AdminContext) -> Vec<Section> {
             "RoutesConfigDump",
             vec![
                 List::new("static_route_configs", "StaticRouteConfig", "route_config", "name").of(routes),
-                List::new("dynamic_route_configs", "DynamicRouteConfig", "route_config", "name"),
+                List::new("dynamic_route_configs", "DynamicRouteConfig", "route_config", "name")
+                    .of(dynamic::routes(context)),
             ],
         ),
         Section::new(
@@ -174,7 +180,7 @@ fn route_configurations(listener: &Value) -> Vec<Value> {
 }
 
 /// A time with milliseconds.
-fn rfc3339(time: SystemTime) -> String {
+pub(super) fn rfc3339(time: SystemTime) -> String {
     let time = jiff::Timestamp::try_from(time).unwrap_or_default();
     time.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }

@@ -55,12 +55,12 @@ impl Lds {
         self.changed.notify_waiters();
     }
 
-    /// Takes one, or says why not.
-    fn take(&self, resource: &Resource) -> Result<(), String> {
+    /// Takes one, or says why not. Whether that changed anything.
+    fn take(&self, resource: &Resource) -> Result<bool, String> {
         let name = &resource.name;
         let Some(body) = &resource.body else { return Err(format!("{name}: the resource is empty")) };
         if self.taken.borrow().get(name) == Some(body) && self.listeners.has_provided(name) {
-            return Ok(());
+            return Ok(false);
         }
         let updated = Some(SystemTime::now());
         let mut view = ResourceView { version: resource.version.clone(), updated, serialized: Bytes::new() };
@@ -73,9 +73,9 @@ impl Lds {
             self.listeners.update(loaded.resource, view.clone()).map_err(|error| error.to_string())
         });
         match taken {
-            Ok(_) => {
+            Ok(changed) => {
                 self.taken.borrow_mut().insert(name.clone(), body.clone());
-                Ok(())
+                Ok(changed)
             }
             Err(reason) => {
                 self.listeners.note_refused(name, view, reason.clone());
@@ -84,11 +84,13 @@ impl Lds {
         }
     }
 
-    fn remove(&self, name: &str) {
+    fn remove(&self, name: &str) -> bool {
         self.taken.borrow_mut().remove(name);
-        if self.listeners.remove(name) {
+        let removed = self.listeners.remove(name);
+        if removed {
             log::info!(target: "upstream", "lds: remove listener '{name}'");
         }
+        removed
     }
 }
 
@@ -101,7 +103,10 @@ impl SubscriptionCallbacks for Lds {
             let named: BTreeSet<_> = update.resources.iter().map(|resource| &resource.name).collect();
             self.listeners.provided().into_iter().filter(|name| !named.contains(name)).collect()
         };
-        removed.iter().for_each(|name| self.remove(name));
+        let mut changed = false;
+        for name in &removed {
+            changed |= self.remove(name);
+        }
         let mut seen = BTreeSet::new();
         let mut refused = Vec::new();
         for resource in &update.resources {
@@ -109,7 +114,13 @@ impl SubscriptionCallbacks for Lds {
                 refused.push(format!("{}: duplicate listener {} found", resource.name, resource.name));
                 continue;
             }
-            refused.extend(self.take(resource).err());
+            match self.take(resource) {
+                Ok(taken) => changed |= taken,
+                Err(reason) => refused.push(reason),
+            }
+        }
+        if changed {
+            self.listeners.set_version(&update.version);
         }
         self.listeners.end_update();
         self.answer();

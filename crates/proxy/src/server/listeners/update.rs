@@ -96,6 +96,11 @@ impl ListenerManager {
         self.note_change();
     }
 
+    /// The control plane's last update of which something was taken.
+    pub(in crate::server) fn set_version(&self, version: &str) {
+        self.context.views.set_version(version);
+    }
+
     /// Whether a listener of the control plane has that name.
     pub(in crate::server) fn has_provided(&self, name: &str) -> bool {
         self.warming.borrow().contains_key(name)

@@ -6,7 +6,7 @@ use sandgate_matcher::StringMatcher;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::{MainCommand, Shared, listening};
-use crate::admin::{AdminAction, AdminContext, ListenerViews};
+use crate::admin::{AdminAction, AdminContext, ListenerViews, ResourceViews};
 use crate::listener::BoundListener;
 use crate::listener_tls::TlsContexts;
 use crate::server::network::admin_listener;
@@ -17,7 +17,7 @@ use crate::server::{ServerOptions, StartError};
 /// Begins to answer on `bound`. Plugins among its access logs are those of `running`.
 pub(super) fn start(
     bound: BoundListener,
-    (listeners, tls): (&Arc<ListenerViews>, &Arc<TlsContexts>),
+    (listeners, tls, routes): (&Arc<ListenerViews>, &Arc<TlsContexts>, &Arc<ResourceViews>),
     (shared, options): (&Shared, &ServerOptions),
     (local, running): (&LocalWorker, &Running),
     to_main: UnboundedSender<MainCommand>,
@@ -47,6 +47,7 @@ pub(super) fn start(
     context.node_cluster = shared.bootstrap.node.cluster.clone();
     context.tls = Arc::clone(tls);
     context.listeners = Arc::clone(listeners);
+    context.routes = Arc::clone(routes);
     let logs = shared.bootstrap.admin.as_ref().map(|admin| admin.access_logs.clone()).unwrap_or_default();
     local.worker.logs.set_plugins(Some(running_log_plugins(running)));
     let hcm = crate::server::hcm::build_admin(&Arc::new(context), logs, &local.worker, &options.stats);

@@ -1,0 +1,72 @@
+//! What came from control planes.
+
+use serde_json::{Map, Value, json};
+
+use super::super::{AdminContext, ResourceView};
+use super::packed;
+use super::sections::rfc3339;
+
+const LISTENER: &str = "envoy.config.listener.v3.Listener";
+const ROUTES: &str = "envoy.config.route.v3.RouteConfiguration";
+
+/// `dynamic_listeners`: those that control planes have sent, also if the last one of a name was refused.
+pub(super) fn listeners(context: &AdminContext) -> Vec<Value> {
+    let views = context.listeners.get().into_iter();
+    let views = views.filter(|view| view.active.is_some() || view.warming.is_some() || view.refused.is_some());
+    views
+        .map(|view| {
+            let mut fields = Map::from_iter([("name".to_owned(), json!(view.name))]);
+            for (field, state) in [("active_state", &view.active), ("warming_state", &view.warming)] {
+                if let Some(state) = state {
+                    fields.insert(field.to_owned(), resource(state, "listener", LISTENER));
+                }
+            }
+            if let Some((refused, reason)) = &view.refused {
+                fields.insert("error_state".to_owned(), error(refused, reason, LISTENER));
+            }
+            Value::Object(fields)
+        })
+        .collect()
+}
+
+/// `dynamic_route_configs`
+pub(super) fn routes(context: &AdminContext) -> Vec<Value> {
+    context.routes.get().iter().map(|view| resource(view, "route_config", ROUTES)).collect()
+}
+
+/// A resource of that type with what was said of it.
+pub(super) fn resource(view: &ResourceView, field: &str, message: &str) -> Value {
+    let mut fields = Map::new();
+    if !view.version.is_empty() {
+        fields.insert("version_info".to_owned(), json!(view.version));
+    }
+    fields.insert(field.to_owned(), shown(view, message));
+    if let Some(updated) = view.updated {
+        fields.insert("last_updated".to_owned(), json!(rfc3339(updated)));
+    }
+    Value::Object(fields)
+}
+
+/// An `envoy.admin.v3.UpdateFailureState`.
+pub(super) fn error(view: &ResourceView, reason: &str, message: &str) -> Value {
+    let mut fields = Map::new();
+    if !view.serialized.is_empty() {
+        fields.insert("failed_configuration".to_owned(), shown(view, message));
+    }
+    if let Some(updated) = view.updated {
+        fields.insert("last_update_attempt".to_owned(), json!(rfc3339(updated)));
+    }
+    fields.insert("details".to_owned(), json!(reason));
+    if !view.version.is_empty() {
+        fields.insert("version_info".to_owned(), json!(view.version));
+    }
+    Value::Object(fields)
+}
+
+fn shown(view: &ResourceView, message: &str) -> Value {
+    let json = sandgate_config::message_to_json(message, &view.serialized).unwrap_or_else(|error| {
+        log::error!(target: "admin", "a resource cannot be shown: {error}");
+        Value::Object(Map::new())
+    });
+    packed(message, &json)
+}
