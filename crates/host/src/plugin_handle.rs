@@ -14,6 +14,7 @@ use crate::meter::Reload;
 use crate::vm::context::Context;
 use crate::vm::expressions::Expressions;
 use crate::vm::instance::Vm;
+use crate::vm::spares::Spares;
 use crate::{
     ContextOutcome, FailurePolicy, HttpContext, HttpStream, NetworkContext, NetworkOutcome, NetworkStream, Plugin,
     UpdatedStat, WorkerHost, stats_update,
@@ -40,6 +41,8 @@ pub(crate) struct PluginInstance {
     pub(crate) number: u64,
     /// What expressions the plugin has made when it was configured, where each stream has its own.
     pub(crate) expressions: OnceCell<Expressions>,
+    /// Where each stream has its own instance: those whose streams are over.
+    pub(crate) spares: Spares,
     /// Of the VM of one stream: the thread's own instance.
     pub(crate) beside: Option<Rc<Self>>,
 }
@@ -122,6 +125,12 @@ impl PluginHandle {
         self.instance.borrow().as_ref().is_some_and(|instance| !instance.vm.has_failed())
     }
 
+    /// Where each stream has its own instance: how many of streams that are over wait for the next, at most 64.
+    #[must_use]
+    pub fn spare_instances(&self) -> usize {
+        self.instance.borrow().as_ref().map_or(0, |instance| instance.spares.count())
+    }
+
     pub(crate) fn holds(&self, instance: &Rc<PluginInstance>) -> bool {
         self.instance.borrow().as_ref().is_some_and(|own| Rc::ptr_eq(own, instance))
     }
@@ -141,11 +150,11 @@ impl PluginHandle {
             state.breach_in(Limit::Instances, Some(&living.root));
             return None;
         };
-        match image.vm(state, &self.plugin, &living.root, expressions, claim) {
+        match image.vm((state, &living.spares), &self.plugin, &living.root, expressions, claim) {
             Ok((vm, root)) => {
                 let number = living.number;
-                let (beside, expressions) = (Some(living), OnceCell::new());
-                Some(Rc::new(PluginInstance { vm, root, number, expressions, beside }))
+                let (beside, expressions, spares) = (Some(living), OnceCell::new(), Spares::default());
+                Some(Rc::new(PluginInstance { vm, root, number, expressions, spares, beside }))
             }
             Err(error) => {
                 state.note(LogLevel::Error, format_args!("plugin {:?}: {error}", self.plugin.name()));
@@ -210,9 +219,10 @@ impl fmt::Debug for PluginHandle {
 
 impl Drop for PluginInstance {
     fn drop(&mut self) {
-        if self.beside.is_some() {
+        if let Some(beside) = &self.beside {
             // The VM ends with its stream; its root context was never told of a beginning.
-            return self.vm.state.callouts.cancel(&self.root);
+            self.vm.state.callouts.cancel(&self.root);
+            return self.vm.retire(&beside.spares, &beside.vm.state);
         }
         self.vm.shut_down_root(&self.root);
         if let Some(root) = self.root.as_root().filter(|_| !self.vm.has_failed()) {

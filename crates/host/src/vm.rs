@@ -11,5 +11,6 @@ pub(crate) mod grpc;
 pub(crate) mod image;
 pub(crate) mod instance;
 mod quotas;
+pub(crate) mod spares;
 pub(crate) mod state;
 pub(crate) mod timers;

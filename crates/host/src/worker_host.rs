@@ -16,6 +16,7 @@ use crate::plugin_handle::PluginInstance;
 use crate::shared::queue::Mailbox;
 use crate::vm::context::Context;
 use crate::vm::instance::{Outcome, Vm};
+use crate::vm::spares::Spares;
 use crate::vm::state::VmState;
 use crate::vm::timers::Timers;
 use crate::{Environment, FailurePolicy, Host, Plugin, PluginConfig, PluginError, PluginErrorCause, PluginHandle};
@@ -122,7 +123,8 @@ impl WorkerHost {
         meter.came_alive(vm.memory_size());
         let number = self.instances.get();
         self.instances.set(number + 1);
-        Ok(Rc::new(PluginInstance { vm, root, number, expressions: OnceCell::new(), beside: None }))
+        let (expressions, spares) = (OnceCell::new(), Spares::default());
+        Ok(Rc::new(PluginInstance { vm, root, number, expressions, spares, beside: None }))
     }
 
     /// What counts the plugin's doings on this thread, over all its instances.

@@ -127,6 +127,17 @@ pub trait PluginVm<H> {
     /// The host's side of this VM.
     fn host(&self) -> &H;
 
+    /// Puts the guest back into the state in which an instance of its module begins, for the next user: memory and globals. Whether that
+    /// worked; if not, the VM must not be called again. Only modules of [`Engine::compile_image`] can do that, and not on every machine.
+    fn restore(&mut self) -> bool {
+        false
+    }
+
+    /// Gives the VM another host's side, after [`Self::restore`] has answered that it worked.
+    fn assign(&mut self, host: H) {
+        let _ = host;
+    }
+
     /// Bytes of linear memory now.
     fn memory_size(&self) -> usize;
 

@@ -25,9 +25,13 @@ mod linker;
 mod module;
 mod pool;
 mod precompiled;
+mod restore;
 mod restriction;
 mod vm;
+#[expect(unsafe_code, reason = "a system call that no library has")]
+mod written_pages;
 
+use std::borrow::Cow;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, OnceLock};
 
@@ -121,23 +125,34 @@ impl<H: HostCalls> Engine<H> for WasmtimeEngine<H> {
     }
 
     fn compile(&self, code: &[u8]) -> Result<Arc<dyn Module<H>>, LoadError> {
+        Ok(Arc::new(self.module(code)?))
+    }
+
+    fn compile_image(&self, code: &[u8]) -> Result<Arc<dyn Module<H>>, LoadError> {
+        // An image whose state can be reached can be put back.
+        let (code, restorable) = match crate::imageable(code) {
+            Ok(reachable) => (Cow::Owned(reachable), true),
+            Err(_) => (Cow::Borrowed(code), false),
+        };
+        // What is too large for the pool's places is made by itself.
+        let module = match self.pooled().map(|pooled| pooled.module(&code)) {
+            Some(Ok(module)) => module,
+            _ => self.module(&code)?,
+        };
+        Ok(Arc::new(if restorable { module.restorable() } else { module }))
+    }
+}
+
+impl<H: HostCalls> WasmtimeEngine<H> {
+    fn module(&self, code: &[u8]) -> Result<WasmtimeModule<H>, LoadError> {
         let checked = check::check(code)?;
         let module = match &self.cache {
             Some(cache) => precompiled::module::<H>(&self.engine, cache, code),
             None => wasmtime::Module::from_binary(&self.engine, code),
         };
         let module = module.map_err(|error| LoadError::Compile(format!("{error:#}")))?;
-        let module = WasmtimeModule::new(module, &checked, &self.linker, &self.ticker)
-            .map_err(|error| LoadError::Compile(format!("{error:#}")))?;
-        Ok(Arc::new(module))
-    }
-
-    fn compile_image(&self, code: &[u8]) -> Result<Arc<dyn Module<H>>, LoadError> {
-        // What is too large for the pool's places is made by itself.
-        match self.pooled().map(|pooled| pooled.compile(code)) {
-            Some(Ok(module)) => Ok(module),
-            _ => self.compile(code),
-        }
+        WasmtimeModule::new(module, &checked, &self.linker, &self.ticker)
+            .map_err(|error| LoadError::Compile(format!("{error:#}")))
     }
 }
 

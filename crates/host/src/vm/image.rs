@@ -9,6 +9,7 @@ use super::base::InstanceClaim;
 use super::context::{Context, RootState};
 use super::expressions::{ExpressionTexts, Expressions};
 use super::instance::Vm;
+use super::spares::Spares;
 use super::state::VmState;
 use crate::shared::metrics::Metric;
 use crate::{Plugin, VmHost};
@@ -39,14 +40,14 @@ impl StreamImage {
     /// A VM for one stream, beside that of its thread, `beside`; and its root context.
     pub(crate) fn vm(
         &self,
-        beside: &VmState,
+        (beside, spares): (&VmState, &Spares),
         plugin: &Arc<Plugin>,
         root: &Context,
         expressions: &Expressions,
         claim: InstanceClaim,
     ) -> Result<(Rc<Vm>, Rc<Context>), LoadError> {
         let state = VmState::for_stream(beside, self.metrics.clone(), self.root);
-        let vm = Vm::from_image(Rc::clone(&state), &*self.module, claim)?;
+        let vm = Vm::from_image(Rc::clone(&state), &*self.module, spares, claim)?;
         let Some(RootState { meter, .. }) = root.as_root() else {
             return Err(LoadError::NotImageable("its plugin has no root context".to_owned()));
         };

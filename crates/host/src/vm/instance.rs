@@ -14,6 +14,7 @@ use super::base::{InstanceClaim, VmCount};
 use super::callouts::CalloutStatus;
 use super::connection::ConnectionState;
 use super::context::{Context, ContextKind};
+use super::spares::Spares;
 use super::state::{VmHost, VmState};
 use crate::limits::Limit;
 use crate::plugin_error::PluginErrorCause;
@@ -73,14 +74,18 @@ impl Vm {
         Ok(Self::around(Rc::clone(&state), guest, Some(counted), claim))
     }
 
-    /// Makes an instance of a module whose instances have been started. It is not counted: streams are.
+    /// Takes a spare instance of a module whose instances have been started, or makes one. It is not counted: streams are.
     pub(crate) fn from_image(
         state: Rc<VmState>,
         module: &dyn Module<VmHost>,
+        spares: &Spares,
         claim: InstanceClaim,
     ) -> Result<Rc<Self>, LoadError> {
         let config = &state.base.config;
-        let guest = module.instantiate(VmHost(Rc::clone(&state)), &config.limits, &config.capabilities)?;
+        let guest = match spares.take(&state) {
+            Some(spare) => spare,
+            None => module.instantiate(VmHost(Rc::clone(&state)), &config.limits, &config.capabilities)?,
+        };
         Ok(Self::around(state, guest, None, claim))
     }
 
@@ -103,6 +108,17 @@ impl Vm {
         });
         *vm.state.vm.borrow_mut() = Rc::downgrade(&vm);
         vm
+    }
+
+    /// Gives the instance away, whose stream is over, beside the VM of that state.
+    pub(crate) fn retire(&self, spares: &Spares, beside: &Rc<VmState>) {
+        if self.failed.get() {
+            return;
+        }
+        let guest = self.guest.try_borrow_mut().ok().and_then(|mut guest| guest.take());
+        if let Some(guest) = guest {
+            spares.put(guest, beside);
+        }
     }
 
     /// A module whose instances begin as this one is now.

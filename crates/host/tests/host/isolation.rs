@@ -106,6 +106,38 @@ fn answers_come_to_the_instance_that_asked() {
 }
 
 #[test]
+fn an_instance_that_is_used_again_knows_nothing_of_the_stream_before() {
+    let world = world();
+    // Text in memory, a number, and a metric's id that the host has given out.
+    let script = "on configure:\n  $text = \"clean\"\non request_headers:\n  say $text\n  say $n\n  $text = repeat($path, 1000)\n  $n = 7\n  \
+                  say len($text)\n  say $stream";
+    let handle = world.plugin(isolated(&world, script));
+    let mut waiting = Vec::new();
+    for round in 0..100 {
+        // Some at a time, some one after the other.
+        let exchange = begin_with(&handle, MockStream::get("/secret"));
+        exchange.context.on_request_headers(true);
+        let said = world.said();
+        let expected = ["request_headers: clean", "request_headers: 0", "request_headers: 7000", "request_headers: 2"];
+        assert_eq!(said, expected, "round {round}");
+        if round % 3 == 0 {
+            waiting.push(exchange);
+        } else {
+            exchange.end();
+        }
+        if round % 10 == 0 {
+            waiting.drain(..).for_each(|exchange| exchange.end());
+        }
+    }
+    // Where the kernel tells which pages were written (Linux 6.7), else each stream has had a new one.
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+    let mut numbers = release.split(['.', '-']).map_while(|part| part.parse::<u32>().ok());
+    let tells = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= (6, 7);
+    assert_eq!(handle.spare_instances() > 0, tells);
+    assert!(handle.spare_instances() <= 64);
+}
+
+#[test]
 fn what_outlives_streams_belongs_to_the_threads_own_instance() {
     let world = world();
     let script = "on configure:\n  set_tick_period_milliseconds(10)\non tick:\n  $n = $n + 1\n  say $n\non request_headers:\n  \

@@ -11,6 +11,7 @@ use super::epoch::{Ticker, at_deadline};
 use super::fault;
 use super::guest::{Data, GuestExports};
 use super::limits::Limiter;
+use super::restore::Beginning;
 use super::restriction;
 use super::vm::WasmtimeVm;
 use crate::check::Checked;
@@ -29,6 +30,8 @@ pub(super) struct WasmtimeModule<H: HostCalls> {
     callbacks: CallbackSet,
     abi: AbiVersion,
     ticker: Arc<Ticker>,
+    /// Of modules whose instances can be put back to where they began.
+    beginning: Option<Beginning>,
 }
 
 /// What all instances of a module can call.
@@ -95,7 +98,13 @@ impl<H: HostCalls> WasmtimeModule<H> {
             callbacks: checked.callbacks,
             abi: checked.abi,
             ticker: Arc::clone(ticker),
+            beginning: None,
         })
+    }
+
+    /// The same, of code that exports its state: its instances can be put back.
+    pub(super) fn restorable(self) -> Self {
+        Self { beginning: Some(Beginning::default()), ..self }
     }
 
     fn link(&self, store: &mut Store<Data<H>>, capabilities: &Capabilities) -> Result<Instance> {
@@ -169,6 +178,10 @@ impl<H: HostCalls> Module<H> for WasmtimeModule<H> {
             let memory = instance.get_module_export(&mut store, memory).and_then(wasmtime::Extern::into_memory);
             store.data_mut().memory = memory;
         }
-        Ok(Box::new(WasmtimeVm::new(store, instance, Arc::clone(&self.shared), limits, ticking)))
+        if let Some(beginning) = &self.beginning {
+            beginning.note(&mut store, instance);
+        }
+        let beginning = self.beginning.clone();
+        Ok(Box::new(WasmtimeVm::new(store, (instance, beginning), Arc::clone(&self.shared), limits, ticking)))
     }
 }

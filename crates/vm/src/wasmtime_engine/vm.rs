@@ -10,14 +10,19 @@ use super::epoch::Ticking;
 use super::fault;
 use super::guest::Data;
 use super::module::{Callables, CallbackExport};
+use super::restore::{Beginning, Restorer};
 use crate::cpu::CpuClock;
-use crate::guest::{Phase, Stop};
+use crate::guest::{Phase, State, Stop};
 use crate::image::{self, Contents, Number};
 use crate::{Fault, FaultKind, HostCalls, Limits, LoadError, PluginVm};
 
 pub(super) struct WasmtimeVm<H: HostCalls> {
     store: Store<Data<H>>,
     instance: Instance,
+    /// What it began with, if it can be put back there.
+    beginning: Option<Beginning>,
+    /// Puts it back; made when that is first wanted.
+    restorer: Option<Restorer>,
     module: Arc<Callables>,
     /// By the number of [`CallbackKind`]; found at the first call of each.
     callables: Vec<Option<Callable>>,
@@ -43,14 +48,25 @@ enum Callable {
 impl<H: HostCalls> WasmtimeVm<H> {
     pub(super) fn new(
         store: Store<Data<H>>,
-        instance: Instance,
+        (instance, beginning): (Instance, Option<Beginning>),
         module: Arc<Callables>,
         limits: &Limits,
         ticking: Ticking,
     ) -> Self {
         let callables = module.callbacks.iter().map(|_| None).collect();
         let Limits { callback_cpu, start_cpu, .. } = *limits;
-        Self { store, instance, module, callables, callback_cpu, start_cpu, dead: false, _ticking: ticking }
+        Self {
+            store,
+            instance,
+            beginning,
+            restorer: None,
+            module,
+            callables,
+            callback_cpu,
+            start_cpu,
+            dead: false,
+            _ticking: ticking,
+        }
     }
 
     /// The function of a callback, if the module exports it.
@@ -180,6 +196,21 @@ impl<H: HostCalls> PluginVm<H> for WasmtimeVm<H> {
 
     fn memory_size(&self) -> usize {
         self.store.data().memory.map_or(0, |memory| memory.data_size(&self.store))
+    }
+
+    fn restore(&mut self) -> bool {
+        if self.restorer.is_none()
+            && let Some(beginning) = &self.beginning
+        {
+            self.restorer = beginning.restorer(&mut self.store, self.instance);
+        }
+        let restored = !self.dead && self.restorer.as_ref().is_some_and(|restorer| restorer.restore(&mut self.store));
+        self.dead |= !restored;
+        restored
+    }
+
+    fn assign(&mut self, host: H) {
+        self.store.data_mut().state = State::new(host);
     }
 
     fn image(&mut self, code: &[u8]) -> std::result::Result<Vec<u8>, LoadError> {

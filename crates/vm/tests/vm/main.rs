@@ -6,6 +6,7 @@ mod capabilities;
 mod faults;
 mod guests;
 mod hostcalls;
+mod images;
 mod limits;
 mod loading;
 mod module_cache;
