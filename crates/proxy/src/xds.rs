@@ -5,12 +5,16 @@
 
 mod back_off;
 mod channel;
+mod file;
+mod file_watch;
 mod grpc;
 mod paused;
 mod rate_limit;
 mod receiver;
 mod stats;
 mod subscriber;
+#[cfg(test)]
+mod tests;
 mod timer;
 
 use std::rc::Rc;
@@ -23,6 +27,7 @@ pub(crate) use sandgate_xds::{Names, ResourceType, Update};
 pub(crate) use self::paused::Paused;
 
 use self::channel::{Channel, Place};
+use self::file::FileSource;
 use self::subscriber::Subscriber;
 use crate::stats::StatsStore;
 use crate::worker::Worker;
@@ -52,10 +57,12 @@ pub(crate) struct XdsClient {
 }
 
 /// Resources that somebody wants. Dropped, it wants them no more.
-pub(crate) struct Subscription(Source);
+pub(crate) struct Subscription(#[expect(dead_code, reason = "it works as long as it is there")] Source);
 
+#[expect(dead_code, reason = "what is in them works as long as it is there")]
 enum Source {
     Grpc(Place),
+    File(FileSource),
     Nobody,
 }
 
@@ -86,6 +93,10 @@ impl XdsClient {
     ) -> Subscription {
         let subscriber = Subscriber::new(&self.store, stat_prefix, callbacks);
         Subscription(match (&source.kind, &self.ads) {
+            (ConfigSourceKind::Path { path, watched_directory }, ads) => {
+                let ads = ads.as_ref().map(Rc::downgrade).unwrap_or_default();
+                Source::File(FileSource::new(path, watched_directory.as_deref(), kind, subscriber, ads))
+            }
             (ConfigSourceKind::Grpc(config), ads) => {
                 let ads = ads.as_ref().map(Rc::downgrade).unwrap_or_default();
                 let channel =
@@ -97,7 +108,7 @@ impl XdsClient {
                 subscriber.wait(source.initial_fetch_timeout);
                 Source::Grpc(channel.subscribe(kind, names, subscriber))
             }
-            (ConfigSourceKind::Path { .. }, _) | (ConfigSourceKind::Ads, None) => {
+            (ConfigSourceKind::Ads, None) => {
                 // The configuration is refused that says so.
                 subscriber.wait(Some(std::time::Duration::ZERO));
                 Source::Nobody
@@ -108,16 +119,5 @@ impl XdsClient {
     /// Requests of that type wait, acknowledgements too, on the stream that all share, until what this gives is dropped.
     pub(crate) fn pause(&self, kind: ResourceType) -> Paused {
         Paused::new(self.ads.as_ref().map(Rc::downgrade).unwrap_or_default(), &[kind])
-    }
-}
-
-// === impl Subscription ===
-
-impl Subscription {
-    /// Wants others. A file has what it has.
-    pub(crate) fn set_names(&self, names: Names) {
-        if let Source::Grpc(place) = &self.0 {
-            place.set_names(names);
-        }
     }
 }

@@ -29,5 +29,5 @@ pub use mux::{Delivery, Mux, Received, Response, WatchId};
 pub use node::NodePolicy;
 pub use resource::{Resource, Update};
 pub use resource_type::ResourceType;
-pub use sotw::SotwMux;
+pub use sotw::{SotwMux, read_resource};
 pub use watches::Names;

@@ -182,7 +182,11 @@ impl Mux for SotwMux {
             taken: Vec::new(),
             removed: Vec::new(),
         };
-        match resources.into_iter().map(|any| read(kind, any, &response.version)).collect::<Result<Vec<_>, _>>() {
+        match resources
+            .into_iter()
+            .map(|any| read_resource(kind, any, &response.version))
+            .collect::<Result<Vec<_>, _>>()
+        {
             Ok(mut resources) => {
                 let taken = |Resource { name, version, ttl, .. }: &Resource| Taken {
                     name: name.clone(),
@@ -260,8 +264,11 @@ impl TypeState {
     }
 }
 
-/// One resource of a response, bare or wrapped.
-fn read(kind: ResourceType, any: Any, version: &str) -> Result<Resource, String> {
+/// One resource of a response of that version, bare or wrapped.
+///
+/// # Errors
+/// What the control plane is to be told: it is of another type, or is no message.
+pub fn read_resource(kind: ResourceType, any: Any, version: &str) -> Result<Resource, String> {
     let unreadable = || format!("Unable to unpack as {}", kind.message_name());
     let version = version.to_owned();
     if any.type_url.rsplit('/').next() == Some(WRAPPER) {

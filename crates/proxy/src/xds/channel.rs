@@ -293,16 +293,6 @@ impl Channel {
 
 // === impl Place ===
 
-impl Place {
-    pub(super) fn set_names(&self, names: Names) {
-        self.channel.mux.borrow_mut().set_names(self.watch, names);
-        if let Some(subscriber) = self.channel.subscriber(self.watch) {
-            subscriber.attempted();
-        }
-        self.channel.send();
-    }
-}
-
 impl Drop for Place {
     fn drop(&mut self) {
         // What goes with the subscriber may be another place here.
