@@ -222,7 +222,10 @@ impl Drop for PluginInstance {
         if let Some(beside) = &self.beside {
             // The VM ends with its stream; its root context was never told of a beginning.
             self.vm.state.callouts.cancel(&self.root);
-            return self.vm.retire(&beside.spares, &beside.vm.state);
+            if let Some(image) = self.root.plugin.image.get() {
+                self.vm.retire(image.module(), &beside.spares, &beside.vm.state);
+            }
+            return;
         }
         self.vm.shut_down_root(&self.root);
         if let Some(root) = self.root.as_root().filter(|_| !self.vm.has_failed()) {

@@ -32,6 +32,11 @@ impl StreamImage {
         Ok(Self { module, root: root.id, metrics: vm.state.metrics.borrow().clone(), expressions })
     }
 
+    /// What instances of it are made of.
+    pub(crate) fn module(&self) -> &Arc<dyn Module<VmHost>> {
+        &self.module
+    }
+
     /// The expressions as a thread's VMs have them.
     pub(crate) fn expressions(&self, environment: &sandgate_expression::Environment) -> Expressions {
         Expressions::of(&self.expressions, environment)
@@ -47,7 +52,7 @@ impl StreamImage {
         claim: InstanceClaim,
     ) -> Result<(Rc<Vm>, Rc<Context>), LoadError> {
         let state = VmState::for_stream(beside, self.metrics.clone(), self.root);
-        let vm = Vm::from_image(Rc::clone(&state), &*self.module, spares, claim)?;
+        let vm = Vm::from_image(Rc::clone(&state), &self.module, spares, claim)?;
         let Some(RootState { meter, .. }) = root.as_root() else {
             return Err(LoadError::NotImageable("its plugin has no root context".to_owned()));
         };

@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use sandgate_abi::{Callback, CallbackSet, LogLevel};
@@ -77,12 +78,12 @@ impl Vm {
     /// Takes a spare instance of a module whose instances have been started, or makes one. It is not counted: streams are.
     pub(crate) fn from_image(
         state: Rc<VmState>,
-        module: &dyn Module<VmHost>,
+        module: &Arc<dyn Module<VmHost>>,
         spares: &Spares,
         claim: InstanceClaim,
     ) -> Result<Rc<Self>, LoadError> {
         let config = &state.base.config;
-        let guest = match spares.take(&state) {
+        let guest = match spares.take(module, &state) {
             Some(spare) => spare,
             None => module.instantiate(VmHost(Rc::clone(&state)), &config.limits, &config.capabilities)?,
         };
@@ -110,14 +111,14 @@ impl Vm {
         vm
     }
 
-    /// Gives the instance away, whose stream is over, beside the VM of that state.
-    pub(crate) fn retire(&self, spares: &Spares, beside: &Rc<VmState>) {
+    /// Gives the instance of that module away, whose stream is over, beside the VM of that state.
+    pub(crate) fn retire(&self, module: &Arc<dyn Module<VmHost>>, spares: &Spares, beside: &Rc<VmState>) {
         if self.failed.get() {
             return;
         }
         let guest = self.guest.try_borrow_mut().ok().and_then(|mut guest| guest.take());
         if let Some(guest) = guest {
-            spares.put(guest, beside);
+            spares.put(module, guest, beside);
         }
     }
 

@@ -15,7 +15,7 @@ use crate::image;
 /// More pages than this are not put back: the next instance is cheaper made anew.
 const MAX_PAGES: usize = 64;
 /// Memories beyond this are not looked at: walking their page tables would take too long.
-const MAX_MEMORY: usize = 64 << 20;
+const MAX_MEMORY: usize = 16 << 20;
 
 /// What instances of a module begin with. Noted of the first one, before it has run.
 #[derive(Clone, Debug, Default)]
