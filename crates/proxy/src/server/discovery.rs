@@ -1,7 +1,8 @@
 //! What a configuration expects from a control plane or a file while the server runs, and nobody here asks for yet.
 
 use sandgate_config::model::{
-    Bootstrap, CommonTlsContext, ConfigSource, Discovery, FilterChain, Origin, RuntimeLayerKind, SecretSource,
+    Bootstrap, CommonTlsContext, ConfigSource, Discovery, FilterChain, HttpFilterKind, Listener, Origin,
+    RuntimeLayerKind, SecretSource,
 };
 
 use super::StartError;
@@ -29,8 +30,21 @@ pub(super) fn refuse(bootstrap: &Bootstrap) -> Result<(), StartError> {
     }
 }
 
+/// Refuses a listener of a control plane for the same.
+pub(super) fn refuse_listener(listener: &Listener) -> Result<(), StartError> {
+    match listener.filter_chains.iter().flat_map(of_chain).next() {
+        Some(origin) => Err(StartError::Unsupported { origin: Box::new(origin.clone()), what: NOT_YET }),
+        None => Ok(()),
+    }
+}
+
 fn of_chain(chain: &FilterChain) -> Vec<&Origin> {
-    let mut found = Vec::new();
+    let filters = chain.http_connection_manager().into_iter().flat_map(|manager| manager.all_filters());
+    let discovered = filters.filter_map(|filter| match &filter.kind {
+        HttpFilterKind::Discovered(discovery) => Some(&discovery.source.origin),
+        _ => None,
+    });
+    let mut found: Vec<_> = discovered.collect();
     if let Some(tls) = &chain.tls {
         found.extend(of_tls(&tls.common));
         found.extend(tls.session_ticket_keys.as_ref().and_then(dynamic).map(|source| &source.origin));

@@ -72,6 +72,8 @@ pub(super) struct ListenerManager {
     started: Cell<bool>,
     /// Listeners that `/drain_listeners` has stopped are not started again.
     stopped: Cell<Option<DrainDirection>>,
+    /// Why a listener of the bootstrap could not be made.
+    failed: RefCell<Option<StartError>>,
     changed: Notify,
 }
 
@@ -90,6 +92,7 @@ impl ListenerManager {
             next_id: Cell::new(first),
             started: Cell::new(false),
             stopped: Cell::new(None),
+            failed: RefCell::default(),
             changed: Notify::new(),
         })
     }
@@ -132,11 +135,14 @@ impl ListenerManager {
     }
 
     /// Waits until no listener is on its way any more.
-    pub(super) async fn settled(self: Rc<Self>) {
+    ///
+    /// # Errors
+    /// One of the bootstrap could not be made.
+    pub(super) async fn settled(self: Rc<Self>) -> Result<(), StartError> {
         loop {
             let changed = self.changed.notified();
             if self.warming.borrow().is_empty() {
-                return;
+                return self.failed.borrow_mut().take().map_or(Ok(()), Err);
             }
             changed.await;
         }

@@ -46,8 +46,7 @@ impl Dynamic {
         if let Some(lds) = self.subscribe(&bootstrap.bootstrap) {
             lds.answered().await;
         }
-        Rc::clone(&self.listeners).settled().await;
-        Ok(())
+        Rc::clone(&self.listeners).settled().await
     }
 
     /// Asks for listeners, if somebody is there to be asked.
