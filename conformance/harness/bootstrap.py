@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 
-from . import pieces, tls
+from . import pieces, sources, tls
 from .case import MAIN, guest_path, merge
 
 _TYPE = "type.googleapis.com/"
@@ -58,33 +58,36 @@ def of_group(cases, ports, admin_port, folder):
     for case in cases:
         resources = bootstrap["static_resources"]
         at = ports[case.id]
-        resources["listeners"].append(_named(case, _listener(case, at, folder), at, admin_port))
-        for cluster in _clusters(case, at, folder):
-            resources["clusters"].append(_named(case, cluster, at, admin_port))
+        if not sources.discovers(case, "listener"):
+            resources["listeners"].append(named(case, listener(case, at, folder), at, admin_port))
+        for made in [*_clusters(case, at, folder), *sources.clusters(case, at)]:
+            resources["clusters"].append(named(case, made, at, admin_port))
         for service in _services(case, folder):
-            bootstrap.setdefault("bootstrap_extensions", []).append(_named(case, service, at, admin_port))
+            bootstrap.setdefault("bootstrap_extensions", []).append(named(case, service, at, admin_port))
         for sink in _stats_sinks(case, folder):
-            bootstrap.setdefault("stats_sinks", []).append(_named(case, sink, at, admin_port))
+            bootstrap.setdefault("stats_sinks", []).append(named(case, sink, at, admin_port))
         for log in _access_logs(case, "admin_log", folder).get("access_log", []):
-            bootstrap["admin"].setdefault("access_log", []).append(_named(case, log, at, admin_port))
+            bootstrap["admin"].setdefault("access_log", []).append(named(case, log, at, admin_port))
     if cases[0].get("resolver"):
         bootstrap["typed_dns_resolver_config"] = _resolver(ports[cases[0].id].upstreams[cases[0].get("resolver")])
     if any(case.get("histograms") for case in cases):
         bootstrap["stats_flush_interval"] = "0.5s"
     if len(cases) == 1:
+        bootstrap.update(named(cases[0], sources.bootstrap(cases[0]), ports[cases[0].id], admin_port))
         extra = (cases[0].get("config") or {}).get("bootstrap")
         if extra:
-            bootstrap = merge(bootstrap, _named(cases[0], extra, ports[cases[0].id], admin_port))
+            bootstrap = merge(bootstrap, named(cases[0], extra, ports[cases[0].id], admin_port))
     return json.dumps(bootstrap, indent=1)
 
 
-def _listener(case, ports, folder):
+def listener(case, ports, folder):
+    """The listener of a case."""
     config = case.get("config") or {}
-    listener = {"name": case.slug, "address": _address(ports.listener), **_access_logs(case, "listener_log", folder)}
-    listener["filter_chains"] = [_chain(case, chain, folder) for chain in config.get("chains", [{}])]
+    made = {"name": case.slug, "address": _address(ports.listener), **_access_logs(case, "listener_log", folder)}
+    made["filter_chains"] = [_chain(case, chain, folder) for chain in config.get("chains", [{}])]
     if "default_chain" in config:
-        listener["default_filter_chain"] = _chain(case, config["default_chain"], folder)
-    return merge(listener, config.get("listener", {}))
+        made["default_filter_chain"] = _chain(case, config["default_chain"], folder)
+    return merge(made, config.get("listener", {}))
 
 
 def _chain(case, over, folder):
@@ -107,7 +110,7 @@ def _network_filters(case, named, folder):
     made = []
     for item in named:
         if set(item) == {"plugin"}:
-            made.append(_wasm_filter(case, plugins[item["plugin"]], folder))
+            made.append(wasm_filter(case, plugins[item["plugin"]], folder))
         elif set(item) == {"tcp_proxy"}:
             proxy = {"@type": _TYPE + _TCP_PROXY, "stat_prefix": case.slug, "cluster": _MAIN_CLUSTER}
             proxy.update(_access_logs(case, "access_log", folder))
@@ -131,7 +134,7 @@ def _typed(item):
     return _filter(message.split(".")[0], {"@type": _TYPE + _NETWORK + message, **config})
 
 
-def _http_filter(item):
+def http_filter(item):
     """An HTTP filter, whose name and @type may be left out after `envoy.extensions.filters.http.`: {rbac.v3.RBAC: {…}}."""
     if "name" in item or len(item) != 1:
         return item
@@ -141,8 +144,8 @@ def _http_filter(item):
 
 def _manager(case, folder):
     config = case.get("config") or {}
-    filters = [_http_filter(item) for item in config.get("filters", [])]
-    filters += [_wasm_filter(case, plugin, folder) for plugin in case.plugins if plugin["at"] == "downstream"]
+    filters = [http_filter(item) for item in config.get("filters", [])]
+    filters += [wasm_filter(case, plugin, folder) for plugin in case.plugins if plugin["at"] == "downstream"]
     router = {"@type": _TYPE + _ROUTER}
     upstream_filters = _upstream_filters(case, "router", folder)
     if upstream_filters:
@@ -152,7 +155,7 @@ def _manager(case, folder):
         "@type": _TYPE + _HCM,
         "stat_prefix": case.slug,
         "codec_type": "AUTO",
-        "route_config": {"name": "local", "virtual_hosts": _virtual_hosts(config)},
+        "route_config": {"name": "local", "virtual_hosts": virtual_hosts(config), **sources.of_routes(case)},
         "http_filters": filters,
         **_access_logs(case, "access_log", folder),
     }
@@ -171,7 +174,7 @@ def _transport_socket(message, spec):
     common = {}
     if "cert" in spec:
         names = spec.pop("cert")
-        common["tls_certificates"] = [_certificate(n) for n in (names if isinstance(names, list) else [names])]
+        common["tls_certificates"] = [certificate(n) for n in (names if isinstance(names, list) else [names])]
     if "ca" in spec:
         common["validation_context"] = {"trusted_ca": {"filename": f"{{cert.{spec.pop('ca')}}}"}}
     if "alpn" in spec:
@@ -180,11 +183,13 @@ def _transport_socket(message, spec):
     return {"name": "envoy.transport_sockets.tls", "typed_config": context}
 
 
-def _certificate(name):
+def certificate(name):
+    """The files of a committed certificate as a TlsCertificate."""
     return {"certificate_chain": {"filename": f"{{cert.{name}}}"}, "private_key": {"filename": f"{{key.{name}}}"}}
 
 
-def _virtual_hosts(config):
+def virtual_hosts(config):
+    """Those that a configuration names, or one with its routes."""
     if "virtual_hosts" in config:
         return config["virtual_hosts"]
     routes = config.get("routes") or [{"match": {"prefix": "/"}, "route": {"cluster": "{cluster}"}}]
@@ -193,11 +198,15 @@ def _virtual_hosts(config):
 
 def _clusters(case, ports, folder):
     config = case.get("config") or {}
-    specs = [{"name": _MAIN_CLUSTER, **config.get("cluster", {})}, *config.get("clusters", [])]
-    specs = [_with_filters(case, spec, folder) for spec in specs]
-    if case.http2("upstream"):
-        specs = [_over_http2(spec) for spec in specs]
-    return [_cluster(spec, ports) for spec in specs]
+    main = [] if sources.discovers(case, "cluster") else [{"name": _MAIN_CLUSTER, **config.get("cluster", {})}]
+    specs = [*main, *config.get("clusters", [])]
+    return [cluster(case, spec, ports, folder) for spec in specs]
+
+
+def cluster(case, spec, ports, folder):
+    """A cluster of a case, with the plugins that are `at` it, in the version of HTTP of its upstreams."""
+    spec = _with_filters(case, spec, folder)
+    return _cluster(_over_http2(spec) if case.http2("upstream") else spec, ports)
 
 
 def _with_filters(case, spec, folder):
@@ -216,7 +225,7 @@ def _with_filters(case, spec, folder):
 
 def _upstream_filters(case, at, folder):
     """The plugins `at` that place and what ends every chain there; nothing without plugins."""
-    filters = [_wasm_filter(case, plugin, folder) for plugin in case.plugins if plugin["at"] == at]
+    filters = [wasm_filter(case, plugin, folder) for plugin in case.plugins if plugin["at"] == at]
     if filters:
         filters.append({"name": "envoy.filters.http.upstream_codec", "typed_config": {"@type": _TYPE + _CODEC}})
     return filters
@@ -237,18 +246,22 @@ def _cluster(over, ports):
     if "upstream_tls" in over:
         over["transport_socket"] = _transport_socket("UpstreamTlsContext", over.pop("upstream_tls"))
     groups = over.pop("endpoints", [MAIN])
-    groups = groups if any(isinstance(group, list) for group in groups) else [groups]
-    localities = [
-        {**({"priority": priority} if priority else {}), "lb_endpoints": [_endpoint(item, ports) for item in group]}
-        for priority, group in enumerate(groups)
-    ]
-    cluster = {
+    made = {
         "name": over["name"],
         "type": "STATIC",
         "connect_timeout": "2s",
-        "load_assignment": {"cluster_name": over["name"], "endpoints": localities},
+        "load_assignment": {"cluster_name": over["name"], "endpoints": localities(groups, ports)},
     }
-    return merge(cluster, over)
+    return merge(made, over)
+
+
+def localities(groups, ports):
+    """The endpoints of a ClusterLoadAssignment: a list of upstreams, or a list of those by priority."""
+    groups = groups if any(isinstance(group, list) for group in groups) else [groups]
+    return [
+        {**({"priority": priority} if priority else {}), "lb_endpoints": [_endpoint(item, ports) for item in group]}
+        for priority, group in enumerate(groups)
+    ]
 
 
 def _endpoint(item, ports):
@@ -286,7 +299,8 @@ def _stats_sinks(case, folder):
             yield {"name": plugin.get("filter_name", "envoy.stat_sinks.wasm"), "typed_config": config}
 
 
-def _wasm_filter(case, plugin, folder):
+def wasm_filter(case, plugin, folder):
+    """A plugin as a filter."""
     network = plugin["at"] == "network"
     return {
         "name": plugin.get("filter_name", "envoy.filters.network.wasm" if network else "envoy.filters.http.wasm"),
@@ -330,13 +344,16 @@ def _address(port):
     return {"socket_address": {"address": "127.0.0.1", "port_value": port}}
 
 
-def _named(case, value, ports, admin_port):
+def named(case, value, ports, admin_port):
     """`value` with the placeholders in its strings, keys of mappings too, filled in."""
     if isinstance(value, dict):
-        return {substitute(case, k, ports, admin_port): _named(case, v, ports, admin_port) for k, v in value.items()}
+        return {substitute(case, k, ports, admin_port): named(case, v, ports, admin_port) for k, v in value.items()}
     if isinstance(value, list):
-        return [_named(case, v, ports, admin_port) for v in value]
+        return [named(case, v, ports, admin_port) for v in value]
     if isinstance(value, str):
+        source = sources.placeholder(case, value)
+        if source is not None:
+            return named(case, source, ports, admin_port)
         text = substitute(case, value, ports, admin_port)
         return int(text) if text != value and text.isdigit() else text
     return value
@@ -346,6 +363,7 @@ def substitute(case, text, ports, admin_port):
     """`text` with its placeholders filled in."""
     if ports.files is not None:
         text = re.sub(r"\{file\.([\w.-]+)\}", lambda found: str(ports.files.path(found[1])), text)
+        text = text.replace("{folder}", str(ports.files.folder))
     text = certificates(text)
     for key, value in placeholders(case, ports, admin_port).items():
         text = text.replace(key, value)

@@ -14,6 +14,8 @@ from .variants import Variants
 
 CASES = ROOT / "cases"
 MAIN = "main"
+# The upstream that is the control plane of a case with `xds`.
+PLANE = "control_plane"
 
 _KEYS = {
     "title",
@@ -50,6 +52,7 @@ _KEYS = {
     "tls",
     "tcp",
     "ports",
+    "xds",
 }
 PROCESS_STEPS = {
     "admin",
@@ -67,6 +70,12 @@ PROCESS_STEPS = {
     "start_load",
     "end_load",
     "run",
+    "until",
+    "push",
+    "garbage",
+    "disconnect",
+    "wait_xds",
+    "write",
 }
 _CLIENT_STEPS = PROCESS_STEPS | {
     "took",
@@ -86,6 +95,7 @@ _CLIENT_STEPS = PROCESS_STEPS | {
 _UPSTREAM_KEYS = {"names", "mode", "when", "responses", "addresses", "checks", "only", "http2", "tls", "ends"}
 # What an upstream is besides in a case whose connections are bytes, by its mode.
 _BYTES = {"tcp": {"mode": "tcp", "ends": True, "responses": [[]]}, "echo": {"ends": True}}
+_XDS_KEYS = {"protocol", "streams", "first", "asks", "sources", "api", "cluster", "tls", "written", "ready", "absent", "node"}
 _HTTP2_SIDES = {"downstream", "upstream"}
 _CHECK_KEYS = {"path", "responses", "record"}
 _UPSTREAM_STEPS = {"send", "pause", "wait_log", "wait_request", "wait_close", "close", "reset", "respond", "finish"}
@@ -131,12 +141,14 @@ class Case:
     @property
     def alone(self):
         """Whether the case needs a process of its own."""
-        return any(self.get(key) for key in ("alone", "config_error", "envoy", "text", "exit", "launch", "resolver"))
+        return any(self.get(key) for key in ("alone", "config_error", "envoy", "text", "exit", "launch", "resolver", "xds"))
 
     @property
     def upstreams(self):
         """What each upstream does, by name; there is always one named main."""
         specs = {MAIN: self.get("upstream") or {}, **(self.get("upstreams") or {})}
+        if self.get("xds") and self.get("xds").get("streams") != "files":
+            specs[PLANE] = {"xds": self.get("xds")}
         if not self.get("tcp"):
             return specs
         return {name: {**_BYTES.get(spec.get("mode", "tcp"), {}), **spec} for name, spec in specs.items()}
@@ -208,6 +220,9 @@ class Case:
             raise CaseError(f"{self.id}: a case that Envoy does not survive needs expect")
 
     def _check_upstream(self, spec):
+        if "xds" in spec:
+            self._only(spec["xds"], _XDS_KEYS, "xds")
+            return
         self._only(spec, _UPSTREAM_KEYS, "upstream")
         self._only(spec.get("checks") or {}, _CHECK_KEYS, "upstream.checks")
         for answer in [*(spec.get("responses") or []), *((spec.get("checks") or {}).get("responses") or [])]:

@@ -59,6 +59,9 @@ class Client:
         if "pause" in step and set(step) == {"pause"} and not self._connections:
             await asyncio.sleep(step["pause"])
             return True
+        if set(step) == {"wait_log"} and self._case.get("xds") and not self._connections:
+            await self._wait_log(step["wait_log"])
+            return True
         try:
             connection = await self._open()
         except ConnectionRefusedError:

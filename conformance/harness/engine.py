@@ -33,6 +33,8 @@ class Engine:
             return None
         if not uses_guest(case):
             return "no guest"
+        if case.get("xds"):
+            return "plugins come after the bootstrap that names their engine"
         if self.isolated and case.get("text") is not None:
             return "configured in full"
         told = json.dumps([case.get(key) for key in ("stats", "stats_of", "pages", "client")], default=str)

@@ -16,7 +16,7 @@ _VENV = ROOT / ".venv"
 
 def ensure_packages():
     """Continues under the harness's own venv when this Python lacks a package that the harness needs."""
-    if all(importlib.util.find_spec(name) is not None for name in ("yaml", "hpack")):
+    if all(importlib.util.find_spec(name) is not None for name in ("yaml", "hpack", "envoy")):
         return
     python = _make_venv()
     if Path(sys.executable) == python:

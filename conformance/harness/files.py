@@ -13,6 +13,11 @@ class Files:
         self._folder = folder
         self._slug = case.slug
 
+    @property
+    def folder(self):
+        """Where they are."""
+        return self._folder
+
     def path(self, name):
         """Where the placeholder {file.NAME} points; two cases of one process do not share a file."""
         if name == STDOUT:

@@ -25,6 +25,10 @@ class Known:
         self._pattern = re.compile(r"(?<![\w.])(" + "|".join(map(re.escape, self._numbers)) + r")(?!\w)")
         self._texts = {str(folder): "<folder>", str(REPOSITORY): "<repository>", **(texts or {})}
 
+    def number(self, value):
+        """The name of a known number, other ones as they are."""
+        return self._numbers.get(str(value), value)
+
     def replace(self, text):
         """`text` with names for the known."""
         for known, name in self._texts.items():
@@ -53,7 +57,7 @@ def result(case, observed, known):
             if len(value) == 2 and value[0] == "x-envoy-upstream-service-time":
                 return [value[0], "<ms>"]
             return [_shortened(walk(v)) if isinstance(v, str) else walk(v) for v in value]
-        return value
+        return known.number(value) if type(value) is int else value
 
     found = walk(observed)
     for name, lines in found.get("files", {}).items():

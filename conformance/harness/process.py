@@ -59,9 +59,9 @@ class Proxy:
         self._process = None
         self.log = None
 
-    async def start(self, config):
-        """Starts with `config`, the arguments that give the configuration, and returns when it is ready. Raises
-        `StartFailed`."""
+    async def start(self, config, ready=True):
+        """Starts with `config`, the arguments that give the configuration, and returns when it is ready, or, without `ready`, when its
+        admin interface answers. Raises `StartFailed`."""
         arguments = [
             *self._command,
             *config,
@@ -83,7 +83,7 @@ class Proxy:
                 self.log.poll()
                 output = (self._folder / "stdout").read_text("latin-1")
                 raise StartFailed(self._process.returncode, output + self.log.text())
-            if await self._ready():
+            if await self._ready(ready):
                 return
             if asyncio.get_running_loop().time() > end:
                 await self.stop()
@@ -99,12 +99,12 @@ class Proxy:
         """As `subprocess` gives it: negative for a signal."""
         return self._process.returncode
 
-    async def _ready(self):
+    async def _ready(self, ready):
         try:
             status, _ = await self.admin("/ready", wait=5)
         except (OSError, ValueError, asyncio.TimeoutError):
             return False
-        return status == 200
+        return status == 200 or not ready
 
     async def admin(self, path, method="GET", wait=30):
         """Status and body of an admin page. Raises `TimeoutError` after `wait` seconds."""

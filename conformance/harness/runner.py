@@ -9,7 +9,9 @@ from . import asked, bootstrap, normalise, unsteady
 from .client import Client
 from .engine import Engine
 from .files import Files
-from .case import MAIN
+from .case import MAIN, PLANE
+from .control_plane import ControlPlane
+from .discovered import Discovered
 from .nameserver import NameServer, is_name_server
 from .process import Proxy, StartFailed, free_port
 from .sink import Sink, is_sink
@@ -50,6 +52,7 @@ class _Group:
         self._cases = cases
         self._upstreams = {}
         self._ports = {}
+        self._discovered = {}
         self._admin = free_port()
 
     async def run(self):
@@ -71,6 +74,10 @@ class _Group:
 
     async def _run(self, folder):
         await self._reserve(folder)
+        for case in self._cases:
+            made = Discovered(case, self._upstreams[case.id], self._ports[case.id], self._admin, folder)
+            made.begin()
+            self._discovered[case.id] = made
         text = self._engine.configured(bootstrap.of_group(self._cases, self._ports, self._admin, folder))
         config = folder / "bootstrap.yaml"
         config.write_text(text)
@@ -85,7 +92,7 @@ class _Group:
         )
         try:
             try:
-                await proxy.start({"file": ["-c", str(config)], "yaml": ["--config-yaml", text], "none": []}[launch])
+                await proxy.start({"file": ["-c", str(config)], "yaml": ["--config-yaml", text], "none": []}[launch], _is_ready(first))
             except StartFailed as error:
                 return self._not_started(error, proxy, folder)
             return await self._traffic(proxy, folder)
@@ -156,7 +163,7 @@ class _Group:
         proxy.log.poll()
         for case in self._cases:
             result = results[case.id]
-            if case.plugins or case.get("text"):
+            if _tells_log(case):
                 result["log"] = logs.get(case.id) or proxy.log.of_case(case, case.alone)
             if died or case.get("exit"):
                 result["exit"] = {"code": proxy.exit_code}
@@ -183,7 +190,7 @@ class _Group:
             upstream.use_log(wait_log)
         ports = self._ports[case.id]
         values = bootstrap.placeholders(case, ports, self._admin)
-        steps = Steps(case, proxy, made, values, ports.files)
+        steps = Steps(case, proxy, made, values, ports, self._discovered[case.id])
         client = Client(case, ports, made[MAIN], wait_log, steps)
         try:
             async with asyncio.timeout(_CASE_WAIT):
@@ -224,11 +231,24 @@ class _Group:
 
 
 def _upstream(spec, name, case):
+    if name == PLANE:
+        return ControlPlane(spec["xds"])
     if is_sink(spec):
         return Sink(spec, name)
     if is_name_server(spec):
         return NameServer(spec, name)
-    return Upstream(spec, name, case.restarts)
+    return Upstream(spec, name, case.restarts, any("until" in step for step in case.steps))
+
+
+def _is_ready(case):
+    """Whether the traffic of a case waits until the proxy says that it is ready."""
+    return (case.get("xds") or {}).get("ready", True)
+
+
+def _tells_log(case):
+    """Of a case with discovered resources, whose requests may be repeated, the log is told if a line of it is awaited."""
+    awaited = case.get("xds") and any("wait_log" in step for step in case.steps)
+    return awaited or (not case.get("xds") and bool(case.plugins or case.get("text")))
 
 
 class _Halve(Exception):

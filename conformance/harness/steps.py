@@ -4,19 +4,22 @@ import asyncio
 import re
 import signal
 
-from . import asked, bootstrap, command, pieces
+from . import asked, bootstrap, command, pieces, until
+from .discovered import STEPS
 from .load import Load
 
 
 class Steps:
     """Does the steps of one case. `record` is what they observed, in order."""
 
-    def __init__(self, case, proxy, upstreams, values, files):
+    def __init__(self, case, proxy, upstreams, values, ports, discovered=None):
         self._timeout = case.get("timeout", 6.0)
         self._proxy = proxy
         self._upstreams = upstreams
         self._values = values
-        self._files = files
+        self._ports = ports
+        self._files = ports.files if ports else None
+        self._discovered = discovered
         self._load = None
         self.record = []
 
@@ -33,6 +36,8 @@ class Steps:
             await self._upstreams[name].kill()
         for name in _names(step.get("restart")):
             await self._upstreams[name].restart()
+        if STEPS & set(step):
+            await self._discovered.run(step)
         if "run" in step:
             self.record.append(await command.run(step["run"], self._filled))
         if "signal" in step:
@@ -64,10 +69,37 @@ class Steps:
             for name, pattern in step["wait_received"].items():
                 if not await self._until(lambda: self._received(name, pattern), f"{name} did not receive {pattern}"):
                     return False
+        if "wait_xds" in step and not await self._wait_xds(step["wait_xds"]):
+            return False
+        if "until" in step:
+            last = await until.reached(self._named(step["until"]), self._ports, self._timeout)
+            if last is not None:
+                self.record.append(f"timeout: not {step['until']}, but {last}")
+                return False
         for name, count in (step.get("wait_ended") or {}).items():
             if not await self._until(lambda: self._upstreams[name].ended() >= count, f"{name}: fewer than {count} ended"):
                 return False
         return True
+
+    async def _wait_xds(self, spec):
+        for condition, complaint in self._discovered.waits(spec):
+            if not await self._until(condition, complaint):
+                return False
+        for kind, pattern in (spec.get("nack") or {}).items():
+            refused = []
+            if not await self._until(lambda: self._refusal(kind, refused), f"no refusal of {kind}"):
+                return False
+            self.record.append({"refused": kind, "words": self._discovered.told(refused[0], pattern)})
+        return True
+
+    def _refusal(self, kind, found):
+        found.extend(event for event in [self._discovered.refusal(kind)] if event)
+        return bool(found)
+
+    def _named(self, value):
+        if isinstance(value, dict):
+            return {key: self._named(inner) for key, inner in value.items()}
+        return self._filled(value) if isinstance(value, str) else value
 
     def _filled(self, text):
         text = bootstrap.certificates(text)

@@ -8,6 +8,7 @@ from . import pieces, tcp, tls, wire
 from .case import MAIN, is_steps
 from .frames import PREFACE
 from .http2_upstream import Http2Server
+from .until import MARK
 
 # After the client has left: how long a connection may take to be ended by the proxy.
 _END_WAIT = 1.0
@@ -16,7 +17,7 @@ _END_WAIT = 1.0
 class Upstream:
     """Listens from `start` to `stop`, or from `restart` to `kill`; `requests` grows as they arrive."""
 
-    def __init__(self, spec, name=MAIN, restarts=False):
+    def __init__(self, spec, name=MAIN, restarts=False, polled=False):
         self.name = name
         self._restarts = restarts
         self._mode = self._when = self._answers = self._checks = None
@@ -33,7 +34,7 @@ class Upstream:
         self._peers = []
         self._open = set()
         self._numbers = {}
-        self._late_numbers = "checks" in spec
+        self._late_numbers = "checks" in spec or polled
         self._ends = spec.get("ends", False)
         self.requests = []
         self.port = 0
@@ -226,7 +227,7 @@ class Upstream:
         checked = self._checks is not None and self._checks.take(message)
         answers = self._checks.answers if checked else self._answers
         answer = answers.next()
-        if not checked or self._checks.recorded():
+        if not (_is_poll(message) or checked) or (checked and self._checks.recorded()):
             self.requests.append((self._number(peer), message))
         return None if self._mode == "silent" and not checked else answer
 
@@ -282,6 +283,10 @@ async def _more(peer, complete):
         await peer.fill()
     except wire.Gone:
         await asyncio.sleep(0.005)
+
+
+def _is_poll(message):
+    return any(line.lower().startswith(f"{MARK}:") for line in message.record()["head"])
 
 
 class _Notes:

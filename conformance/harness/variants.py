@@ -1,4 +1,4 @@
-"""variants.yaml: cases that are run once more with another version of HTTP."""
+"""variants.yaml: cases that are run once more with another version of HTTP, or another protocol of discovery."""
 
 import fnmatch
 
@@ -28,8 +28,7 @@ class Variants:
         if identity in self._differing:
             return
         for name, variant in self._variants.items():
-            sides = variant["http2"]
-            if not _matches(identity, variant["cases"]) or not _can(data, sides):
+            if not _matches(identity, variant["cases"]) or not _applies(data, variant):
                 continue
             if _matches(identity, variant["except"]):
                 self._used.update((name, p) for p in variant["except"] if fnmatch.fnmatch(identity, p))
@@ -37,7 +36,8 @@ class Variants:
             kept = {key: value for key, value in data.items() if key != "expect"}
             if "normalise" in variant:
                 kept["normalise"] = [*data.get("normalise", []), *variant["normalise"]]
-            yield f"{identity}@{name}", {**kept, "title": f"{data.get('title')} ({name})", "http2": sides}
+            kept |= {"http2": variant["http2"]} if "http2" in variant else {"xds": {**data["xds"], **variant["xds"]}}
+            yield f"{identity}@{name}", {**kept, "title": f"{data.get('title')} ({name})"}
 
     def unused(self):
         """Exceptions that name no case that would have a variant."""
@@ -47,6 +47,12 @@ class Variants:
 
 def _matches(identity, patterns):
     return any(fnmatch.fnmatch(identity, pattern) for pattern in patterns)
+
+
+def _applies(data, variant):
+    if "xds" in variant:
+        return "xds" in data and not set(variant["xds"]) & set(data["xds"])
+    return _can(data, variant["http2"])
 
 
 def _can(data, sides):
