@@ -257,8 +257,14 @@ impl Channel {
         for Delivery { watch, update } in deliveries {
             // It may have gone because of what another was told.
             let Some(subscriber) = self.subscriber(watch) else { continue };
+            // Envoy counts a difference that is refused twice, here and as what is refused.
+            if update.is_delta {
+                subscriber.attempted();
+            }
             subscriber.deliver(&update)?;
-            subscriber.attempted();
+            if !update.is_delta {
+                subscriber.attempted();
+            }
         }
         Ok(())
     }

@@ -3,11 +3,11 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use sandgate_xds::{DiscoveryRequest, DiscoveryResponse};
+use sandgate_xds::{DeltaDiscoveryRequest, DiscoveryRequest, DiscoveryResponse};
 
 use super::control_plane::{ControlPlane, ServerStream};
 use super::fixture::{Fixture, api};
-use super::{Any, Bytes, any, anywhere, line, names, run, sotw};
+use super::{Any, Bytes, any, anywhere, delta, delta_line, line, names, run, sotw};
 use crate::xds::Names;
 use crate::xds::ResourceType::{Cluster, Endpoint, Listener, Route};
 
@@ -37,6 +37,22 @@ fn a_refusal_is_heard_and_counted() {
         listeners.told(3).await;
         let stat = |name: &str| fixture.stat(&format!("listener_manager.lds.{name}"));
         assert_eq!((stat("update_success"), stat("update_rejected"), stat("update_attempt")), (2, 2, 5));
+    });
+}
+
+#[test]
+fn a_refused_difference_counts_twice_as_an_attempt() {
+    run(async {
+        let mut server = ControlPlane::start(anywhere()).await;
+        let fixture = Fixture::new(server.address, api(true));
+        let (routes, _rds) = fixture.ads(Route, names(&["r"]), "rds.");
+        routes.refuses.replace(Some("not that".to_owned()));
+        let mut stream = server.stream().await;
+        assert_eq!(delta_line(&stream.request().await), "Route n= +r - = node");
+        stream.send(&delta(Route, "n1", &[("r", "1")], &[]));
+        let request: DeltaDiscoveryRequest = stream.request().await;
+        assert_eq!(request.error_detail.map(|error| (error.code, error.message)), Some((13, "not that".to_owned())));
+        assert_eq!((fixture.stat("rds.update_attempt"), fixture.stat("rds.update_rejected")), (3, 1));
     });
 }
 
