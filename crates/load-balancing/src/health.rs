@@ -80,13 +80,21 @@ impl HealthFlags {
     #[must_use]
     pub fn of_status(status: HealthStatus) -> Self {
         let flags = Self::default();
-        match status {
-            HealthStatus::Unhealthy | HealthStatus::Timeout => flags.set(HealthFlag::FailedEdsHealth),
-            HealthStatus::Draining => flags.set(HealthFlag::EdsStatusDraining),
-            HealthStatus::Degraded => flags.set(HealthFlag::DegradedEdsHealth),
-            HealthStatus::Unknown | HealthStatus::Healthy => {}
-        }
+        flags.set_status(status);
         flags
+    }
+
+    /// The configured status is another one now.
+    pub fn set_status(&self, status: HealthStatus) {
+        let set = match status {
+            HealthStatus::Unhealthy | HealthStatus::Timeout => Some(HealthFlag::FailedEdsHealth),
+            HealthStatus::Draining => Some(HealthFlag::EdsStatusDraining),
+            HealthStatus::Degraded => Some(HealthFlag::DegradedEdsHealth),
+            HealthStatus::Unknown | HealthStatus::Healthy => None,
+        };
+        for flag in [HealthFlag::FailedEdsHealth, HealthFlag::EdsStatusDraining, HealthFlag::DegradedEdsHealth] {
+            if set == Some(flag) { self.set(flag) } else { self.clear(flag) }
+        }
     }
 
     /// Sets one flag.

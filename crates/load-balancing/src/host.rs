@@ -22,7 +22,8 @@ pub struct Locality {
 }
 
 /// An upstream host: one object in the process, shared by all threads and by successive host sets, so that its health
-/// and its numbers outlive changes around it.
+/// and its numbers outlive changes around it. Where a control plane changes what it says of a host, there is another version of it, which
+/// shares all that was found out ([`Host::is`]).
 #[derive(Debug)]
 pub struct Host {
     address: Address,
@@ -51,9 +52,15 @@ pub struct Host {
     /// Where and how it is checked.
     pub health_check: EndpointHealthCheck,
     /// What is known of its health now.
-    pub flags: HealthFlags,
+    pub flags: Arc<HealthFlags>,
     /// Its numbers.
-    pub stats: HostStats,
+    pub stats: Arc<HostStats>,
+    known: Arc<Known>,
+}
+
+/// What all versions of a host share, besides flags and numbers.
+#[derive(Debug, Default)]
+struct Known {
     /// Since when it is healthy, for slow start.
     healthy_since: Mutex<Option<Instant>>,
     outlier: OnceLock<Arc<dyn OutlierMonitor>>,
@@ -93,12 +100,42 @@ impl Host {
             hash_key: endpoint.lb_metadata.hash_key.clone(),
             configured_health: endpoint.health_status,
             health_check: endpoint.health_check.clone(),
-            flags: HealthFlags::of_status(endpoint.health_status),
-            stats: HostStats::default(),
-            healthy_since: Mutex::default(),
-            outlier: OnceLock::new(),
-            health_checker: OnceLock::new(),
+            flags: Arc::new(HealthFlags::of_status(endpoint.health_status)),
+            stats: Arc::default(),
+            known: Arc::default(),
         })
+    }
+
+    /// Another version of this host, as `endpoint` says it is now. What is known of it stays, and so do its host name and how it is
+    /// checked; the status that is configured counts at once.
+    #[must_use]
+    pub fn updated(&self, endpoint: &Endpoint, priority: u32, locality: &Arc<Locality>) -> Arc<Self> {
+        self.flags.set_status(endpoint.health_status);
+        let new = Self::new(endpoint, self.address(), priority, locality, false);
+        Arc::new(Self {
+            address: Address::Fixed(self.address()),
+            hostname: Arc::clone(&self.hostname),
+            locality: Arc::clone(locality),
+            locality_message: new.locality_message.clone(),
+            locality_metadata: new.locality_metadata.clone(),
+            metadata: new.metadata.clone(),
+            lb_fields: new.lb_fields.clone(),
+            hash_key: new.hash_key.clone(),
+            health_check: self.health_check.clone(),
+            flags: Arc::clone(&self.flags),
+            stats: Arc::clone(&self.stats),
+            known: Arc::clone(&self.known),
+            weight: new.weight,
+            priority,
+            canary: new.canary,
+            configured_health: new.configured_health,
+        })
+    }
+
+    /// Whether both are versions of one host.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.known, &other.known)
     }
 
     /// Where to connect to.
@@ -119,12 +156,12 @@ impl Host {
 
     /// Since when it is healthy: what an active health check said, else since it was first asked.
     pub fn healthy_since(&self, now: Instant) -> Instant {
-        *self.healthy_since.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(now)
+        *self.known.healthy_since.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(now)
     }
 
     /// An active health check has found the host healthy again, or for the first time (Envoy's `setLastHcPassTime`).
     pub fn set_healthy_since(&self, now: Instant) {
-        *self.healthy_since.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
+        *self.known.healthy_since.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
     }
 
     /// Where checks connect to: its own address, unless another one or another port is configured.
@@ -146,22 +183,22 @@ impl Host {
     /// Who is to be told of results. Does nothing where outlier detection is not configured.
     #[must_use]
     pub fn outlier(&self) -> &dyn OutlierMonitor {
-        self.outlier.get().map_or(&NoMonitor, |monitor| &**monitor)
+        self.known.outlier.get().map_or(&NoMonitor, |monitor| &**monitor)
     }
 
     /// Sets the outlier monitor; once, before the host is used.
     pub fn set_outlier(&self, monitor: Arc<dyn OutlierMonitor>) {
-        let _ = self.outlier.set(monitor);
+        let _ = self.known.outlier.set(monitor);
     }
 
     /// The active health checker, as far as others may tell it something.
     #[must_use]
     pub fn health_checker(&self) -> &dyn HealthCheckMonitor {
-        self.health_checker.get().map_or(&NoMonitor, |monitor| &**monitor)
+        self.known.health_checker.get().map_or(&NoMonitor, |monitor| &**monitor)
     }
 
     /// Sets the health checker; once, before the host is used.
     pub fn set_health_checker(&self, monitor: Arc<dyn HealthCheckMonitor>) {
-        let _ = self.health_checker.set(monitor);
+        let _ = self.known.health_checker.set(monitor);
     }
 }

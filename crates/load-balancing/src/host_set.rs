@@ -48,10 +48,21 @@ pub struct PrioritySet {
     /// By priority.
     pub priorities: Vec<HostSet>,
     weights: Vec<(u32, Arc<Locality>, u32)>,
+    /// What came with the hosts; it takes the place of the cluster's own.
+    policy: Option<AssignmentPolicy>,
     /// Localities have no weights, whatever the policy says.
     no_locality_weights: bool,
     /// Made by the worker that first asks.
     tables: OnceLock<Arc<HashTables>>,
+}
+
+/// What a control plane says of hosts together (`ClusterLoadAssignment.policy`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AssignmentPolicy {
+    /// See [`LoadBalancing::overprovisioning_factor`].
+    pub overprovisioning_factor: u32,
+    /// See [`LoadBalancing::weighted_priority_health`].
+    pub weighted_priority_health: bool,
 }
 
 /// How many hosts there are.
@@ -83,7 +94,28 @@ impl PrioritySet {
     /// The same hosts, sorted by the health they have now.
     #[must_use]
     pub fn with_health_now(&self) -> Self {
-        Self::new(self.hosts.clone(), self.weights.clone())
+        Self { policy: self.policy, ..Self::new(self.hosts.clone(), self.weights.clone()) }
+    }
+
+    /// Those of the hosts that are to stay.
+    #[must_use]
+    pub fn without(&self, is_gone: impl Fn(&Host) -> bool) -> Self {
+        let hosts = self.hosts.iter().filter(|host| !is_gone(host)).cloned().collect();
+        Self { policy: self.policy, ..Self::new(hosts, self.weights.clone()) }
+    }
+
+    /// The same hosts with that policy.
+    #[must_use]
+    pub fn with_policy(self, policy: AssignmentPolicy) -> Self {
+        Self { policy: Some(policy), ..self }
+    }
+
+    /// What came with the hosts, or else the cluster's own.
+    pub(crate) fn policy(&self, config: &LoadBalancing) -> AssignmentPolicy {
+        self.policy.unwrap_or(AssignmentPolicy {
+            overprovisioning_factor: config.overprovisioning_factor,
+            weighted_priority_health: config.weighted_priority_health,
+        })
     }
 
     /// Those of the hosts that are `members`, in the same order, priorities and localities, and with the same health. `weight` says
@@ -125,6 +157,7 @@ impl PrioritySet {
             hosts: members.iter().filter_map(|index| self.hosts.get(*index)).cloned().collect(),
             priorities: self.priorities.iter().map(priority).collect(),
             no_locality_weights: !weighted,
+            policy: self.policy,
             ..Self::default()
         }
     }
@@ -140,6 +173,7 @@ impl PrioritySet {
         self.hosts.len() == other.hosts.len()
             && self.hosts.iter().zip(&other.hosts).all(|(a, b)| Arc::ptr_eq(a, b))
             && self.priorities == other.priorities
+            && self.policy == other.policy
     }
 
     /// Counts over all priorities.

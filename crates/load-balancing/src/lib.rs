@@ -28,7 +28,7 @@ pub use context::{Choice, LbContext, PriorityLoadOverride};
 pub use hashing::{HashTables, TableStats};
 pub use health::{Health, HealthFlag, HealthFlags};
 pub use host::{Host, Locality};
-pub use host_set::{HostSet, LocalityHosts, Membership, PrioritySet};
+pub use host_set::{AssignmentPolicy, HostSet, LocalityHosts, Membership, PrioritySet};
 pub use host_stats::HostStats;
 pub use monitor::{HealthCheckMonitor, OutlierMonitor, OutlierResult};
 pub use priority_load::PriorityLoad;

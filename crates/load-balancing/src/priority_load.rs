@@ -118,8 +118,9 @@ impl PriorityState {
 
 /// Health and degraded health of each priority: the share of hosts, times the overprovisioning factor, at most 100.
 fn health(set: &PrioritySet, config: &LoadBalancing) -> (Vec<u32>, Vec<u32>) {
+    let policy = set.policy(config);
     let amount = |hosts: &[usize]| -> u64 {
-        if config.weighted_priority_health {
+        if policy.weighted_priority_health {
             hosts.iter().filter_map(|index| set.hosts.get(*index)).map(|host| u64::from(host.weight)).sum()
         } else {
             hosts.len() as u64
@@ -128,7 +129,7 @@ fn health(set: &PrioritySet, config: &LoadBalancing) -> (Vec<u32>, Vec<u32>) {
     let share = |part: &[usize], hosts: &HostSet| match amount(&hosts.all).saturating_sub(amount(&hosts.excluded)) {
         0 => 0,
         total => {
-            u32::try_from(u64::from(config.overprovisioning_factor) * amount(part) / total).unwrap_or(100).min(100)
+            u32::try_from(u64::from(policy.overprovisioning_factor) * amount(part) / total).unwrap_or(100).min(100)
         }
     };
     let healthy = set.priorities.iter().map(|hosts| share(&hosts.healthy, hosts)).collect();

@@ -86,9 +86,10 @@ impl HostsSource {
 
 impl SourceChooser {
     pub(crate) fn new(set: &PrioritySet, config: &LoadBalancing, panic_threshold: u32, seed: u32) -> Self {
+        let factor = set.policy(config).overprovisioning_factor;
         let turns = |hosts: &HostSet| LocalityTurns {
-            healthy: Turns::new(hosts, config, seed, |locality| &locality.healthy),
-            degraded: Turns::new(hosts, config, seed, |locality| &locality.degraded),
+            healthy: Turns::new(hosts, factor, seed, |locality| &locality.healthy),
+            degraded: Turns::new(hosts, factor, seed, |locality| &locality.degraded),
         };
         Self {
             state: PriorityState::new(set, config, panic_threshold),
@@ -133,7 +134,7 @@ impl SourceChooser {
 
 impl Turns {
     /// Turns by the weight of the localities, less what their hosts lack in health.
-    fn new(set: &HostSet, config: &LoadBalancing, seed: u32, eligible: fn(&LocalityHosts) -> &Vec<usize>) -> Self {
+    fn new(set: &HostSet, factor: u32, seed: u32, eligible: fn(&LocalityHosts) -> &Vec<usize>) -> Self {
         let weights: Vec<_> = set
             .localities
             .iter()
@@ -143,7 +144,7 @@ impl Turns {
                     return 0.0;
                 }
                 let share = ratio(eligible(locality).len(), counted);
-                let provisioned = f64::from(config.overprovisioning_factor) / 100.0 * share;
+                let provisioned = f64::from(factor) / 100.0 * share;
                 f64::from(locality.weight) * provisioned.min(1.0)
             })
             .collect();

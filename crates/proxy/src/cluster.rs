@@ -1,5 +1,6 @@
 //! Upstream clusters: where requests may go, how a host is chosen, and the connections to it.
 
+mod assignment;
 mod breaker_stats;
 mod counts;
 mod dns;
@@ -11,6 +12,7 @@ mod subsets;
 mod table;
 mod worker_cluster;
 
+pub(crate) use assignment::assigned;
 pub(crate) use breaker_stats::add_breaker_stats;
 pub(crate) use counts::{ClusterCounts, add_cluster_counts};
 pub(crate) use dns::{Resolution, Resolver};

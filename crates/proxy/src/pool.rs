@@ -11,7 +11,7 @@ mod pending;
 mod streams;
 mod sweeper;
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, Ref, RefCell};
 use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
@@ -34,7 +34,7 @@ use pending::Waiter;
 /// last is used first, as in Envoy; an HTTP/2 connection serves as many as it may.
 pub(crate) struct HostPool {
     cluster: Weak<WorkerCluster>,
-    host: Arc<Host>,
+    host: RefCell<Arc<Host>>,
     idle: RefCell<Vec<Idle>>,
     /// All of HTTP/2, busy or not; the last one with room is used first.
     http2: RefCell<Vec<Rc<Http2Connection>>>,
@@ -75,7 +75,7 @@ impl HostPool {
     pub(crate) fn new(cluster: Weak<WorkerCluster>, host: Arc<Host>, key: PoolKey) -> Rc<Self> {
         Rc::new(Self {
             cluster,
-            host,
+            host: RefCell::new(host),
             idle: RefCell::default(),
             http2: RefCell::default(),
             waiters: RefCell::default(),
@@ -98,8 +98,14 @@ impl HostPool {
         self.connections.get() > 0 || self.waiting.get() > 0
     }
 
-    pub(crate) fn host(&self) -> &Arc<Host> {
-        &self.host
+    /// The host, as it was last told.
+    pub(crate) fn host(&self) -> Ref<'_, Arc<Host>> {
+        self.host.borrow()
+    }
+
+    /// There is another version of the host.
+    pub(crate) fn set_host(&self, host: &Arc<Host>) {
+        *self.host.borrow_mut() = Arc::clone(host);
     }
 
     /// What requests of this pool use, over all workers.
@@ -179,7 +185,7 @@ impl HostPool {
 
     fn host_is_full(&self, cluster: &WorkerCluster) -> bool {
         let limit = cluster.config.circuit_breakers.per_host(self.key.priority);
-        limit.is_some_and(|limit| self.host.stats.cx_active.load(Relaxed) >= limit.into())
+        limit.is_some_and(|limit| self.host().stats.cx_active.load(Relaxed) >= limit.into())
     }
 
     fn pop_idle(&self) -> Option<Idle> {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use regex::Regex;
-use sandgate_config::model::{HealthStatus, Thresholds};
+use sandgate_config::model::{Discovery, HealthStatus, Thresholds};
 use sandgate_load_balancing::{HealthFlag, Host};
 use serde_json::{Map, Value, json};
 
@@ -52,8 +52,19 @@ fn text(entry: &ClusterEntry, out: &mut String) {
         }
     }
     let _ = writeln!(out, "{name}::added_via_api::{}", entry.origin.is_api());
+    if let Some(service) = eds_service_name(entry) {
+        let _ = writeln!(out, "{name}::eds_service_name::{service}");
+    }
     for host in hosts(entry) {
         host_text(name, &host, out);
+    }
+}
+
+/// What the configuration says of it; empty if it leaves it to the cluster's name.
+fn eds_service_name(entry: &ClusterEntry) -> Option<&str> {
+    match &entry.config.discovery {
+        Discovery::Eds(eds) if !eds.service_name.is_empty() => Some(&eds.service_name),
+        _ => None,
     }
 }
 
@@ -105,6 +116,9 @@ fn gauges(host: &Host) -> impl Iterator<Item = (&'static str, u64)> {
 fn status(entry: &ClusterEntry) -> Value {
     let mut status = Map::new();
     status.insert("name".to_owned(), json!(entry.config.name));
+    if entry.origin.is_api() {
+        status.insert("added_via_api".to_owned(), json!(true));
+    }
     for (prefix, external) in [("", true), ("local_origin_", false)] {
         let threshold = entry.outlier_rates.get(external).ejection;
         if threshold >= 0.0 {
@@ -124,6 +138,9 @@ fn status(entry: &ClusterEntry) -> Value {
     });
     status.insert("circuit_breakers".to_owned(), json!({ "thresholds": thresholds }));
     status.insert("observability_name".to_owned(), json!(entry.config.stat_name()));
+    if let Some(service) = eds_service_name(entry) {
+        status.insert("eds_service_name".to_owned(), json!(service));
+    }
     Value::Object(status)
 }
 

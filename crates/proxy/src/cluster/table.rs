@@ -1,14 +1,14 @@
 //! All clusters of the process: written by the main thread, read by it and whoever shows or looks something up.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
-use std::time::SystemTime;
 
 use bytes::Bytes;
-use sandgate_config::model::Cluster;
+use sandgate_config::model::{Cluster, Discovery};
 
 use super::{ClusterCounts, PriorityResources, PrioritySet, host_sets};
+use crate::admin::ResourceView;
 use crate::outlier::ClusterRates;
 use crate::runtime::Runtime;
 use crate::server::StartError;
@@ -22,6 +22,8 @@ pub(crate) struct ClusterTable {
     state: RwLock<State>,
     /// What became of clusters.
     pub(crate) counts: ClusterCounts,
+    /// What the control plane called its last update that changed something.
+    version: Mutex<String>,
 }
 
 #[derive(Debug, Default)]
@@ -46,12 +48,10 @@ pub(crate) enum ClusterOrigin {
 /// What a control plane said.
 #[derive(Clone, Debug)]
 pub(crate) struct DiscoveredCluster {
-    /// Its version of the cluster.
-    pub(crate) version: String,
-    /// When it came.
-    pub(crate) updated: SystemTime,
-    /// `envoy.config.cluster.v3.Cluster`, serialized.
-    pub(crate) resource: Bytes,
+    /// For who looks at it.
+    pub(crate) view: ResourceView,
+    /// `envoy.config.cluster.v3.Cluster` as it came.
+    pub(crate) received: Bytes,
 }
 
 /// One cluster.
@@ -191,6 +191,21 @@ impl ClusterTable {
         }));
     }
 
+    /// What the control plane called its last update that changed something; empty if there was none.
+    pub(crate) fn version(&self) -> String {
+        self.version.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Sets that.
+    pub(crate) fn set_version(&self, version: &str) {
+        version.clone_into(&mut self.version.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// The names of all that are active.
+    pub(crate) fn names(&self) -> Arc<HashSet<String>> {
+        Arc::new(self.read().active.keys().cloned().collect())
+    }
+
     /// How many are active, and how many are not ready yet.
     pub(crate) fn numbers(&self) -> (usize, usize) {
         let state = self.read();
@@ -209,6 +224,14 @@ impl ClusterTable {
 // === impl ClusterOrigin ===
 
 impl ClusterOrigin {
+    /// What a control plane said, if it did.
+    pub(crate) fn view(&self) -> Option<&ResourceView> {
+        match self {
+            Self::Static => None,
+            Self::Api(discovered) => Some(&discovered.view),
+        }
+    }
+
     /// Whether it came from a control plane.
     pub(crate) fn is_api(&self) -> bool {
         matches!(self, Self::Api(_))
@@ -218,6 +241,12 @@ impl ClusterOrigin {
 // === impl ClusterEntry ===
 
 impl ClusterEntry {
+    /// What its endpoints are asked for by, if somebody else tells them.
+    pub(crate) fn service_name(&self) -> Option<&str> {
+        let Discovery::Eds(eds) = &self.config.discovery else { return None };
+        Some(if eds.service_name.is_empty() { &self.config.name } else { &eds.service_name })
+    }
+
     pub(crate) fn hosts(&self) -> Arc<PrioritySet> {
         Arc::clone(&self.hosts.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -64,6 +64,15 @@ struct Pools {
 // === impl Pools ===
 
 impl Pools {
+    /// The same with another version of the host.
+    fn with_host(mut self, host: &Arc<Host>) -> Self {
+        if !Arc::ptr_eq(&self.host, host) {
+            self.host = Arc::clone(host);
+            self.pools.iter().for_each(|pool| pool.set_host(host));
+        }
+        self
+    }
+
     fn get(&mut self, cluster: &Rc<WorkerCluster>, key: PoolKey) -> Rc<HostPool> {
         if let Some(pool) = self.pools.iter().find(|pool| *pool.key() == key) {
             return Rc::clone(pool);
@@ -220,8 +229,8 @@ impl WorkerCluster {
     /// Takes over new hosts. Pools of hosts that stay are kept; idle connections of others are closed.
     pub(crate) fn update(self: &Rc<Self>, set: &Arc<PrioritySet>) {
         let mut old = std::mem::take(&mut *self.pools.borrow_mut());
-        let pools = set.hosts.iter().map(|host| match old.iter().position(|pools| Arc::ptr_eq(&pools.host, host)) {
-            Some(index) => old.swap_remove(index),
+        let pools = set.hosts.iter().map(|host| match old.iter().position(|pools| pools.host.is(host)) {
+            Some(index) => old.swap_remove(index).with_host(host),
             None => Pools { host: Arc::clone(host), pools: SmallVec::new() },
         });
         let pools: Vec<_> = pools.collect();
@@ -260,7 +269,7 @@ impl WorkerCluster {
     /// A host was found unhealthy: its connections take no more requests.
     pub(crate) fn drain_host(&self, host: &Arc<Host>, now: Instant) {
         let pools: Vec<_> = self.pools.borrow().iter().flat_map(|pools| &pools.pools).cloned().collect();
-        pools.iter().filter(|pool| Arc::ptr_eq(pool.host(), host)).for_each(|pool| pool.drain(now));
+        pools.iter().filter(|pool| pool.host().is(host)).for_each(|pool| pool.drain(now));
     }
 
     /// Closes idle connections that the host has closed or that have been idle for too long, and says when to look

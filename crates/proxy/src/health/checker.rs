@@ -109,14 +109,14 @@ impl Checker {
         let shared = Rc::clone(&self.shared);
         *shared.hosts.borrow_mut() = hosts.to_vec();
         self.hosts.retain(|checked| {
-            let stays = hosts.iter().any(|host| Arc::ptr_eq(host, &checked.host));
+            let stays = hosts.iter().any(|host| checked.host.is(host));
             if !stays {
                 shared.forget(&checked.host);
             }
             stays
         });
         for host in hosts.iter().filter(|host| !host.health_check.disabled) {
-            if !self.hosts.iter().any(|checked| Arc::ptr_eq(&checked.host, host)) {
+            if !self.hosts.iter().any(|checked| checked.host.is(host)) {
                 self.hosts.push(Checked::new(&self.shared, host));
             }
         }
@@ -124,7 +124,7 @@ impl Checker {
 
     /// A host said that it must not be used.
     pub(crate) fn on_immediate_failure(&self, host: &Arc<Host>) {
-        if let Some(checked) = self.hosts.iter().find(|checked| Arc::ptr_eq(&checked.host, host)) {
+        if let Some(checked) = self.hosts.iter().find(|checked| checked.host.is(host)) {
             self.shared.apply(host, &checked.session, Answer::Failed(Failure::Passive));
         }
     }

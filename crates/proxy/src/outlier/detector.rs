@@ -91,10 +91,10 @@ impl Detector {
     /// Takes over the hosts of the cluster; `monitor` makes the monitor of one that is new. Must be done before any thread
     /// uses it.
     pub(crate) fn set_hosts(&mut self, hosts: &[Arc<Host>], mut monitor: impl FnMut(&Arc<Host>) -> Arc<HostMonitor>) {
-        let known = |host: &Arc<Host>, hosts: &[Tracked]| hosts.iter().any(|tracked| Arc::ptr_eq(&tracked.host, host));
+        let known = |host: &Arc<Host>, hosts: &[Tracked]| hosts.iter().any(|tracked| tracked.host.is(host));
         let active = &mut self.active;
         self.hosts.retain(|tracked| {
-            let stays = hosts.iter().any(|host| Arc::ptr_eq(host, &tracked.host));
+            let stays = hosts.iter().any(|host| tracked.host.is(host));
             if !stays && tracked.is_out() {
                 *active = active.saturating_sub(1);
             }
@@ -122,7 +122,7 @@ impl Detector {
 
     /// A thread has seen a sign on a host.
     pub(crate) fn on_sign(&mut self, host: &Arc<Host>, sign: Sign, now: Instant) {
-        let Some(index) = self.hosts.iter().position(|tracked| Arc::ptr_eq(&tracked.host, host)) else { return };
+        let Some(index) = self.hosts.iter().position(|tracked| tracked.host.is(host)) else { return };
         let reason = match sign {
             Sign::Degraded => return self.degrade(index, now),
             _ if host.flags.has(HealthFlag::FailedOutlierCheck) => return,
@@ -145,7 +145,7 @@ impl Detector {
         if !self.config.successful_active_health_check_uneject_host || host.flags.has(HealthFlag::FailedActiveHc) {
             return;
         }
-        let index = self.hosts.iter().position(|tracked| Arc::ptr_eq(&tracked.host, host));
+        let index = self.hosts.iter().position(|tracked| tracked.host.is(host));
         if let Some(index) = index.filter(|_| host.flags.has(HealthFlag::FailedOutlierCheck)) {
             self.uneject(index, now);
         }

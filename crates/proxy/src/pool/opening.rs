@@ -2,6 +2,7 @@
 
 use std::io;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::connect::connect;
@@ -53,14 +54,13 @@ impl HostPool {
 
     /// Connects, and encrypts the connection if that is configured; or why not, in Envoy's words.
     async fn transport(&self, cluster: &WorkerCluster, count: &mut ConnectionCount) -> Result<Transport, String> {
-        let names = self.key.names.as_deref();
-        let address = names.and_then(|names| names.proxy).unwrap_or_else(|| self.host.address());
+        let (names, host) = (self.key.names.as_deref(), Arc::clone(&self.host()));
+        let address = names.and_then(|names| names.proxy).unwrap_or_else(|| host.address());
         let stream = connect(address, cluster.config.socket.clone()).await;
         let stream = stream.map_err(|error| format!("delayed connect error: {}", reason(&error)))?;
         let Some(tls) = &cluster.tls else { return Ok(Transport::tcp(stream)) };
         let connected = Instant::now();
-        let handshake =
-            Handshake { peer: address, hostname: &self.host.hostname, names, alpn: alpn(self.key.protocol) };
+        let handshake = Handshake { peer: address, hostname: &host.hostname, names, alpn: alpn(self.key.protocol) };
         let secured = tls.handshake(stream, handshake).await.map_err(|failure| failure.reason)?;
         count.tls = Some(TlsFacts { connected, complete: secured.complete, info: secured.info });
         Ok(secured.transport)
@@ -97,7 +97,7 @@ impl HostPool {
     fn failed(&self, cluster: &WorkerCluster, mut count: ConnectionCount, failure: ConnectFailure) {
         let stats = &cluster.stats;
         stats.upstream_cx_connect_fail().inc();
-        HostStats::inc(&self.host.stats.cx_connect_fail);
+        HostStats::inc(&self.host().stats.cx_connect_fail);
         if failure == ConnectFailure::Timeout {
             stats.upstream_cx_connect_timeout().inc();
         } else {

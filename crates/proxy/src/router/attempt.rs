@@ -185,7 +185,7 @@ impl Router {
             forward.route.rewrite_host(&mut headers, &pool.host().hostname, !self.suppress_envoy_headers);
         }
         if let Some(retry) = &mut self.retry {
-            retry.attempted(pool.host());
+            retry.attempted(&pool.host());
         }
         let acquired = pool.acquire(cx);
         let max_duration = match self.max_stream_duration {

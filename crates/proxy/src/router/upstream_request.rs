@@ -10,6 +10,7 @@ mod progress;
 mod response;
 mod tcp;
 
+use std::cell::Ref;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -224,7 +225,7 @@ impl UpstreamRequest {
     }
 
     /// The host it goes to.
-    pub(crate) fn host(&self) -> &Arc<Host> {
+    pub(crate) fn host(&self) -> Ref<'_, Arc<Host>> {
         self.pool.host()
     }
 

@@ -1,16 +1,20 @@
 //! Clusters as the main thread looks after them: they come, get hosts, warm up, are told to the workers, and go.
 
+mod cds;
+mod eds;
 mod health;
 mod merge_window;
 mod names;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
+use sandgate_config::ResourceLoader;
 use sandgate_config::model::{Cluster, Discovery};
+use sandgate_load_balancing::{HealthFlag, Host};
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -21,6 +25,8 @@ use crate::cluster::{ClusterEntry, ClusterManager, ClusterOrigin, ClusterTable, 
 use crate::listener_tls::{Reloadable, keep_fresh};
 use crate::upstream_tls::UpstreamTls;
 use crate::worker::guarded;
+use crate::xds::{Paused, ResourceType, Subscription, XdsClient};
+use eds::Endpoints;
 use health::{HealthManager, HealthUpdate, Report};
 use names::{HostUpdate, NameNews, Names, show_membership};
 
@@ -32,7 +38,18 @@ pub(super) struct Clusters {
     workers: WorkerSenders,
     health: RefCell<HealthManager>,
     names: RefCell<Names>,
-    /// Clusters that wait for names or for first checks.
+    endpoints: RefCell<Endpoints>,
+    xds: Rc<XdsClient>,
+    loader: ResourceLoader,
+    /// Whether endpoints may be asked for: not before the clusters are ready that control planes are asked by.
+    discovers: Cell<bool>,
+    /// Whether the control plane has told its clusters, or has not in time.
+    told: Cell<bool>,
+    /// The start waits for no cluster any more.
+    initialized: Cell<bool>,
+    held: RefCell<Option<Paused>>,
+    subscription: RefCell<Option<Subscription>>,
+    /// Clusters that wait for names, endpoints or first checks.
     waiting: RefCell<BTreeSet<usize>>,
     /// One of them waits no longer.
     progress: Notify,
@@ -49,6 +66,7 @@ impl Clusters {
         shared: &Arc<Shared>,
         local: &Rc<ClusterManager>,
         workers: &WorkerSenders,
+        xds: &Rc<XdsClient>,
     ) -> Result<Rc<Self>, StartError> {
         let (health, reports) = HealthManager::new(shared)?;
         let (names, news) = Names::new();
@@ -58,25 +76,32 @@ impl Clusters {
             workers: workers.clone(),
             health: RefCell::new(health),
             names: RefCell::new(names),
+            endpoints: RefCell::default(),
+            xds: Rc::clone(xds),
+            loader: shared.bootstrap.resource_loader(),
+            discovers: Cell::new(false),
+            told: Cell::new(false),
+            initialized: Cell::new(false),
+            held: RefCell::default(),
+            subscription: RefCell::default(),
             waiting: RefCell::default(),
             progress: Notify::new(),
         });
-        for entry in shared.clusters.all_active() {
-            clusters.begin(&entry)?;
+        for entry in shared.clusters.all_active().iter().filter(|entry| !is_discovered(entry)) {
+            clusters.begin(entry)?;
         }
         tokio::task::spawn_local(guarded("cluster manager", Rc::clone(&clusters).run(reports, news)));
         Ok(clusters)
     }
 
     /// Adds a cluster, which replaces the one of its name as soon as it is ready. One of its name that is not ready yet goes
-    /// at once.
+    /// at once. It counts as added or modified also if it is refused, as in Envoy.
     ///
     /// # Errors
     /// What it names is not there, or not what it should be. Nothing has changed then.
-    pub(super) fn add(&self, config: Cluster, origin: ClusterOrigin) -> Result<(), StartError> {
+    pub(super) fn add(self: &Rc<Self>, config: Cluster, origin: ClusterOrigin) -> Result<(), StartError> {
         let table = self.table();
         let replaced = table.warming(&config.name);
-        let known = replaced.is_some() || table.active(&config.name).is_some();
         let entry = table.add(config, origin, &self.shared.runtime)?;
         if let Err(error) = self.begin(&entry) {
             self.forget(&entry);
@@ -84,11 +109,6 @@ impl Clusters {
         }
         if let Some(replaced) = replaced {
             self.forget(&replaced);
-        }
-        if known {
-            table.counts.modified.inc()
-        } else {
-            table.counts.added.inc()
         }
         self.check(entry.index);
         Ok(())
@@ -106,11 +126,50 @@ impl Clusters {
         if removed {
             table.counts.removed.inc();
             self.settle(&found);
+            self.hold();
         }
         removed
     }
 
-    /// Returns when no cluster waits for names or first checks.
+    /// Asks control planes for what the configuration leaves to them, in Envoy's order: endpoints of static clusters, then clusters. Call
+    /// when those of the other clusters are warm. Returns when everything has come, or has not in time, and is ready.
+    pub(super) async fn discover(self: Rc<Self>) {
+        self.discovers.set(true);
+        for entry in self.table().all_active().iter().filter(|entry| is_discovered(entry)) {
+            if let Err(error) = self.begin(entry) {
+                log::error!(target: "upstream", "{}: {error}", entry.config.name);
+            }
+        }
+        self.all_warm().await;
+        let Some(source) = &self.shared.bootstrap.dynamic_resources.cds else { return };
+        *self.subscription.borrow_mut() = Some(self.ask_for_clusters(source));
+        while !self.told.get() {
+            self.progress.notified().await;
+        }
+        self.all_warm().await;
+        self.initialized.set(true);
+        log::info!(target: "upstream", "cm init: all clusters initialized");
+    }
+
+    /// Once the start is over, the control plane hears nothing more of clusters while some are not ready: so it can tell that
+    /// routes may lead to them (as in Envoy).
+    fn hold(&self) {
+        let (_, warming) = self.table().numbers();
+        if warming == 0 {
+            self.held.take();
+        } else if self.initialized.get() && self.held.borrow().is_none() {
+            let held = self.xds.pause(ResourceType::Cluster);
+            self.held.replace(Some(held));
+        }
+    }
+
+    /// The control plane has told its clusters, or has not in time.
+    fn told(&self) {
+        self.told.set(true);
+        self.progress.notify_one();
+    }
+
+    /// Returns when no cluster waits for names, endpoints or first checks.
     pub(super) async fn all_warm(&self) {
         while !self.waiting.borrow().is_empty() {
             self.progress.notified().await;
@@ -122,7 +181,7 @@ impl Clusters {
     }
 
     /// Begins to look after a cluster.
-    fn begin(&self, entry: &Arc<ClusterEntry>) -> Result<(), StartError> {
+    fn begin(self: &Rc<Self>, entry: &Arc<ClusterEntry>) -> Result<(), StartError> {
         let cluster = self.local.add(entry);
         self.health.borrow_mut().add(entry, &self.shared, &cluster.response_options)?;
         self.names.borrow_mut().add(entry);
@@ -133,6 +192,7 @@ impl Clusters {
         }
         cluster.stats.warming_state().set(1);
         self.waiting.borrow_mut().insert(entry.index);
+        self.ask_for_endpoints(entry);
         Ok(())
     }
 
@@ -148,6 +208,7 @@ impl Clusters {
     fn stop(&self, index: usize) {
         self.health.borrow_mut().remove(index);
         self.names.borrow_mut().remove(index);
+        self.endpoints.borrow_mut().remove(index);
         self.waiting.borrow_mut().remove(&index);
         self.progress.notify_one();
     }
@@ -199,6 +260,15 @@ impl Clusters {
         }
     }
 
+    /// A cluster has these hosts from now on.
+    fn take_hosts(&self, entry: &ClusterEntry, cluster: &Rc<WorkerCluster>, hosts: Arc<PrioritySet>) {
+        entry.set_hosts(Arc::clone(&hosts));
+        // Health first: hosts that are checked say so to whoever uses them.
+        self.health.borrow_mut().set_hosts(entry.index, &hosts.hosts);
+        cluster.update(&hosts);
+        self.tell_hosts(entry.index, &hosts);
+    }
+
     /// A cluster has other hosts than before: tells all threads.
     fn tell_hosts(&self, index: usize, hosts: &Arc<PrioritySet>) {
         let mut health = self.health.borrow_mut();
@@ -243,6 +313,14 @@ impl Clusters {
             self.table().counts.updated_via_merge.inc();
             self.workers.each(|| WorkerCommand::Hosts(index, Arc::clone(&hosts)));
         }
+        let is_gone = |host: &Host| {
+            host.flags.has(HealthFlag::PendingDynamicRemoval) && host.flags.has(HealthFlag::FailedActiveHc)
+        };
+        if update.failed.iter().any(|host| is_gone(host)) {
+            // The control plane had forgotten them before.
+            cluster.stats.membership_change().inc();
+            self.take_hosts(&entry, &cluster, Arc::new(entry.hosts().without(is_gone)));
+        }
         // Connections to hosts that have failed take no more requests. This does not wait.
         for host in &update.failed {
             cluster.drain_host(host, Instant::now());
@@ -252,7 +330,9 @@ impl Clusters {
 
     /// If the cluster waits for nothing any more, it is ready.
     fn check(&self, index: usize) {
-        let waits = self.names.borrow().is_waiting(index) || self.health.borrow().is_waiting(index);
+        let waits = self.names.borrow().is_waiting(index)
+            || self.endpoints.borrow().is_waiting(index)
+            || self.health.borrow().is_waiting(index);
         if !waits && self.waiting.borrow_mut().remove(&index) {
             self.ready(index);
             self.progress.notify_one();
@@ -273,6 +353,7 @@ impl Clusters {
             self.settle(&[replaced]);
         }
         count_members(&entry, &cluster);
+        self.hold();
     }
 }
 
@@ -286,6 +367,11 @@ fn count_members(entry: &ClusterEntry, cluster: &WorkerCluster) {
     }
     show_membership(cluster, &hosts);
     cluster.stats.warming_state().set(0);
+}
+
+/// Whether somebody else tells the cluster's endpoints.
+fn is_discovered(entry: &ClusterEntry) -> bool {
+    matches!(entry.config.discovery, Discovery::Eds(_))
 }
 
 /// Whether a scope of stats belongs to the cluster that has this name there.

@@ -1,7 +1,7 @@
 //! What a configuration expects from a control plane or a file while the server runs, and nobody here asks for yet.
 
 use sandgate_config::model::{
-    Bootstrap, CommonTlsContext, ConfigSource, Discovery, FilterChain, HttpFilterKind, Listener, Origin,
+    Bootstrap, Cluster, CommonTlsContext, ConfigSource, FilterChain, HttpFilterKind, Listener, Origin,
     RuntimeLayerKind, SecretSource,
 };
 
@@ -11,20 +11,13 @@ pub(super) const NOT_YET: &str = "resources of control planes are not implemente
 
 /// Refuses the first of them.
 pub(super) fn refuse(bootstrap: &Bootstrap) -> Result<(), StartError> {
-    let sources = bootstrap.dynamic_resources.cds.iter().map(|source| &source.origin);
     let layers = bootstrap.layered_runtime.layers.iter().filter_map(|layer| match &layer.kind {
         RuntimeLayerKind::Rtds { source, .. } => Some(&source.origin),
         _ => None,
     });
-    let clusters = bootstrap.clusters.iter().flat_map(|cluster| {
-        let endpoints = match &cluster.discovery {
-            Discovery::Eds(eds) => Some(&eds.source.origin),
-            _ => None,
-        };
-        endpoints.into_iter().chain(cluster.tls.iter().flat_map(|tls| of_tls(&tls.common)))
-    });
+    let clusters = bootstrap.clusters.iter().flat_map(|cluster| cluster.tls.iter().flat_map(|tls| of_tls(&tls.common)));
     let chains = bootstrap.listeners.iter().flat_map(|listener| &listener.filter_chains).flat_map(of_chain);
-    match sources.chain(layers).chain(clusters).chain(chains).next() {
+    match layers.chain(clusters).chain(chains).next() {
         Some(origin) => Err(StartError::Unsupported { origin: Box::new(origin.clone()), what: NOT_YET }),
         None => Ok(()),
     }
@@ -36,6 +29,18 @@ pub(super) fn refuse_listener(listener: &Listener) -> Result<(), StartError> {
         Some(origin) => Err(StartError::Unsupported { origin: Box::new(origin.clone()), what: NOT_YET }),
         None => Ok(()),
     }
+}
+
+/// Refuses a cluster of a control plane that has what only one of the bootstrap may have.
+pub(super) fn refuse_cluster(cluster: &Cluster) -> Result<(), StartError> {
+    let unsupported = |origin: &Origin, what| StartError::Unsupported { origin: Box::new(origin.clone()), what };
+    if let Some(origin) = cluster.tls.iter().flat_map(|tls| of_tls(&tls.common)).next() {
+        return Err(unsupported(origin, NOT_YET));
+    }
+    if !cluster.http.http_filters.is_empty() {
+        return Err(unsupported(&cluster.origin, "filters of a cluster that a control plane tells"));
+    }
+    Ok(())
 }
 
 fn of_chain(chain: &FilterChain) -> Vec<&Origin> {

@@ -187,7 +187,9 @@ impl Main {
         });
         let local = Rc::new(LocalWorker::new(&shared, &environment, local_host));
         let senders = WorkerSenders::default();
-        let clusters = Clusters::start(&shared, &local.worker.clusters, &senders)?;
+        let (node, ads) = (shared.bootstrap.node.serialized.clone(), shared.bootstrap.dynamic_resources.ads.as_ref());
+        let client = XdsClient::new(&local.worker, &options.stats, node, ads);
+        let clusters = Clusters::start(&shared, &local.worker.clusters, &senders, &client)?;
         let counts = Arc::<ListenerCounts>::default();
         let numbers = Numbers {
             concurrency,
@@ -213,9 +215,6 @@ impl Main {
         upstream_filters::equip_main(&shared.bootstrap, &plugins, &handles, &local);
         let plugins = Arc::new(plugins);
         let workers = Workers::start(&shared, &plugins, concurrency, &senders, to_main.clone())?;
-        let ads = shared.bootstrap.dynamic_resources.ads.as_ref();
-        let node = shared.bootstrap.node.serialized.clone();
-        let client = XdsClient::new(&local.worker, &options.stats, node, ads);
         let loader = shared.bootstrap.resource_loader();
         let manager = ListenerManager::new(ListenerContext {
             shared: Arc::clone(&shared),
@@ -238,7 +237,7 @@ impl Main {
         let flusher = StatsFlusher::new(&shared.bootstrap, &options.stats, &handles);
         let main = Self {
             workers,
-            dynamic: Dynamic::new(client, manager),
+            dynamic: Dynamic::new(client, Rc::clone(&clusters), manager),
             waiting: Some(StaticListeners { bound, plugins }),
             shared,
             local,

@@ -164,7 +164,7 @@ impl Session {
             return self.refuse(response_flag::NO_HEALTHY_UPSTREAM, "tcp_initializion_failure:1");
         };
         self.attempts += 1;
-        let host = Arc::clone(pool.host());
+        let host = Arc::clone(&pool.host());
         {
             let mut info = self.info();
             info.upstream.attempt_count = self.attempts;
@@ -201,7 +201,7 @@ impl Session {
         }
         let mut connection = connection;
         connection.set_active(true);
-        let active = ActiveRequest::new(&cluster, pool.host(), slot);
+        let active = ActiveRequest::new(&cluster, &pool.host(), slot);
         Box::new(Upstream { connection, cluster, _active: active })
     }
 

@@ -98,6 +98,10 @@ scope!(
         lb_subsets_fallback_panic,
         /// Bodies too large to be kept for a retry or a mirror.
         retry_or_shadow_abandoned,
+        /// Endpoints dropped, since no others came in time.
+        assignment_stale,
+        /// Endpoints that came with a time after which they are stale.
+        assignment_timeout_received,
         /// Updates without hosts.
         update_empty,
         /// Updates that changed nothing.
@@ -183,8 +187,6 @@ scope!(
     }
     zeros {
         counters {
-            assignment_stale,
-            assignment_timeout_received,
             assignment_use_cached,
             original_dst_host_invalid,
             upstream_cx_connect_with_0_rtt,

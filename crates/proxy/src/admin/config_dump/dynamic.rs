@@ -1,11 +1,15 @@
 //! What came from control planes.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value, json};
 
 use super::super::{AdminContext, ResourceView};
 use super::packed;
 use super::sections::rfc3339;
+use crate::cluster::ClusterEntry;
 
+const CLUSTER: &str = "envoy.config.cluster.v3.Cluster";
 const LISTENER: &str = "envoy.config.listener.v3.Listener";
 const ROUTES: &str = "envoy.config.route.v3.RouteConfiguration";
 
@@ -27,6 +31,12 @@ pub(super) fn listeners(context: &AdminContext) -> Vec<Value> {
             Value::Object(fields)
         })
         .collect()
+}
+
+/// `dynamic_active_clusters` or `dynamic_warming_clusters`
+pub(super) fn clusters(entries: &[Arc<ClusterEntry>]) -> Vec<Value> {
+    let views = entries.iter().filter_map(|entry| entry.origin.view());
+    views.map(|view| resource(view, "cluster", CLUSTER)).collect()
 }
 
 /// `dynamic_route_configs`

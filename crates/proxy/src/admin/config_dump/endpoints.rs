@@ -1,5 +1,7 @@
 //! The endpoints of clusters, as they are now.
 
+use std::sync::Arc;
+
 use sandgate_load_balancing::{Host, Locality};
 use serde_json::{Value, json};
 
@@ -11,16 +13,19 @@ use crate::cluster::ClusterEntry;
 
 pub(super) fn section(context: &AdminContext) -> Section {
     let entries = context.clusters.as_ref().map(|table| table.all_active()).unwrap_or_default();
-    let items = entries.iter().map(|entry| {
+    let item = |entry: &Arc<ClusterEntry>| {
         let config = packed("envoy.config.endpoint.v3.ClusterLoadAssignment", &assignment(entry));
         json!({ "endpoint_config": config })
-    });
+    };
+    // As in Envoy: those of clusters that control planes bring are dynamic, too, wherever their endpoints come from.
+    let is_dynamic = |entry: &&Arc<ClusterEntry>| entry.origin.is_api() || entry.service_name().is_some();
+    let (dynamic, fixed): (Vec<_>, Vec<_>) = entries.iter().partition(is_dynamic);
     let list = |field, element| List::new(field, element, "endpoint_config", "cluster_name");
     Section::new(
         "EndpointsConfigDump",
         vec![
-            list("static_endpoint_configs", "StaticEndpointConfig").of(items.collect()),
-            list("dynamic_endpoint_configs", "DynamicEndpointConfig"),
+            list("static_endpoint_configs", "StaticEndpointConfig").of(fixed.into_iter().map(item).collect()),
+            list("dynamic_endpoint_configs", "DynamicEndpointConfig").of(dynamic.into_iter().map(item).collect()),
         ],
     )
 }
@@ -38,7 +43,8 @@ fn assignment(entry: &ClusterEntry) -> Value {
     }
     groups.sort_by_key(|(key, _)| *key);
     let endpoints: Vec<_> = groups.into_iter().map(|((priority, _), hosts)| group(priority, &hosts)).collect();
-    json!({ "cluster_name": entry.config.name, "endpoints": endpoints, "policy": { "overprovisioning_factor": 140 } })
+    let name = entry.service_name().unwrap_or(&entry.config.name);
+    json!({ "cluster_name": name, "endpoints": endpoints, "policy": { "overprovisioning_factor": 140 } })
 }
 
 fn group(priority: u32, hosts: &[&Host]) -> Value {

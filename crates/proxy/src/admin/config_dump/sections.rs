@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::AdminContext;
 use super::{dynamic, packed};
+use crate::cluster::ClusterTable;
 
 const HCM: &str =
     "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
@@ -102,17 +103,20 @@ pub(super) fn sections(context: &AdminContext) -> Vec<Section> {
         section.single.push(("version_info", (!version.is_empty()).then(|| json!(version))));
         section
     };
+    let table = context.clusters.as_deref();
+    let active = table.map(ClusterTable::all_active).unwrap_or_default();
+    let warming = table.map(ClusterTable::all_warming).unwrap_or_default();
     let dynamic_cluster = |field| List::new(field, "DynamicCluster", "cluster", "name");
     let secret = |field, element| List::new(field, element, "secret", "name");
     vec![
         first,
         with_version(
             "ClustersConfigDump",
-            String::new(),
+            table.map(ClusterTable::version).unwrap_or_default(),
             vec![
                 List::new("static_clusters", "StaticCluster", "cluster", "name").of(clusters),
-                dynamic_cluster("dynamic_active_clusters"),
-                dynamic_cluster("dynamic_warming_clusters"),
+                dynamic_cluster("dynamic_active_clusters").of(dynamic::clusters(&active)),
+                dynamic_cluster("dynamic_warming_clusters").of(dynamic::clusters(&warming)),
             ],
         ),
         with_version(

@@ -42,7 +42,7 @@ impl UpstreamRequest {
         self.deadline = self.per_try.max_duration.map(|max| now + max);
         self.host().outlier().put_result(OutlierResult::LocalOriginConnectSuccess, None);
         self.scopes.iter().for_each(|scope| scope.stats.upstream_rq_total().inc());
-        let active = ActiveRequest::new(&self.cluster, lease.pool().host(), slot);
+        let active = ActiveRequest::new(&self.cluster, &lease.pool().host(), slot);
         let http = &self.cluster.config.http;
         self.state = State::Open(match lease {
             Lease::Http1(connection) if connection.pool().key().protocol == PoolProtocol::Tcp => {

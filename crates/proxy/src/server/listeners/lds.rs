@@ -97,6 +97,7 @@ impl Lds {
 impl SubscriptionCallbacks for Lds {
     /// As in Envoy: what is good is taken, and the rest is told.
     fn on_update(&self, update: &Update) -> Result<(), String> {
+        self.loader.borrow_mut().set_clusters(self.listeners.context.shared.clusters.names());
         let removed = if update.is_delta {
             update.removed.clone()
         } else {

@@ -8,6 +8,7 @@ use sandgate_config::model::Bootstrap;
 
 use crate::listener::BoundListener;
 use crate::server::StartError;
+use crate::server::clusters::Clusters;
 use crate::server::listeners::{Lds, ListenerManager};
 use crate::server::plugins::Plugins;
 use crate::xds::{Names, ResourceType, Subscription, XdsClient};
@@ -15,6 +16,7 @@ use crate::xds::{Names, ResourceType, Subscription, XdsClient};
 /// What of the configuration comes from elsewhere.
 pub(super) struct Dynamic {
     pub(super) client: Rc<XdsClient>,
+    pub(super) clusters: Rc<Clusters>,
     pub(super) listeners: Rc<ListenerManager>,
     /// Who is asked for listeners.
     lds: RefCell<Option<Subscription>>,
@@ -29,17 +31,18 @@ pub(super) struct StaticListeners {
 // === impl Dynamic ===
 
 impl Dynamic {
-    pub(super) fn new(client: Rc<XdsClient>, listeners: Rc<ListenerManager>) -> Rc<Self> {
-        Rc::new(Self { client, listeners, lds: RefCell::default() })
+    pub(super) fn new(client: Rc<XdsClient>, clusters: Rc<Clusters>, listeners: Rc<ListenerManager>) -> Rc<Self> {
+        Rc::new(Self { client, clusters, listeners, lds: RefCell::default() })
     }
 
-    /// Waits for listeners until each is there, or has taken too long.
+    /// Waits for clusters and then for listeners until each is there, or has taken too long.
     pub(super) async fn initialize(
         self: Rc<Self>,
         bootstrap: Arc<super::Shared>,
         listeners: StaticListeners,
     ) -> Result<(), StartError> {
         let StaticListeners { bound, plugins } = listeners;
+        Rc::clone(&self.clusters).discover().await;
         for (index, bound) in bound.into_iter().enumerate() {
             self.listeners.add_static(index, bound, &plugins)?;
         }
