@@ -2,6 +2,7 @@
 
 mod bad_config;
 mod drain;
+mod files;
 mod gateway;
 mod hello;
 mod https;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use sandgate_config::model::{self, TrafficDirection};
 use tokio::task::JoinHandle;
 
+use super::parts::Parts;
 use crate::admin::ResourceView;
 use crate::drain::DrainDirection;
 use crate::listener::BoundListener;
@@ -61,6 +62,16 @@ impl Entry {
     pub(super) fn is_stopped_by(&self, direction: DrainDirection) -> bool {
         let inbound = self.unit.config.traffic_direction == TrafficDirection::Inbound;
         direction == DrainDirection::All || inbound
+    }
+
+    /// Whether `next` differs in filter chains alone: then the listener stays, and chains that it has no more are drained.
+    pub(super) fn is_updated_in_place_by(&self, next: &Self) -> bool {
+        let rest = |entry: &Self| match &entry.source {
+            ListenerSource::Provided(view) => Parts::of(&view.serialized).map(|parts| parts.rest),
+            ListenerSource::Static => None,
+        };
+        let (before, next) = (rest(self), rest(next));
+        before.is_some() && before == next
     }
 
     pub(super) fn is_static(&self) -> bool {

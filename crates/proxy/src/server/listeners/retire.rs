@@ -57,15 +57,15 @@ impl ListenerManager {
         entry.bound = None;
         let stays =
             |chain: &Rc<MainChain>| now.is_some_and(|now| now.chains.iter().any(|kept| Rc::ptr_eq(kept, chain)));
-        let some_stay = entry.chains.iter().any(stays);
+        let in_place = now.is_some_and(|now| entry.is_updated_in_place_by(now));
         let counts = &self.context.counts;
-        if some_stay {
+        if in_place {
             ListenerCounts::add(&counts.in_place_updated, 1);
         }
         entry.chains.retain(|chain| !stays(chain));
         let places: Vec<_> = entry.chains.iter().map(|chain| chain.unit.place).collect();
         self.context.workers.each(|| WorkerCommand::DrainChains(places.clone()));
-        if some_stay {
+        if in_place {
             counts.chains_draining(true, places.len())
         } else {
             counts.draining(true)
@@ -76,7 +76,7 @@ impl ListenerManager {
             tokio::time::sleep(time).await;
             this.context.workers.each(|| WorkerCommand::Remove(entry.unit.id));
             let counts = &this.context.counts;
-            if some_stay {
+            if in_place {
                 counts.chains_draining(false, places.len())
             } else {
                 counts.draining(false)
