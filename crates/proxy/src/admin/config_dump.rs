@@ -57,7 +57,7 @@ fn one(sections: &[Section], resource: &str, mask: Option<&str>) -> Result<Vec<V
     let fits = |mask: &str| !mask.split(',').any(|path| path == list.resource);
     let items = list.items.iter().map(|item| match mask {
         None => Ok(typed(&format!("{}.{}", section.name, list.element), item)),
-        Some(mask) => mask::apply(mask, item, |field| item.get(field).is_some() || field == "last_updated")
+        Some(mask) => mask::apply(mask, item, |field| item.get(field).is_some() || list.may_have(field))
             .filter(|_| fits(mask))
             .map(|item| typed(&format!("{}.{}", section.name, list.element), &item))
             .ok_or_else(|| {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use sandgate_config::model::{Cluster, Discovery};
@@ -19,7 +19,7 @@ use crate::upstream_tls::UpstreamTls;
 /// that is gone finds nothing.
 #[derive(Debug, Default)]
 pub(crate) struct ClusterTable {
-    state: RwLock<State>,
+    state: Mutex<State>,
     /// What became of clusters.
     pub(crate) counts: ClusterCounts,
     /// What the control plane called its last update that changed something.
@@ -104,7 +104,7 @@ impl ClusterTable {
         });
         let tls = tls.transpose()?;
         let hosts = Arc::new(host_sets(&config, &PrioritySet::default(), |_| Vec::new()));
-        let mut state = self.write();
+        let mut state = self.state();
         let index = state.next;
         state.next += 1;
         let entry = Arc::new(ClusterEntry {
@@ -125,7 +125,7 @@ impl ClusterTable {
 
     /// A cluster is ready: gives it its name, and takes the one away that had it.
     pub(crate) fn activate(&self, index: usize) -> Option<Arc<ClusterEntry>> {
-        let mut state = self.write();
+        let mut state = self.state();
         let name = state.entries.get(&index)?.config.name.clone();
         if state.warming.get(&name) == Some(&index) {
             state.warming.remove(&name);
@@ -136,7 +136,7 @@ impl ClusterTable {
 
     /// Takes a cluster away.
     pub(crate) fn remove(&self, index: usize) -> Option<Arc<ClusterEntry>> {
-        let mut state = self.write();
+        let mut state = self.state();
         let entry = state.entries.remove(&index)?;
         let State { active, warming, .. } = &mut *state;
         for names in [active, warming] {
@@ -150,31 +150,31 @@ impl ClusterTable {
 
     /// The cluster with this index, ready or not.
     pub(crate) fn get(&self, index: usize) -> Option<Arc<ClusterEntry>> {
-        self.read().entries.get(&index).cloned()
+        self.state().entries.get(&index).cloned()
     }
 
     /// The active cluster of this name.
     pub(crate) fn active(&self, name: &str) -> Option<Arc<ClusterEntry>> {
-        let state = self.read();
+        let state = self.state();
         state.entries.get(state.active.get(name)?).cloned()
     }
 
     /// The cluster of this name that is not ready yet.
     pub(crate) fn warming(&self, name: &str) -> Option<Arc<ClusterEntry>> {
-        let state = self.read();
+        let state = self.state();
         state.entries.get(state.warming.get(name)?).cloned()
     }
 
     /// All that are active, the oldest first.
     pub(crate) fn all_active(&self) -> Vec<Arc<ClusterEntry>> {
-        let state = self.read();
+        let state = self.state();
         let is_active = |entry: &&Arc<ClusterEntry>| state.active.get(&entry.config.name) == Some(&entry.index);
         state.entries.values().filter(is_active).cloned().collect()
     }
 
     /// All that are not ready yet, the oldest first.
     pub(crate) fn all_warming(&self) -> Vec<Arc<ClusterEntry>> {
-        let state = self.read();
+        let state = self.state();
         let is_warming = |entry: &&Arc<ClusterEntry>| state.warming.get(&entry.config.name) == Some(&entry.index);
         state.entries.values().filter(is_warming).cloned().collect()
     }
@@ -203,21 +203,17 @@ impl ClusterTable {
 
     /// The names of all that are active.
     pub(crate) fn names(&self) -> Arc<HashSet<String>> {
-        Arc::new(self.read().active.keys().cloned().collect())
+        Arc::new(self.state().active.keys().cloned().collect())
     }
 
     /// How many are active, and how many are not ready yet.
     pub(crate) fn numbers(&self) -> (usize, usize) {
-        let state = self.read();
+        let state = self.state();
         (state.active.len(), state.warming.len())
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, State> {
-        self.state.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn write(&self) -> RwLockWriteGuard<'_, State> {
-        self.state.write().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

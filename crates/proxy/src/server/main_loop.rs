@@ -144,7 +144,9 @@ impl Main {
         to_main: UnboundedSender<MainCommand>,
     ) -> Result<(Self, Addresses), StartError> {
         let lifecycle = Arc::clone(&options.lifecycle);
-        lifecycle.set(ServerState::Initializing);
+        if bootstrap.dynamic_resources.cds.is_none() {
+            lifecycle.set(ServerState::Initializing);
+        }
         super::discovery::refuse(&bootstrap)?;
         log::info!(target: "config", "loading {} cluster(s)", bootstrap.clusters.len());
         log::info!(target: "config", "loading {} listener(s)", bootstrap.listeners.len());
@@ -237,7 +239,7 @@ impl Main {
         let flusher = StatsFlusher::new(&shared.bootstrap, &options.stats, &handles);
         let main = Self {
             workers,
-            dynamic: Dynamic::new(client, Rc::clone(&clusters), manager),
+            dynamic: Dynamic::new(client, Rc::clone(&clusters), manager, &lifecycle),
             waiting: Some(StaticListeners { bound, plugins }),
             shared,
             local,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use sandgate_config::model::{ConfigSource, Rds, RouteConfiguration};
+use sandgate_config::model::{ApiConfig, ConfigSource, ConfigSourceKind, Origin, Rds, RouteConfiguration};
 use sandgate_config::{LoadedResource, ResourceLoader};
 use tokio::sync::Notify;
 
@@ -83,7 +83,7 @@ impl RouteManager {
             !known.is_empty()
         });
         let known = providers.entry(name.clone()).or_default();
-        if let Some(route) = known.iter().filter_map(Weak::upgrade).find(|route| route.source == *source) {
+        if let Some(route) = known.iter().filter_map(Weak::upgrade).find(|route| same_source(&route.source, source)) {
             return route;
         }
         let provider = RouteProvider::new(self.next_id.replace(self.next_id.get() + 1));
@@ -106,6 +106,18 @@ impl RouteManager {
         known.push(Rc::downgrade(&route));
         route
     }
+}
+
+/// Whether two ask the same one, wherever they say so.
+fn same_source(one: &ConfigSource, other: &ConfigSource) -> bool {
+    let same_kind = match (&one.kind, &other.kind) {
+        (ConfigSourceKind::Grpc(one), ConfigSourceKind::Grpc(other)) => {
+            let without_place = |config: &ApiConfig| ApiConfig { origin: Origin::default(), ..config.clone() };
+            without_place(one) == without_place(other)
+        }
+        (one, other) => one == other,
+    };
+    same_kind && one.initial_fetch_timeout == other.initial_fetch_timeout
 }
 
 // === impl ProvidedRoute ===

@@ -93,7 +93,10 @@ fn server_gauges(lifecycle: &Lifecycle, numbers: &Numbers, gauge: &mut dyn FnMut
         ("server.stats_recent_lookups", 0),
         ("server.uptime", lifecycle.uptime().as_secs()),
         ("server.version", numbers.version),
-        ("listener_manager.workers_started", u64::from(state != ServerState::Initializing)),
+        (
+            "listener_manager.workers_started",
+            u64::from(!matches!(state, ServerState::PreInitializing | ServerState::Initializing)),
+        ),
     ] {
         gauge(name, value);
     }

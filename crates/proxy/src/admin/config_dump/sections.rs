@@ -72,6 +72,18 @@ impl List {
         Self { field, element, resource, key, items: Vec::new() }
     }
 
+    /// Whether its elements have such a field, set or not.
+    pub(super) fn may_have(&self, field: &str) -> bool {
+        const OF_LISTENERS: [&str; 6] =
+            ["name", "active_state", "warming_state", "draining_state", "error_state", "client_status"];
+        const OF_OTHERS: [&str; 3] = ["version_info", "error_state", "client_status"];
+        match self.element {
+            "DynamicListener" => OF_LISTENERS.contains(&field),
+            dynamic if dynamic.starts_with("Dynamic") => field == "last_updated" || OF_OTHERS.contains(&field),
+            _ => field == "last_updated",
+        }
+    }
+
     pub(super) fn of(mut self, items: Vec<Value>) -> Self {
         self.items = items;
         self

@@ -84,10 +84,10 @@ impl ListenerManager {
             return Ok(Rc::clone(bound));
         }
         let bound = BoundListener::bind(&ListenerSpec::new(config), self.context.workers.count());
-        bound.map(Rc::new).map_err(|source| StartError::Bind {
-            address: config.address,
-            origin: Box::new(config.origin.clone()),
-            source,
+        bound.map(Rc::new).map_err(|source| {
+            ListenerCounts::add(&self.context.counts.create_failed, 1);
+            let origin = Box::new(config.origin.clone());
+            StartError::Bind { address: config.address, origin, source }
         })
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use sandgate_config::model::Bootstrap;
 
+use crate::lifecycle::{Lifecycle, ServerState};
 use crate::listener::BoundListener;
 use crate::server::StartError;
 use crate::server::clusters::Clusters;
@@ -18,6 +19,7 @@ pub(super) struct Dynamic {
     pub(super) client: Rc<XdsClient>,
     pub(super) clusters: Rc<Clusters>,
     pub(super) listeners: Rc<ListenerManager>,
+    lifecycle: Arc<Lifecycle>,
     /// Who is asked for listeners.
     lds: RefCell<Option<Subscription>>,
 }
@@ -31,8 +33,14 @@ pub(super) struct StaticListeners {
 // === impl Dynamic ===
 
 impl Dynamic {
-    pub(super) fn new(client: Rc<XdsClient>, clusters: Rc<Clusters>, listeners: Rc<ListenerManager>) -> Rc<Self> {
-        Rc::new(Self { client, clusters, listeners, lds: RefCell::default() })
+    pub(super) fn new(
+        client: Rc<XdsClient>,
+        clusters: Rc<Clusters>,
+        listeners: Rc<ListenerManager>,
+        lifecycle: &Arc<Lifecycle>,
+    ) -> Rc<Self> {
+        let lifecycle = Arc::clone(lifecycle);
+        Rc::new(Self { client, clusters, listeners, lifecycle, lds: RefCell::default() })
     }
 
     /// Waits for clusters and then for listeners until each is there, or has taken too long.
@@ -43,6 +51,7 @@ impl Dynamic {
     ) -> Result<(), StartError> {
         let StaticListeners { bound, plugins } = listeners;
         Rc::clone(&self.clusters).discover().await;
+        self.lifecycle.set(ServerState::Initializing);
         for (index, bound) in bound.into_iter().enumerate() {
             self.listeners.add_static(index, bound, &plugins)?;
         }
