@@ -113,3 +113,82 @@ fn changed(old: &[Arc<Host>], new: &[Arc<Host>]) -> usize {
     };
     moved(old, new).into_iter().chain(moved(new, old)).collect::<BTreeSet<_>>().len()
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failed test may panic")]
+
+    use sandgate_config::model::{HealthStatus, LocalityEndpoints, Origin};
+
+    use super::*;
+
+    fn endpoint(port: u16) -> Endpoint {
+        Endpoint::new(EndpointAddress::Ip(([127, 0, 0, 1], port).into()))
+    }
+
+    fn group(priority: u32, endpoints: Vec<Endpoint>) -> LocalityEndpoints {
+        LocalityEndpoints { priority, endpoints, ..LocalityEndpoints::default() }
+    }
+
+    fn assignment(localities: Vec<LocalityEndpoints>) -> ClusterLoadAssignment {
+        ClusterLoadAssignment {
+            cluster_name: "c".into(),
+            localities,
+            overprovisioning_factor: 140,
+            weighted_priority_health: false,
+            endpoint_stale_after: None,
+            origin: Origin::default(),
+        }
+    }
+
+    #[test]
+    fn hosts_that_come_again_stay_what_they_are() {
+        let cluster = Cluster::new("c");
+        let first = assigned(
+            &cluster,
+            &PrioritySet::default(),
+            &assignment(vec![group(0, vec![endpoint(1), endpoint(2), endpoint(2)])]),
+        );
+        assert_eq!((first.hosts.hosts.len(), first.changed, first.made), (2, 1, 2), "of one address there is one host");
+        let old = first.hosts;
+        let again = assigned(&cluster, &old, &assignment(vec![group(0, vec![endpoint(1), endpoint(2)])]));
+        assert!(again.hosts.is_same(&old) && again.changed == 0);
+        let heavy = Endpoint { weight: 7, health_status: HealthStatus::Degraded, ..endpoint(1) };
+        let moved = assignment(vec![group(0, vec![heavy]), group(1, vec![endpoint(2)])]);
+        let new = assigned(&cluster, &old, &moved);
+        assert!(new.hosts.hosts.iter().zip(&old.hosts).all(|(new, old)| new.is(old)) && !new.hosts.is_same(&old));
+        let (one, two) = (&new.hosts.hosts[0], &new.hosts.hosts[1]);
+        assert_eq!((one.weight, one.flags.has(HealthFlag::DegradedEdsHealth), two.priority), (7, true, 1));
+        assert_eq!((new.changed, new.made), (2, 0), "one went from a priority to another");
+        let elsewhere = LocalityEndpoints { zone: "z".into(), ..group(0, vec![endpoint(1)]) };
+        let other = assigned(&cluster, &new.hosts, &assignment(vec![elsewhere]));
+        assert!(!other.hosts.hosts[0].is(one), "in another place it is another host");
+    }
+
+    #[test]
+    fn a_policy_is_a_change() {
+        let cluster = Cluster::new("c");
+        let old = assigned(&cluster, &PrioritySet::default(), &assignment(vec![group(0, vec![endpoint(1)])])).hosts;
+        let wider =
+            ClusterLoadAssignment { overprovisioning_factor: 100, ..assignment(vec![group(0, vec![endpoint(1)])]) };
+        assert!(!assigned(&cluster, &old, &wider).hosts.is_same(&old));
+    }
+
+    #[test]
+    fn what_is_forgotten_stays_while_it_passes_its_checks() {
+        let text = "static_resources: {clusters: [{name: c, type: STATIC, health_checks: [{timeout: 1s, interval: 1s, \
+                    unhealthy_threshold: 1, healthy_threshold: 1, tcp_health_check: {}}]}]}";
+        let options = sandgate_config::LoadOptions::default();
+        let loaded = sandgate_config::load_str("t", text, sandgate_config::Format::Yaml, &options).unwrap();
+        let cluster = loaded.bootstrap.clusters.into_iter().next().unwrap();
+        let all = assignment(vec![group(0, vec![endpoint(1), endpoint(2)])]);
+        let old = assigned(&cluster, &PrioritySet::default(), &all).hosts;
+        assert!(old.hosts.iter().all(|host| host.flags.has(HealthFlag::FailedActiveHc)), "nobody has checked them yet");
+        old.hosts[0].flags.clear(HealthFlag::FailedActiveHc);
+        let none = assigned(&cluster, &old, &assignment(Vec::new()));
+        let names: Vec<_> = none.hosts.hosts.iter().flat_map(|host| host.flags.names()).collect();
+        assert_eq!((none.hosts.hosts.len(), names), (1, vec!["pending_dynamic_removal"]));
+        let back = assigned(&cluster, &none.hosts, &all).hosts;
+        assert!(back.hosts[0].is(&old.hosts[0]) && !back.hosts[0].flags.has(HealthFlag::PendingDynamicRemoval));
+    }
+}

@@ -20,3 +20,4 @@ mod timeouts;
 mod tls;
 mod wasm;
 mod websocket;
+mod xds;
