@@ -27,7 +27,7 @@ pub use names::FilesystemStats;
 pub use names::RdsStats;
 pub use names::TcpProxyStats;
 pub use names::scope_name;
-pub use names::{ClusterStats, TransportSocketMatchStats};
+pub use names::{CdsStats, ClusterStats, TransportSocketMatchStats};
 pub use names::{ConfiguredListenerStats, ListenerStats, ThreadListenerStats};
 pub use names::{
     ConnectionLimitStats, RbacPolicyAllowedStats, RbacPolicyDeniedStats, RbacPolicyShadowAllowedStats,

@@ -19,7 +19,7 @@ pub use access::{
     ConnectionLimitStats, RbacPolicyAllowedStats, RbacPolicyDeniedStats, RbacPolicyShadowAllowedStats,
     RbacPolicyShadowDeniedStats, RbacShadowStats, RbacStats,
 };
-pub use cluster::{ClusterStats, TransportSocketMatchStats};
+pub use cluster::{CdsStats, ClusterStats, TransportSocketMatchStats};
 pub use filesystem::FilesystemStats;
 pub use health::{HealthCheckStats, OutlierDetectionStats};
 pub use http::{Http1CodecStats, Http2CodecStats, HttpListenerStats, HttpStats, RouterStats, TracingStats};

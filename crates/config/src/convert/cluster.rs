@@ -107,6 +107,7 @@ pub(super) fn cluster(context: &mut Context<'_>, mut message: proto::Cluster) ->
         health_check,
         update_merge_window,
         ignore_new_hosts_until_first_hc: common_lb.ignore_new_hosts_until_first_hc,
+        ignore_health_on_host_removal: message.ignore_health_on_host_removal,
         outlier_detection,
         http: http?,
         tls: tls.map(Arc::new),

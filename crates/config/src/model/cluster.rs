@@ -37,6 +37,9 @@ pub struct Cluster {
     /// `common_lb_config.ignore_new_hosts_until_first_hc`: an endpoint that a name begins to resolve to does not count before its
     /// first check, rather than as unhealthy.
     pub ignore_new_hosts_until_first_hc: bool,
+    /// An endpoint that a control plane no longer tells goes at once, rather than when its checks fail. One that names no longer resolve to
+    /// goes at once either way.
+    pub ignore_health_on_host_removal: bool,
     /// Endpoints that answer badly are left out for a while.
     pub outlier_detection: Option<OutlierDetection>,
     /// How HTTP is spoken to the endpoints.
@@ -256,6 +259,7 @@ impl Cluster {
             health_check: None,
             update_merge_window: Duration::from_secs(1),
             ignore_new_hosts_until_first_hc: false,
+            ignore_health_on_host_removal: false,
             outlier_detection: None,
             http: UpstreamHttpOptions::default(),
             tls: None,

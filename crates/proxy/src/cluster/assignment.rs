@@ -19,7 +19,8 @@ pub(crate) struct Assigned {
 
 /// The hosts of `assignment`, in place of those in `old`. As in Envoy 1.40: an address that is there already stays the host it is,
 /// also with another weight, status, metadata or priority; only with another locality or another way to be checked it is a new one.
-/// Of two endpoints with one address the first counts. A host that is forgotten while its active checks pass stays until they fail.
+/// Of two endpoints with one address the first counts. A host that is forgotten while its active checks pass stays until they fail, unless
+/// `ignore_health_on_host_removal` says otherwise.
 pub(crate) fn assigned(cluster: &Cluster, old: &PrioritySet, assignment: &ClusterLoadAssignment) -> Assigned {
     let known: HashMap<SocketAddr, &Arc<Host>> = old.hosts.iter().map(|host| (host.address(), host)).collect();
     let mut seen = HashSet::new();
@@ -39,7 +40,7 @@ pub(crate) fn assigned(cluster: &Cluster, old: &PrioritySet, assignment: &Cluste
             hosts.push(kept.unwrap_or_else(|| place.new_host(cluster, known.get(&address).copied())));
         }
     }
-    if cluster.health_check.is_some() {
+    if cluster.health_check.is_some() && !cluster.ignore_health_on_host_removal {
         for host in old.hosts.iter().filter(|host| !seen.contains(&host.address())) {
             if !host.flags.has(HealthFlag::FailedActiveHc) && !host.flags.has(HealthFlag::FailedEdsHealth) {
                 host.flags.set(HealthFlag::PendingDynamicRemoval);
@@ -188,6 +189,8 @@ mod tests {
         let none = assigned(&cluster, &old, &assignment(Vec::new()));
         let names: Vec<_> = none.hosts.hosts.iter().flat_map(|host| host.flags.names()).collect();
         assert_eq!((none.hosts.hosts.len(), names), (1, vec!["pending_dynamic_removal"]));
+        let heedless = Cluster { ignore_health_on_host_removal: true, ..cluster.clone() };
+        assert!(assigned(&heedless, &old, &assignment(Vec::new())).hosts.hosts.is_empty());
         let back = assigned(&cluster, &none.hosts, &all).hosts;
         assert!(back.hosts[0].is(&old.hosts[0]) && !back.hosts[0].flags.has(HealthFlag::PendingDynamicRemoval));
     }

@@ -3,6 +3,20 @@
 use super::scope;
 
 scope!(
+    /// `cluster_manager.cds.`, beside the stats of every subscription.
+    CdsStats, "{}",
+    counters {
+        /// Updates that changed a cluster.
+        config_reload,
+    }
+    gauges {
+        /// When one last did, in milliseconds of the Unix epoch.
+        config_reload_time_ms,
+    }
+    histograms {}
+);
+
+scope!(
     /// `cluster.<name>.`: one upstream cluster.
     ClusterStats, "cluster.{}.",
     counters {

@@ -11,10 +11,16 @@ use super::Clusters;
 use crate::admin::ResourceView;
 use crate::cluster::{ClusterEntry, ClusterOrigin, DiscoveredCluster};
 use crate::server::discovery;
+use crate::stats::CdsStats;
 use crate::xds::{Names, ResourceType, Subscription, SubscriptionCallbacks, Update};
 
+const STATS: &str = "cluster_manager.cds.";
+
 /// Is told of clusters.
-struct Listening(Weak<Clusters>);
+struct Listening {
+    clusters: Weak<Clusters>,
+    stats: CdsStats,
+}
 
 /// What an update came to.
 #[derive(Default)]
@@ -30,8 +36,9 @@ struct Outcome {
 impl Clusters {
     /// Asks for clusters; to be kept.
     pub(super) fn ask_for_clusters(self: &Rc<Self>, source: &ConfigSource) -> Subscription {
-        let listening = Rc::new(Listening(Rc::downgrade(self)));
-        self.xds.subscribe(source, ResourceType::Cluster, Names::Wildcard, "cluster_manager.cds.", listening)
+        let stats = CdsStats::new(&self.shared.stats, STATS);
+        let listening = Rc::new(Listening { clusters: Rc::downgrade(self), stats });
+        self.xds.subscribe(source, ResourceType::Cluster, Names::Wildcard, STATS, listening)
     }
 
     /// One cluster is there, or is another one than before: `false` if that changes nothing.
@@ -99,7 +106,7 @@ impl Clusters {
 
 impl SubscriptionCallbacks for Listening {
     fn on_update(&self, update: &Update) -> Result<(), String> {
-        let Some(clusters) = self.0.upgrade() else { return Ok(()) };
+        let Some(clusters) = self.clusters.upgrade() else { return Ok(()) };
         // Endpoints are asked for when all clusters are known that there are to ask for.
         let _paused = clusters.xds.pause(ResourceType::Endpoint);
         let Outcome { taken, skipped, removed, errors } = clusters.take(update);
@@ -109,6 +116,9 @@ impl SubscriptionCallbacks for Listening {
         );
         if taken + removed > 0 {
             clusters.table().set_version(&update.version);
+            self.stats.config_reload().inc();
+            let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+            self.stats.config_reload_time_ms().set(u64::try_from(now.as_millis()).unwrap_or(u64::MAX));
         }
         clusters.told();
         if errors.is_empty() {
@@ -118,7 +128,7 @@ impl SubscriptionCallbacks for Listening {
     }
 
     fn on_fetch_timeout(&self) {
-        if let Some(clusters) = self.0.upgrade() {
+        if let Some(clusters) = self.clusters.upgrade() {
             clusters.told();
         }
     }
