@@ -54,7 +54,7 @@ fn one(sections: &[Section], resource: &str, mask: Option<&str>) -> Result<Vec<V
         return Err((400, body));
     };
     // A packed message cannot be kept as a whole (observed in Envoy 1.40).
-    let fits = |mask: &str| !mask.split(',').any(|path| path == list.resource);
+    let fits = |mask: &str| !list.is_packed() || !mask.split(',').any(|path| path == list.resource);
     let items = list.items.iter().map(|item| match mask {
         None => Ok(typed(&format!("{}.{}", section.name, list.element), item)),
         Some(mask) => mask::apply(mask, item, |field| item.get(field).is_some() || list.may_have(field))

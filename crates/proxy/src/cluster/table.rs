@@ -32,6 +32,8 @@ struct State {
     entries: BTreeMap<usize, Arc<ClusterEntry>>,
     /// Those that requests may go to.
     active: HashMap<String, usize>,
+    /// The same names, for who reads routes; made when they are first wanted after a change.
+    names: Option<Arc<HashSet<String>>>,
     /// Those that are not ready yet; one with the same name may be active.
     warming: HashMap<String, usize>,
 }
@@ -126,6 +128,7 @@ impl ClusterTable {
     /// A cluster is ready: gives it its name, and takes the one away that had it.
     pub(crate) fn activate(&self, index: usize) -> Option<Arc<ClusterEntry>> {
         let mut state = self.state();
+        state.names = None;
         let name = state.entries.get(&index)?.config.name.clone();
         if state.warming.get(&name) == Some(&index) {
             state.warming.remove(&name);
@@ -137,6 +140,7 @@ impl ClusterTable {
     /// Takes a cluster away.
     pub(crate) fn remove(&self, index: usize) -> Option<Arc<ClusterEntry>> {
         let mut state = self.state();
+        state.names = None;
         let entry = state.entries.remove(&index)?;
         let State { active, warming, .. } = &mut *state;
         for names in [active, warming] {
@@ -203,7 +207,9 @@ impl ClusterTable {
 
     /// The names of all that are active.
     pub(crate) fn names(&self) -> Arc<HashSet<String>> {
-        Arc::new(self.state().active.keys().cloned().collect())
+        let mut state = self.state();
+        let State { names, active, .. } = &mut *state;
+        Arc::clone(names.get_or_insert_with(|| Arc::new(active.keys().cloned().collect())))
     }
 
     /// How many are active, and how many are not ready yet.

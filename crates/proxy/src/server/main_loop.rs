@@ -224,7 +224,7 @@ impl Main {
             environment: Rc::clone(&env),
             workers: senders.clone(),
             lifecycle: Arc::clone(&lifecycle),
-            routes: RouteManager::new(&client, loader, senders.clone(), &options.stats, &routes),
+            routes: RouteManager::new(&client, loader, senders.clone(), &options.stats, (&routes, &shared.clusters)),
             counts,
             views,
             tls,

@@ -15,6 +15,7 @@ use super::main_loop::WorkerSenders;
 use super::thread::WorkerCommand;
 use super::unit::RouteProvider;
 use crate::admin::{ResourceView, ResourceViews};
+use crate::cluster::ClusterTable;
 use crate::stats::{RdsStats, StatsStore};
 use crate::xds::{Names, ResourceType, Subscription, SubscriptionCallbacks, Update, XdsClient};
 
@@ -26,6 +27,7 @@ pub(super) struct RouteManager {
     stats: Arc<StatsStore>,
     next_id: Cell<u64>,
     views: Arc<ResourceViews>,
+    clusters: Arc<ClusterTable>,
     /// By name; each as long as somebody has it.
     providers: RefCell<HashMap<String, Vec<Weak<ProvidedRoute>>>>,
 }
@@ -46,6 +48,7 @@ struct Taker {
     workers: WorkerSenders,
     stats: RdsStats,
     views: Arc<ResourceViews>,
+    clusters: Arc<ClusterTable>,
     /// What was taken last.
     serialized: RefCell<Bytes>,
     /// Something has come, or will not come in time.
@@ -61,7 +64,7 @@ impl RouteManager {
         loader: ResourceLoader,
         workers: WorkerSenders,
         stats: &Arc<StatsStore>,
-        views: &Arc<ResourceViews>,
+        (views, clusters): (&Arc<ResourceViews>, &Arc<ClusterTable>),
     ) -> Rc<Self> {
         Rc::new(Self {
             client: Rc::clone(client),
@@ -70,6 +73,7 @@ impl RouteManager {
             stats: Arc::clone(stats),
             next_id: Cell::new(0),
             views: Arc::clone(views),
+            clusters: Arc::clone(clusters),
             providers: RefCell::default(),
         })
     }
@@ -95,6 +99,7 @@ impl RouteManager {
             workers: self.workers.clone(),
             stats: RdsStats::new(&self.stats, &prefix),
             views: Arc::clone(&self.views),
+            clusters: Arc::clone(&self.clusters),
             serialized: RefCell::default(),
             answered: Cell::new(false),
             changed: Notify::new(),
@@ -140,7 +145,10 @@ impl ProvidedRoute {
 impl Taker {
     fn load(&self, body: &Bytes) -> Result<LoadedResource<RouteConfiguration>, String> {
         let name = &self.name;
-        let loaded = self.loader.route_configuration(body).map_err(|refused| refused.detail())?;
+        let mut loader = self.loader.clone();
+        // Where `validate_clusters` wants routes to lead to one of them.
+        loader.set_clusters(self.clusters.names());
+        let loaded = loader.route_configuration(body).map_err(|refused| refused.detail())?;
         if loaded.resource.name != *name {
             return Err(format!("Unexpected RDS configuration (expecting {name}): {}", loaded.resource.name));
         }

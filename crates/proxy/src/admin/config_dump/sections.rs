@@ -72,6 +72,11 @@ impl List {
         Self { field, element, resource, key, items: Vec::new() }
     }
 
+    /// Whether the resource is a message of its own in an element.
+    pub(super) fn is_packed(&self) -> bool {
+        self.resource != self.key
+    }
+
     /// Whether its elements have such a field, set or not.
     pub(super) fn may_have(&self, field: &str) -> bool {
         const OF_LISTENERS: [&str; 6] =
