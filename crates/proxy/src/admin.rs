@@ -70,6 +70,8 @@ pub struct AdminContext {
     started: SystemTime,
     /// Routes of control planes.
     pub(crate) routes: Arc<ResourceViews>,
+    /// Configurations of filters.
+    pub(crate) extensions: Arc<ResourceViews>,
     /// What `/listeners` shows.
     pub(crate) listeners: Arc<ListenerViews>,
 }
@@ -139,6 +141,7 @@ impl AdminContext {
             tls: Arc::default(),
             started: SystemTime::now(),
             routes: Arc::default(),
+            extensions: Arc::default(),
             listeners: Arc::default(),
         }
     }

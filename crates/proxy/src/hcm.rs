@@ -10,6 +10,7 @@ use sandgate_http::h1::RequestOptions;
 use crate::access_log::AccessLogs;
 use crate::admin::AdminContext;
 use crate::chain_drain::ChainDrain;
+use crate::discovered_filter::DiscoveredFilter;
 use crate::drain::ListenerDrain;
 use crate::local_reply::LocalReplies;
 use crate::route_table::{RouteEntry, Routes};
@@ -33,6 +34,8 @@ pub(crate) struct FilterEntry {
 pub(crate) enum TerminalFactory {
     /// Upstream hosts.
     Router(Rc<RouterConfig>),
+    /// The same, as somebody else says; by these settings while nobody has.
+    Discovered(Rc<DiscoveredFilter>, Rc<RouterConfig>),
     /// The admin pages.
     Admin(Arc<AdminContext>),
 }

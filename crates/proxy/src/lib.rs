@@ -12,6 +12,7 @@ mod cluster;
 mod connection;
 mod connection_id;
 mod date;
+mod discovered_filter;
 mod dns;
 mod downstream;
 mod drain;

@@ -6,6 +6,7 @@
 mod clusters;
 mod discovery;
 mod error;
+mod extensions;
 mod hcm;
 mod listeners;
 mod main_loop;

@@ -36,6 +36,10 @@ impl Terminal {
     pub(crate) fn new(worker: &Rc<Worker>, hcm: &Rc<Hcm>, stream: &Rc<Stream>) -> Self {
         match &hcm.terminal {
             TerminalFactory::Router(config) => Self::Router(Box::new(Router::new(worker, config, stream))),
+            TerminalFactory::Discovered(filter, default) => {
+                let config = filter.router();
+                Self::Router(Box::new(Router::new(worker, config.as_ref().unwrap_or(default), stream)))
+            }
             TerminalFactory::Admin(context) => Self::Admin(AdminTerminal {
                 context: Arc::clone(context),
                 stream: Rc::clone(stream),

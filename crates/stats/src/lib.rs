@@ -23,6 +23,7 @@ pub use block::{Counter, Gauge};
 pub use codes::{ClusterCodeStats, CodeStats};
 pub use distribution::Distribution;
 pub use histogram::{Histogram, SharedHistogram, milliseconds};
+pub use names::EcdsStats;
 pub use names::FilesystemStats;
 pub use names::RdsStats;
 pub use names::TcpProxyStats;

@@ -2,6 +2,7 @@
 
 mod access;
 mod cluster;
+mod ecds;
 mod filesystem;
 mod health;
 mod http;
@@ -20,6 +21,7 @@ pub use access::{
     RbacPolicyShadowDeniedStats, RbacShadowStats, RbacStats,
 };
 pub use cluster::{CdsStats, ClusterStats, TransportSocketMatchStats};
+pub use ecds::EcdsStats;
 pub use filesystem::FilesystemStats;
 pub use health::{HealthCheckStats, OutlierDetectionStats};
 pub use http::{Http1CodecStats, Http2CodecStats, HttpListenerStats, HttpStats, RouterStats, TracingStats};

@@ -1,8 +1,7 @@
 //! What a configuration expects from a control plane or a file while the server runs, and nobody here asks for yet.
 
 use sandgate_config::model::{
-    Bootstrap, Cluster, CommonTlsContext, ConfigSource, FilterChain, HttpFilterKind, Listener, Origin,
-    RuntimeLayerKind, SecretSource,
+    Bootstrap, Cluster, CommonTlsContext, ConfigSource, FilterChain, Listener, Origin, RuntimeLayerKind, SecretSource,
 };
 
 use super::StartError;
@@ -44,12 +43,7 @@ pub(super) fn refuse_cluster(cluster: &Cluster) -> Result<(), StartError> {
 }
 
 fn of_chain(chain: &FilterChain) -> Vec<&Origin> {
-    let filters = chain.http_connection_manager().into_iter().flat_map(|manager| manager.all_filters());
-    let discovered = filters.filter_map(|filter| match &filter.kind {
-        HttpFilterKind::Discovered(discovery) => Some(&discovery.source.origin),
-        _ => None,
-    });
-    let mut found: Vec<_> = discovered.collect();
+    let mut found = Vec::new();
     if let Some(tls) = &chain.tls {
         found.extend(of_tls(&tls.common));
         found.extend(tls.session_ticket_keys.as_ref().and_then(dynamic).map(|source| &source.origin));

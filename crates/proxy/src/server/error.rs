@@ -79,6 +79,14 @@ pub enum StartError {
         /// What.
         what: &'static str,
     },
+    /// A filter cannot have a configuration that control planes tell, or its default.
+    #[error("{}{what}", place(.origin))]
+    Extension {
+        /// Where the filter stands.
+        origin: Box<Origin>,
+        /// Why.
+        what: String,
+    },
     /// A file that events are to be written to cannot be opened.
     #[error("unable to open file '{path}': {source}")]
     File {

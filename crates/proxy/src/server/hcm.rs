@@ -3,16 +3,18 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use sandgate_config::model::{self, Bootstrap, HttpFilterKind, RouteConfiguration};
+use sandgate_config::model::{self, Bootstrap, ExtensionDiscovery, HttpFilterKind, RouteConfiguration};
 use sandgate_host::{PluginHandle, WorkerHost};
 
 use super::StartError;
+use super::extensions::{ExtensionSlot, ProvidedConfig};
 use super::plugins::{Loaded, Place, Plugins};
-use super::thread::LocalWorker;
+use super::thread::{FilterMaker, LocalWorker, PlacedFilter};
 use super::unit::{ChainPlace, ChainUnit};
 use crate::access_log::AccessLogs;
 use crate::admin::AdminContext;
 use crate::chain_drain::ChainDrain;
+use crate::discovered_filter::{Discovered, DiscoveredFilter};
 use crate::drain::ListenerDrain;
 use crate::hcm::{FilterEntry, FilterFactory, Hcm, TerminalFactory, UserAgent, request_options};
 use crate::health_check_filter::HealthCheckFilters;
@@ -47,8 +49,11 @@ pub(super) fn build(
         store,
         stat_prefix: &config.stat_prefix,
         next: 0,
+        extensions: &unit.extensions,
+        proxy_100_continue: config.proxy_100_continue,
         ask_for_route: false,
         router: model::Router::default(),
+        discovered_last: None,
     };
     let filters = chains.build(&config.http_filters)?;
     let upstream_filters = std::mem::take(&mut chains.router.upstream_http_filters);
@@ -59,10 +64,16 @@ pub(super) fn build(
         upgrades.push(UpgradeChain::new(upgrade, own));
     }
     let filters_ask_for_route = chains.ask_for_route;
+    let discovered_last = chains.discovered_last;
     let mut router = RouterConfig::new(chains.router, store, &config.stat_prefix, config.proxy_100_continue);
     router.upstream_filters = upstream_filters;
     router.stats.show();
     let node = &bootstrap.node;
+    let router = Rc::new(router);
+    let terminal = match discovered_last {
+        Some(filter) => TerminalFactory::Discovered(filter, router),
+        None => TerminalFactory::Router(router),
+    };
     let user_agent = (config.add_user_agent && !node.cluster.is_empty())
         .then(|| Box::new(UserAgent { cluster: node.cluster.clone(), node: node.id.clone() }));
     let stat_name = listener_stat_name(listener);
@@ -76,7 +87,7 @@ pub(super) fn build(
         filters,
         filters_ask_for_route,
         upgrades,
-        terminal: TerminalFactory::Router(Rc::new(router)),
+        terminal,
         buffer_limit: listener.per_connection_buffer_limit_bytes as usize,
         user_agent,
         drain: Some(ListenerDrain::new(listener)),
@@ -102,9 +113,14 @@ struct Chains<'a> {
     /// The connection manager's.
     stat_prefix: &'a str,
     next: usize,
+    /// Where the configurations of filters come from that do not stand here.
+    extensions: &'a [(usize, Arc<ExtensionSlot>)],
+    proxy_100_continue: bool,
     /// One of the filters has other settings on some routes.
     ask_for_route: bool,
     router: model::Router,
+    /// The filter at the end if it is such a one.
+    discovered_last: Option<Rc<DiscoveredFilter>>,
 }
 
 impl Chains<'_> {
@@ -118,20 +134,9 @@ impl Chains<'_> {
                     self.router = config.clone();
                     continue;
                 }
-                HttpFilterKind::HealthCheck(config) => {
-                    self.checks.factory((self.place.0, self.place.1, place), &filter.name, config)
-                }
-                HttpFilterKind::SetMetadata(config) => set_metadata_factory(&filter.name, config),
-                HttpFilterKind::SetFilterState(config) => set_filter_state_factory(&filter.name, config),
-                HttpFilterKind::Rbac(config) => {
-                    self.ask_for_route = true;
-                    RbacFilter::factory(&filter.name, config, self.stat_prefix, self.store)
-                }
                 HttpFilterKind::Discovered(discovery) => {
-                    return Err(StartError::Unsupported {
-                        origin: Box::new(discovery.source.origin.clone()),
-                        what: super::discovery::NOT_YET,
-                    });
+                    let Some(make) = self.discovered(place, &filter.name, discovery) else { continue };
+                    make
                 }
                 HttpFilterKind::Wasm(_) => {
                     let place = Place::Listener(self.place.0, self.place.1, place);
@@ -141,10 +146,80 @@ impl Chains<'_> {
                         None => continue,
                     }
                 }
+                kind => {
+                    self.ask_for_route |= matches!(kind, HttpFilterKind::Rbac(_));
+                    let key = (self.place.0, self.place.1, place);
+                    match plain_factory(&filter.name, kind, key, self.stat_prefix, (self.checks, self.store)) {
+                        Some(make) => make,
+                        None => continue,
+                    }
+                }
             };
             entries.push(FilterEntry { name: filter.name.as_str().into(), disabled: filter.disabled, make });
         }
         Ok(entries)
+    }
+}
+
+impl Chains<'_> {
+    /// A filter at that place whose configuration comes from elsewhere.
+    fn discovered(&mut self, place: usize, name: &str, discovery: &ExtensionDiscovery) -> Option<FilterFactory> {
+        let (_, slot) = self.extensions.iter().find(|(at, _)| *at == place)?;
+        let settings = (self.stat_prefix, self.proxy_100_continue);
+        let placed = self.local.extensions.add(slot, name, settings, (self.checks, self.store, &self.local.host));
+        if discovery.is_last {
+            self.discovered_last = Some(Rc::clone(&placed.filter));
+        }
+        // What it will be is not known yet.
+        self.ask_for_route |= discovery.type_urls.iter().any(|url| url == RBAC);
+        Some(Box::new(move || placed.filter.make()))
+    }
+}
+
+/// The one filter that asks for its settings on a route.
+const RBAC: &str = "envoy.extensions.filters.http.rbac.v3.RBAC";
+
+/// What a filter of that configuration is on this thread.
+pub(super) fn discovered(
+    placed: &PlacedFilter,
+    config: &ProvidedConfig,
+    (checks, store, host): FilterMaker<'_>,
+) -> Discovered {
+    let PlacedFilter { name, stat_prefix, proxy_100_continue, .. } = placed;
+    match &config.kind {
+        HttpFilterKind::Router(router) => {
+            let router = RouterConfig::new(router.clone(), store, stat_prefix, *proxy_100_continue);
+            router.stats.show();
+            Discovered::Router(Rc::new(router))
+        }
+        HttpFilterKind::Wasm(_) => {
+            let plugin = config.plugins.get(Place::Discovered);
+            let make = plugin.and_then(|plugin| plugin_factory(name, plugin, host));
+            make.map_or(Discovered::Absent, Discovered::Filter)
+        }
+        kind => {
+            // Listeners come from zero: no other filter has this key.
+            let key = (usize::MAX, usize::try_from(config.id).unwrap_or(usize::MAX), 0);
+            let make = plain_factory(name, kind, key, stat_prefix, (checks, store));
+            make.map_or(Discovered::Missing, Discovered::Filter)
+        }
+    }
+}
+
+/// Makes the filters that need nothing but their configuration; `key` tells an entry from all others.
+fn plain_factory(
+    name: &str,
+    kind: &HttpFilterKind,
+    key: (usize, usize, usize),
+    stat_prefix: &str,
+    (checks, store): (&HealthCheckFilters, &Arc<StatsStore>),
+) -> Option<FilterFactory> {
+    match kind {
+        HttpFilterKind::HealthCheck(config) => Some(checks.factory(key, name, config)),
+        HttpFilterKind::SetMetadata(config) => Some(set_metadata_factory(name, config)),
+        HttpFilterKind::SetFilterState(config) => Some(set_filter_state_factory(name, config)),
+        HttpFilterKind::Rbac(config) => Some(RbacFilter::factory(name, config, stat_prefix, store)),
+        HttpFilterKind::Wasm(_) | HttpFilterKind::Router(_) | HttpFilterKind::Discovered(_) => None,
     }
 }
 

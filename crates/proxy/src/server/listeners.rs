@@ -27,6 +27,7 @@ use tokio::sync::Notify;
 use self::draft::ChainDraft;
 use self::entry::{Entry, ListenerSource, Warming};
 use super::StartError;
+use super::extensions::ExtensionManager;
 use super::main_loop::Shared;
 use super::main_loop::WorkerSenders;
 use super::plugins::Plugins;
@@ -49,6 +50,7 @@ pub(super) struct ListenerContext {
     pub(super) environment: Rc<dyn Environment>,
     pub(super) workers: WorkerSenders,
     pub(super) routes: Rc<RouteManager>,
+    pub(super) extensions: Rc<ExtensionManager>,
     pub(super) lifecycle: Arc<Lifecycle>,
     pub(super) counts: Arc<ListenerCounts>,
     /// For the admin interface.

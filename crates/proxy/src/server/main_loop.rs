@@ -20,6 +20,7 @@ use tokio::task::LocalSet;
 
 use self::stats_flush::{StatsFlusher, start_sinks};
 use super::clusters::Clusters;
+use super::extensions::{ExtensionContext, ExtensionManager};
 use super::listeners::{ListenerContext, ListenerCounts, ListenerManager};
 use super::plugins::{PluginLoader, Running};
 use super::routes::RouteManager;
@@ -206,11 +207,12 @@ impl Main {
         let listeners: Vec<_> =
             bound.iter().map(|bound| ListenerAddress { name: bound.name.clone(), address: bound.address }).collect();
         let (views, tls) = (Arc::<ListenerViews>::default(), Arc::<TlsContexts>::default());
-        let routes = Arc::<ResourceViews>::default();
+        let (routes, extensions) = (Arc::<ResourceViews>::default(), Arc::<ResourceViews>::default());
         let admin_address = admin.as_ref().map(|admin| admin.address);
         if let Some(bound) = admin {
             let of = (&*shared, options);
-            admin::start(bound, (&views, &tls, &routes), of, (&local, plugins.running()), to_main.clone())?;
+            let resources = (&routes, &extensions);
+            admin::start(bound, (&views, &tls), resources, of, (&local, plugins.running()), to_main.clone())?;
         }
         plugins.fetch(&options.host, &env, &local, &mut signals, &lifecycle).await;
         let (plugins, handles) = plugins.finish();
@@ -218,11 +220,21 @@ impl Main {
         let plugins = Arc::new(plugins);
         let workers = Workers::start(&shared, &plugins, concurrency, &senders, to_main.clone())?;
         let loader = shared.bootstrap.resource_loader();
+        let extensions = ExtensionManager::new(ExtensionContext {
+            client: Rc::clone(&client),
+            loader: loader.clone(),
+            shared: Arc::clone(&shared),
+            local: Rc::clone(&local),
+            environment: Rc::clone(&env),
+            workers: senders.clone(),
+            views: extensions,
+        });
         let manager = ListenerManager::new(ListenerContext {
             shared: Arc::clone(&shared),
             local: Rc::clone(&local),
             environment: Rc::clone(&env),
             workers: senders.clone(),
+            extensions,
             lifecycle: Arc::clone(&lifecycle),
             routes: RouteManager::new(&client, loader, senders.clone(), &options.stats, (&routes, &shared.clusters)),
             counts,

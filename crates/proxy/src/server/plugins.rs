@@ -1,5 +1,7 @@
 //! Wasm plugins of a configuration: loaded once on the main thread, cloned on every worker.
 
+mod discovered;
+
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -29,6 +31,8 @@ pub(super) enum Place {
     Listener(usize, usize, usize),
     /// A listener, a filter chain, and the place among its network filters.
     Network(usize, usize, usize),
+    /// A filter whose configuration came alone.
+    Discovered,
     /// The place among the stats sinks.
     StatsSink(usize),
     /// The place among the services beside the listeners: one that runs on every thread.
@@ -109,6 +113,7 @@ impl Place {
         match self {
             Self::StatsSink(_) | Self::Singleton(_) => true,
             Self::Cluster(..) | Self::AccessLog(_) | Self::Listener(..) | Self::Network(..) | Self::Service(_) => false,
+            Self::Discovered => false,
         }
     }
 }

@@ -114,7 +114,7 @@ impl RouteManager {
 }
 
 /// Whether two ask the same one, wherever they say so.
-fn same_source(one: &ConfigSource, other: &ConfigSource) -> bool {
+pub(super) fn same_source(one: &ConfigSource, other: &ConfigSource) -> bool {
     let same_kind = match (&one.kind, &other.kind) {
         (ConfigSourceKind::Grpc(one), ConfigSourceKind::Grpc(other)) => {
             let without_place = |config: &ApiConfig| ApiConfig { origin: Origin::default(), ..config.clone() };

@@ -1,5 +1,6 @@
 //! A worker thread.
 
+mod extensions;
 mod listeners;
 mod routes;
 
@@ -17,6 +18,7 @@ use tokio::sync::oneshot;
 use tokio::task::LocalSet;
 
 use super::StartError;
+use super::extensions::{Applied, ExtensionSlot, ProvidedConfig};
 use super::main_loop::{MainCommand, Shared};
 use super::network::ListenerBuilder;
 use super::plugins::{Plugins, log_plugins};
@@ -46,6 +48,8 @@ pub(super) enum WorkerCommand {
     Remove(u64),
     /// The provider with this id has other routes.
     Routes(u64, Arc<RouteConfiguration>),
+    /// A filter has another configuration, or has none any more. The last is dropped once the worker goes by it.
+    Extension(Arc<ExtensionSlot>, Option<Arc<ProvidedConfig>>, Option<Arc<Applied>>),
     /// Starts what runs beside the listeners.
     StartServices,
     /// There is this cluster, under its name.
@@ -64,6 +68,7 @@ pub(super) enum WorkerCommand {
     Stop,
 }
 
+pub(super) use extensions::{DiscoveredFilters, FilterMaker, PlacedFilter};
 use listeners::Listeners;
 pub(super) use listeners::{Chains, listen};
 use routes::ProvidedRoutes;
@@ -74,6 +79,8 @@ pub(super) struct LocalWorker {
     pub(super) host: Rc<sandgate_host::WorkerHost>,
     /// Those that come from a control plane.
     pub(super) routes: ProvidedRoutes,
+    /// Filters that do.
+    pub(super) extensions: DiscoveredFilters,
     environment: Rc<WorkerEnvironment>,
 }
 
@@ -102,7 +109,13 @@ impl LocalWorker {
         tokio::task::spawn_local(guarded("connection sweeper", sweeper.run(clusters)));
         let task = HostTask::new(Rc::clone(&host), Rc::clone(environment));
         tokio::task::spawn_local(guarded("Wasm host task", task.run()));
-        Self { worker, host, routes: ProvidedRoutes::default(), environment: Rc::clone(environment) }
+        Self {
+            worker,
+            host,
+            routes: ProvidedRoutes::default(),
+            extensions: DiscoveredFilters::default(),
+            environment: Rc::clone(environment),
+        }
     }
 
     /// Ends the plugins, those of `last` after the others. What they ask to be sent meanwhile is not sent.
@@ -202,6 +215,10 @@ async fn serve(
             Some(WorkerCommand::DrainChains(chains)) => listeners.drain(&chains),
             Some(WorkerCommand::Remove(id)) => listeners.remove(&local.worker, id),
             Some(WorkerCommand::Routes(provider, routes)) => local.routes.update(provider, &routes, &shared.stats),
+            Some(WorkerCommand::Extension(slot, config, applied)) => {
+                local.extensions.update(&slot, config.as_ref(), (&shared.checks, &shared.stats, &local.host));
+                drop(applied);
+            }
             Some(WorkerCommand::StartServices) => {
                 services.extend(super::services::start(&shared.bootstrap, plugins, &local.host));
             }

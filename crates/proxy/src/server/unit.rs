@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use sandgate_config::model::{self, RouteConfiguration};
 
+use super::extensions::ExtensionSlot;
 use super::plugins::Plugins;
 use crate::listener_tls::ListenerTls;
 
@@ -27,6 +28,8 @@ pub(super) struct ChainUnit {
     pub(super) plugins: Arc<Plugins>,
     /// Where its routes come from if they are not part of the configuration.
     pub(super) routes: Option<Arc<RouteProvider>>,
+    /// Its filters whose configurations come from elsewhere, with their places among all filters of the chain.
+    pub(super) extensions: Vec<(usize, Arc<ExtensionSlot>)>,
 }
 
 /// The id of the listener that a chain was made for, and its place there.

@@ -10,6 +10,7 @@ use super::sections::rfc3339;
 use crate::cluster::ClusterEntry;
 
 const CLUSTER: &str = "envoy.config.cluster.v3.Cluster";
+const EXTENSION: &str = "envoy.config.core.v3.TypedExtensionConfig";
 const LISTENER: &str = "envoy.config.listener.v3.Listener";
 const ROUTES: &str = "envoy.config.route.v3.RouteConfiguration";
 
@@ -42,6 +43,11 @@ pub(super) fn clusters(entries: &[Arc<ClusterEntry>]) -> Vec<Value> {
 /// `dynamic_route_configs`
 pub(super) fn routes(context: &AdminContext) -> Vec<Value> {
     context.routes.get().iter().map(|view| resource(view, "route_config", ROUTES)).collect()
+}
+
+/// `ecds_filters`
+pub(super) fn extensions(context: &AdminContext) -> Vec<Value> {
+    context.extensions.get().iter().map(|view| resource(view, "ecds_filter", EXTENSION)).collect()
 }
 
 /// A resource of that type with what was said of it.

@@ -125,7 +125,7 @@ pub(super) fn sections(context: &AdminContext) -> Vec<Section> {
     let warming = table.map(ClusterTable::all_warming).unwrap_or_default();
     let dynamic_cluster = |field| List::new(field, "DynamicCluster", "cluster", "name");
     let secret = |field, element| List::new(field, element, "secret", "name");
-    vec![
+    let mut sections = vec![
         first,
         with_version(
             "ClustersConfigDump",
@@ -167,7 +167,14 @@ pub(super) fn sections(context: &AdminContext) -> Vec<Section> {
                 secret("dynamic_warming_secrets", "DynamicSecret"),
             ],
         ),
-    ]
+    ];
+    let extensions = dynamic::extensions(context);
+    if !extensions.is_empty() {
+        // After the clusters. Not in a dump of a server without any, as in Envoy.
+        let list = List::new("ecds_filters", "EcdsFilterConfig", "ecds_filter", "name").of(extensions);
+        sections.insert(2, Section::new("EcdsConfigDump", vec![list]));
+    }
+    sections
 }
 
 /// Who the process is, command line included.

@@ -4,13 +4,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use sandgate_config::model;
+use sandgate_config::model::{self, HttpFilterKind};
 
 use super::ListenerContext;
 use super::entry::{Entry, ListenerSource, MainChain};
 use super::parts::Parts;
 use crate::listener_tls::ListenerTls;
 use crate::server::StartError;
+use crate::server::extensions::ProvidedFilter;
 use crate::server::hcm::listener_stat_name;
 use crate::server::plugins::{PluginLoader, Plugins, Running};
 use crate::server::routes::ProvidedRoute;
@@ -30,6 +31,8 @@ pub(super) struct NewChain {
     plugins: ChainPlugins,
     /// Where its routes come from if they are not part of the configuration.
     routes: Option<Rc<ProvidedRoute>>,
+    /// The same of filters, with their places among all filters of the chain.
+    extensions: Vec<(usize, Rc<ProvidedFilter>)>,
 }
 
 /// Its plugins.
@@ -81,7 +84,8 @@ pub(super) fn static_drafts(
         let tls = crate::server::tls::load_chain(chain, &stat_name, &context.shared.stats)?;
         let plugins = ChainPlugins::OfBootstrap(Arc::clone(plugins));
         let routes = routes(context, chain);
-        Ok(ChainDraft::New(Box::new(NewChain { place: (index, chain_index), tls, plugins, routes })))
+        let extensions = extensions(context, chain)?;
+        Ok(ChainDraft::New(Box::new(NewChain { place: (index, chain_index), tls, plugins, routes, extensions })))
     };
     chains.map(draft).collect()
 }
@@ -90,6 +94,21 @@ pub(super) fn static_drafts(
 fn routes(context: &ListenerContext, chain: &model::FilterChain) -> Option<Rc<ProvidedRoute>> {
     let manager = chain.http_connection_manager()?;
     Some(context.routes.get(manager.rds.as_ref()?, &manager.stat_prefix))
+}
+
+/// Asks for the configurations of its filters that stand elsewhere.
+fn extensions(
+    context: &ListenerContext,
+    chain: &model::FilterChain,
+) -> Result<Vec<(usize, Rc<ProvidedFilter>)>, StartError> {
+    let filters = chain.http_connection_manager().into_iter().flat_map(|manager| manager.all_filters()).enumerate();
+    let discovered = filters.filter_map(|(at, filter)| match &filter.kind {
+        HttpFilterKind::Discovered(discovery) => Some((at, filter, discovery)),
+        _ => None,
+    });
+    discovered
+        .map(|(at, filter, discovery)| Ok((at, context.extensions.get(&filter.name, discovery, &filter.origin)?)))
+        .collect()
 }
 
 // === impl ChainDraft ===
@@ -118,11 +137,12 @@ impl NewChain {
         let tls = crate::server::tls::load_chain(chain, &listener_stat_name(listener), &shared.stats)?;
         let plugins = PluginLoader::load_chain(place, chain, &shared.host, environment, &local.host)?;
         let routes = routes(context, chain);
-        Ok(Self { place, tls, plugins: ChainPlugins::Own(plugins), routes })
+        let extensions = extensions(context, chain)?;
+        Ok(Self { place, tls, plugins: ChainPlugins::Own(plugins), routes, extensions })
     }
 
     async fn finish(self, context: &ListenerContext) -> MainChain {
-        let Self { place, tls, plugins, routes } = self;
+        let Self { place, tls, plugins, routes, extensions } = self;
         let ListenerContext { shared, environment, local, .. } = context;
         let (plugins, running) = match plugins {
             ChainPlugins::OfBootstrap(plugins) => (plugins, Running::default()),
@@ -135,8 +155,13 @@ impl NewChain {
         if let Some(routes) = &routes {
             routes.answered().await;
         }
+        for (_, filter) in &extensions {
+            filter.settled().await;
+        }
         let provider = routes.as_ref().map(|routes| Arc::clone(&routes.provider));
-        let unit = Arc::new(ChainUnit { place, tls, plugins, routes: provider });
-        MainChain { unit, _running: running, _routes: routes }
+        let slots = extensions.iter().map(|(at, filter)| (*at, Arc::clone(&filter.slot))).collect();
+        let unit = Arc::new(ChainUnit { place, tls, plugins, routes: provider, extensions: slots });
+        let extensions = extensions.into_iter().map(|(_, filter)| filter).collect();
+        MainChain { unit, _running: running, _routes: routes, _extensions: extensions }
     }
 }

@@ -12,6 +12,7 @@ use super::parts::Parts;
 use crate::admin::ResourceView;
 use crate::drain::DrainDirection;
 use crate::listener::BoundListener;
+use crate::server::extensions::ProvidedFilter;
 use crate::server::plugins::Running;
 use crate::server::routes::ProvidedRoute;
 use crate::server::unit::{ChainUnit, ListenerUnit};
@@ -45,6 +46,8 @@ pub(super) struct MainChain {
     pub(super) _running: Running,
     /// They are asked for as long as it is there.
     pub(super) _routes: Option<Rc<ProvidedRoute>>,
+    /// The same.
+    pub(super) _extensions: Vec<Rc<ProvidedFilter>>,
 }
 
 /// A listener on its way. Dropping it gives it up.

@@ -17,7 +17,8 @@ use crate::server::{ServerOptions, StartError};
 /// Begins to answer on `bound`. Plugins among its access logs are those of `running`.
 pub(super) fn start(
     bound: BoundListener,
-    (listeners, tls, routes): (&Arc<ListenerViews>, &Arc<TlsContexts>, &Arc<ResourceViews>),
+    (listeners, tls): (&Arc<ListenerViews>, &Arc<TlsContexts>),
+    (routes, extensions): (&Arc<ResourceViews>, &Arc<ResourceViews>),
     (shared, options): (&Shared, &ServerOptions),
     (local, running): (&LocalWorker, &Running),
     to_main: UnboundedSender<MainCommand>,
@@ -48,6 +49,7 @@ pub(super) fn start(
     context.tls = Arc::clone(tls);
     context.listeners = Arc::clone(listeners);
     context.routes = Arc::clone(routes);
+    context.extensions = Arc::clone(extensions);
     let logs = shared.bootstrap.admin.as_ref().map(|admin| admin.access_logs.clone()).unwrap_or_default();
     local.worker.logs.set_plugins(Some(running_log_plugins(running)));
     let hcm = crate::server::hcm::build_admin(&Arc::new(context), logs, &local.worker, &options.stats);

@@ -1,0 +1,56 @@
+//! The plugin of a filter whose configuration came alone.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use sandgate_config::model;
+use sandgate_host::{Environment, Host, WorkerHost};
+
+use super::{Loaded, Place, PluginLoader, refused};
+use crate::server::StartError;
+
+impl PluginLoader {
+    /// Reads, compiles and tries the plugin of a filter whose configuration came alone, if it is one, and starts it on the main thread.
+    pub(in crate::server) fn load_discovered(
+        kind: &model::HttpFilterKind,
+        host: &Arc<Host>,
+        environment: &Rc<dyn Environment>,
+        local: &Rc<WorkerHost>,
+    ) -> Result<Self, StartError> {
+        let plugin = match kind {
+            model::HttpFilterKind::Wasm(plugin) => Some((Place::Discovered, &**plugin)),
+            _ => None,
+        };
+        Self::load_all(plugin.into_iter(), host, environment, local)
+    }
+
+    /// Loads what code was fetched for before.
+    ///
+    /// # Errors
+    /// It cannot run, or refuses.
+    pub(in crate::server) fn load_known(
+        &mut self,
+        kind: &model::HttpFilterKind,
+        (host, environment): (&Arc<Host>, &Rc<dyn Environment>),
+        local: &Rc<WorkerHost>,
+    ) -> Result<(), StartError> {
+        let model::HttpFilterKind::Wasm(wasm) = kind else { return Ok(()) };
+        for (place, mut pending) in std::mem::take(&mut self.pending) {
+            let Some(code) = pending.code.clone() else {
+                self.pending.push((place, pending));
+                continue;
+            };
+            pending.config.vm.code = code;
+            let plugin = host.load(Arc::new(pending.config), Rc::clone(environment));
+            let plugin = plugin.map_err(|source| refused(wasm, source))?;
+            self.running.0.push((place, local.plugin_handle_by_policy(&plugin)));
+            self.plugins.loaded.push((place, Loaded::Plugin(plugin)));
+        }
+        Ok(())
+    }
+
+    /// Whether code has to be fetched.
+    pub(in crate::server) fn waits_for_code(&self) -> bool {
+        !self.pending.is_empty()
+    }
+}
