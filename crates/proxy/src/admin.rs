@@ -13,6 +13,7 @@ mod pages;
 mod query;
 mod resource_views;
 mod runtime;
+mod secret_views;
 mod server;
 mod stats;
 mod wasm;
@@ -35,6 +36,7 @@ use crate::stats::StatsStore;
 pub(crate) use listener_views::{ListenerView, ListenerViews};
 pub use logging::LogControl;
 pub(crate) use resource_views::{ResourceView, ResourceViews};
+pub(crate) use secret_views::{SecretNumber, SecretViews};
 
 /// What the pages show, and whom they tell.
 pub struct AdminContext {
@@ -72,6 +74,8 @@ pub struct AdminContext {
     pub(crate) routes: Arc<ResourceViews>,
     /// Configurations of filters.
     pub(crate) extensions: Arc<ResourceViews>,
+    /// Their secrets.
+    pub(crate) secrets: Arc<SecretViews>,
     /// What `/listeners` shows.
     pub(crate) listeners: Arc<ListenerViews>,
 }
@@ -142,6 +146,7 @@ impl AdminContext {
             started: SystemTime::now(),
             routes: Arc::default(),
             extensions: Arc::default(),
+            secrets: Arc::default(),
             listeners: Arc::default(),
         }
     }

@@ -39,6 +39,7 @@ mod response_headers;
 mod route_table;
 mod router;
 pub mod runtime;
+mod secrets;
 mod server;
 mod socket;
 mod state_filters;

@@ -5,11 +5,11 @@ mod handshake;
 mod reload;
 mod secure;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use sandgate_config::model::{CommonTlsContext, DownstreamTlsContext, FilterChain, SecretSource};
+use sandgate_config::model::{CommonTlsContext, DownstreamTlsContext, FilterChain, Secret, SecretSource};
 use sandgate_filter::TlsInfo;
 use sandgate_stats::{Sample, StatKind};
 use sandgate_tls::{FailureKind, Identity, ServerContext, TlsError, TrustedCa, files};
@@ -20,6 +20,7 @@ use handshake::{HandshakeError, handshake};
 pub(crate) use reload::{Fingerprint, Reloadable, keep_fresh};
 pub(crate) use secure::{Unsecured, secure};
 
+use crate::secrets::{SecretUser, ToldSecrets, WantedSecret, fill, wanted};
 use crate::stats::{SslNames, SslSocketFactoryStats, SslStats, StatsStore};
 
 /// The TLS of a listener's filter chain, for all threads.
@@ -32,8 +33,16 @@ pub(crate) struct ListenerTls {
     scope: String,
     /// `None`: a secret is not there yet.
     context: ArcSwapOption<ServerContext>,
-    /// The files before the first context was made.
-    seen: Vec<Fingerprint>,
+    made_of: Mutex<MadeOf>,
+}
+
+/// What a context is made of besides the configuration.
+#[derive(Debug, Default)]
+pub(crate) struct MadeOf {
+    /// What control planes have told.
+    pub(crate) told: ToldSecrets,
+    /// The files as they were before they were last read.
+    pub(crate) seen: Vec<Fingerprint>,
 }
 
 /// The same on one thread.
@@ -50,25 +59,47 @@ impl ListenerTls {
     /// Reads what the chain's context names; `None` if the chain has none. `stat_name` is the listener's.
     ///
     /// # Errors
-    /// A file of the configuration cannot be used. A secret of an SDS file that cannot is waited for.
+    /// A file of the configuration cannot be used. A secret of an SDS file that cannot is waited for, as are those of control planes.
     pub(crate) fn load(chain: &FilterChain, stat_name: &str) -> Result<Option<Arc<Self>>, TlsError> {
         let Some(config) = &chain.tls else { return Ok(None) };
-        let seen = Fingerprint::all(files(&config.common, config.session_ticket_keys.as_ref()));
-        let context = match ServerContext::load(config) {
-            Ok(context) => Some(Arc::new(context)),
-            Err(error) if uses_sds(config) => {
-                log::warn!(target: "config", "a secret is not ready: {error}");
-                None
-            }
-            Err(error) => return Err(error),
-        };
-        Ok(Some(Arc::new(Self {
+        let tls = Self {
             config: Arc::clone(config),
             timeout: chain.transport_socket_connect_timeout,
             scope: format!("listener.{stat_name}."),
-            context: ArcSwapOption::new(context),
-            seen,
-        })))
+            context: ArcSwapOption::new(None),
+            made_of: Mutex::default(),
+        };
+        let (seen, made) = tls.make(&[]);
+        match made {
+            Ok(context) => tls.context.store(context),
+            Err(error) if uses_sds(config) => log::warn!(target: "config", "a secret is not ready: {error}"),
+            Err(error) => return Err(error),
+        }
+        *tls.made_of() = MadeOf { told: Vec::new(), seen };
+        Ok(Some(Arc::new(tls)))
+    }
+
+    /// A context of the configuration and what control planes have told, if that is all; and the files before they were read.
+    fn make(&self, told: &[Option<Arc<Secret>>]) -> (Vec<Fingerprint>, Result<Option<Arc<ServerContext>>, TlsError>) {
+        let (config, complete) = self.filled(told);
+        let seen = Fingerprint::all(files(&config.common, config.session_ticket_keys.as_ref()));
+        let context = complete.then(|| ServerContext::load(&config).map(Arc::new));
+        (seen, context.transpose())
+    }
+
+    /// The configuration with what control planes have told, and whether that is all.
+    fn filled(&self, told: &[Option<Arc<Secret>>]) -> (Arc<DownstreamTlsContext>, bool) {
+        let mut config = Arc::clone(&self.config);
+        if self.wanted().is_empty() {
+            return (config, true);
+        }
+        let filled = Arc::make_mut(&mut config);
+        let complete = fill(&mut filled.common, filled.session_ticket_keys.as_mut(), told);
+        (config, complete)
+    }
+
+    fn made_of(&self) -> MutexGuard<'_, MadeOf> {
+        self.made_of.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The certificates that are served, and the first of those that clients' are checked against.
@@ -91,6 +122,23 @@ impl ListenerTls {
                 add(&name, Sample { kind: StatKind::Gauge, value, used: true });
             }
         }));
+    }
+}
+
+impl SecretUser for ListenerTls {
+    fn wanted(&self) -> Vec<WantedSecret> {
+        wanted(&self.config.common, self.config.session_ticket_keys.as_ref())
+    }
+
+    fn prepare(self: Arc<Self>, told: ToldSecrets) -> Result<Box<dyn FnOnce()>, TlsError> {
+        let (seen, context) = self.make(&told);
+        let context = context?;
+        Ok(Box::new(move || {
+            *self.made_of() = MadeOf { told, seen };
+            if context.is_some() {
+                self.context.store(context);
+            }
+        }))
     }
 }
 

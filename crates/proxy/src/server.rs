@@ -14,6 +14,7 @@ mod network;
 mod plugins;
 mod remote_code;
 mod routes;
+mod secrets;
 mod services;
 mod signals;
 mod stats;

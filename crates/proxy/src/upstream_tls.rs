@@ -3,13 +3,12 @@
 use std::future::{Future as _, poll_fn};
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use rustls::ClientConfig;
-use sandgate_config::model::UpstreamTlsContext;
+use sandgate_config::model::{Secret, UpstreamTlsContext};
 use sandgate_filter::{CertificateInfo, TlsInfo};
 use sandgate_tls::outcome::{self, Outcome};
 use sandgate_tls::{
@@ -18,8 +17,9 @@ use sandgate_tls::{
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use crate::listener_tls::{Fingerprint, Reloadable, common_uses_sds};
+use crate::listener_tls::{Fingerprint, MadeOf, Reloadable, common_uses_sds};
 use crate::pool::{PoolProtocol, TlsNames};
+use crate::secrets::{SecretUser, ToldSecrets, WantedSecret, fill, wanted};
 use crate::stats::{Sample, SslNames, SslSocketFactoryStats, SslStats, StatKind, StatsStore, scope_name};
 use crate::transport::{Tcp, Transport};
 
@@ -31,15 +31,16 @@ const MOST_CONFIGS: usize = 100;
 pub(crate) struct UpstreamTls {
     /// Of the cluster's stats; ends with a dot.
     scope: String,
+    model: UpstreamTlsContext,
     configs: Mutex<Configs>,
-    /// The files before the first context was made.
-    seen: Vec<Fingerprint>,
+    made_of: Mutex<MadeOf>,
 }
 
 /// Configurations by names: a session can be resumed only with the one it was made with.
+#[derive(Default)]
 struct Configs {
-    /// What they are made of.
-    context: Arc<ClientContext>,
+    /// What they are made of; `None`: a secret is not there yet.
+    context: Option<Arc<ClientContext>>,
     entries: Vec<(String, ClientOptions, Arc<ClientConfig>)>,
 }
 
@@ -47,8 +48,8 @@ struct Configs {
 pub(crate) struct WorkerTls {
     shared: Arc<UpstreamTls>,
     counters: SslCounters,
-    /// Shown, and counted by who loads contexts anew.
-    _factory: SslSocketFactoryStats,
+    /// Counted also by who loads contexts anew.
+    factory: SslSocketFactoryStats,
 }
 
 /// What is counted of handshakes, of clusters as of listeners.
@@ -86,21 +87,41 @@ pub(crate) enum Alpn<'a> {
 // === impl UpstreamTls ===
 
 impl UpstreamTls {
-    /// Reads all that `config` names.
+    /// Reads all that `config` names. Secrets of control planes are waited for.
     ///
     /// # Errors
     /// A file that cannot be read, or is not what it should be.
     pub(crate) fn load(config: &UpstreamTlsContext, stat_name: &str) -> Result<Arc<Self>, TlsError> {
-        let seen = Fingerprint::all(files(&config.common, None));
-        let context = Arc::new(ClientContext::load(config)?);
-        let configs = Mutex::new(Configs { context, entries: Vec::new() });
-        Ok(Arc::new(Self { scope: format!("cluster.{stat_name}."), configs, seen }))
+        let scope = format!("cluster.{stat_name}.");
+        let tls = Self { scope, model: config.clone(), configs: Mutex::default(), made_of: Mutex::default() };
+        let (seen, context) = tls.make(&[]);
+        *tls.configs() = Configs { context: context?, entries: Vec::new() };
+        *tls.made_of() = MadeOf { told: Vec::new(), seen };
+        Ok(Arc::new(tls))
+    }
+
+    /// A context of the configuration and what control planes have told, if that is all; and the files before they were read.
+    fn make(&self, told: &[Option<Arc<Secret>>]) -> (Vec<Fingerprint>, Result<Option<Arc<ClientContext>>, TlsError>) {
+        let mut model = self.model.clone();
+        let complete = fill(&mut model.common, None, told);
+        let seen = Fingerprint::all(files(&model.common, None));
+        let context = complete.then(|| ClientContext::load(&model).map(Arc::new));
+        (seen, context.transpose())
+    }
+
+    /// Connections from now on are made with the new context; those that are open stay.
+    fn set_context(&self, context: Arc<ClientContext>) {
+        *self.configs() = Configs { context: Some(context), entries: Vec::new() };
+    }
+
+    fn made_of(&self) -> MutexGuard<'_, MadeOf> {
+        self.made_of.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Tells when the certificates end, as gauges of the cluster with this name in stats.
     pub(crate) fn visit_expirations(&self, stat_name: &str, add: &mut dyn FnMut(&str, Sample)) {
         let prefix = format!("cluster.{}.ssl.certificate.", scope_name(stat_name));
-        let context = self.context();
+        let Some(context) = self.context() else { return };
         let own = context.certificate().map(|own| (own.name.clone(), own.info.not_after));
         let ca = context.ca().map(|ca| (ca.name, ca.info.not_after));
         for (name, end) in own.into_iter().chain(ca) {
@@ -110,9 +131,9 @@ impl UpstreamTls {
         }
     }
 
-    /// The context that new connections get.
-    pub(crate) fn context(&self) -> Arc<ClientContext> {
-        Arc::clone(&self.configs().context)
+    /// The context that new connections get; `None` as long as a secret is not there.
+    fn context(&self) -> Option<Arc<ClientContext>> {
+        self.configs().context.clone()
     }
 
     fn configs(&self) -> MutexGuard<'_, Configs> {
@@ -126,7 +147,7 @@ impl UpstreamTls {
         options: ClientOptions,
     ) -> Result<Arc<ClientConfig>, TlsError> {
         let mut configs = self.configs();
-        if !Arc::ptr_eq(&configs.context, context) {
+        if !configs.context.as_ref().is_some_and(|now| Arc::ptr_eq(now, context)) {
             return context.config(sni, &options);
         }
         if configs.entries.len() >= MOST_CONFIGS {
@@ -149,8 +170,12 @@ impl UpstreamTls {
     }
 
     /// Encrypts a connection.
-    async fn handshake(&self, stream: TcpStream, of: Handshake<'_>) -> Result<(Secured, Option<Outcome>), Failure> {
-        let context = self.context();
+    async fn handshake(
+        &self,
+        context: Arc<ClientContext>,
+        stream: TcpStream,
+        of: Handshake<'_>,
+    ) -> Result<(Secured, Option<Outcome>), Failure> {
         let model = context.model();
         let sni = server_name(model, &of);
         let options = ClientOptions {
@@ -203,23 +228,39 @@ impl Reloadable for UpstreamTls {
         "client_ssl_socket_factory"
     }
 
-    fn files(&self) -> Vec<PathBuf> {
-        files(&self.context().model().common, None)
-    }
-
     fn seen(&self) -> Vec<Fingerprint> {
-        self.seen.clone()
+        self.made_of().seen.clone()
     }
 
     fn uses_sds(&self) -> bool {
-        common_uses_sds(&self.context().model().common)
+        common_uses_sds(&self.model.common)
     }
 
-    /// Connections from now on are made with the new context; those that are open stay.
     fn reload(&self) -> Result<(), TlsError> {
-        let context = ClientContext::load(self.context().model())?;
-        *self.configs() = Configs { context: Arc::new(context), entries: Vec::new() };
+        let told = self.made_of().told.clone();
+        let (seen, context) = self.make(&told);
+        self.made_of().seen = seen;
+        if let Some(context) = context? {
+            self.set_context(context);
+        }
         Ok(())
+    }
+}
+
+impl SecretUser for UpstreamTls {
+    fn wanted(&self) -> Vec<WantedSecret> {
+        wanted(&self.model.common, None)
+    }
+
+    fn prepare(self: Arc<Self>, told: ToldSecrets) -> Result<Box<dyn FnOnce()>, TlsError> {
+        let (seen, context) = self.make(&told);
+        let context = context?;
+        Ok(Box::new(move || {
+            *self.made_of() = MadeOf { told, seen };
+            if let Some(context) = context {
+                self.set_context(context);
+            }
+        }))
     }
 }
 
@@ -282,7 +323,7 @@ impl WorkerTls {
         Self {
             shared: Arc::clone(shared),
             counters: SslCounters::new(store, &scope),
-            _factory: SslSocketFactoryStats::new(store, &format!("{scope}client_ssl_socket_factory.")),
+            factory: SslSocketFactoryStats::new(store, &format!("{scope}client_ssl_socket_factory.")),
         }
     }
 
@@ -291,7 +332,12 @@ impl WorkerTls {
     /// # Errors
     /// Why it failed, in Envoy's words.
     pub(crate) async fn handshake(&self, stream: TcpStream, of: Handshake<'_>) -> Result<Secured, Failure> {
-        match self.shared.handshake(stream, of).await {
+        let Some(context) = self.shared.context() else {
+            self.factory.upstream_context_secrets_not_ready().inc();
+            // As in Envoy, whose answers do not say so.
+            return Err(Failure { reason: String::new(), kind: FailureKind::Closed });
+        };
+        match self.shared.handshake(context, stream, of).await {
             Ok((secured, outcome)) => {
                 self.counters.handshake(&secured.info, outcome.as_ref());
                 Ok(secured)

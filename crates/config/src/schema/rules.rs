@@ -31,6 +31,8 @@ pub(crate) struct FieldRules {
     pub(crate) disallowed: bool,
     /// The rules inside of it do not hold there.
     pub(crate) skip: bool,
+    /// What is in it is shown to nobody.
+    pub(crate) sensitive: bool,
 }
 
 // === impl RuleTable ===
@@ -72,8 +74,9 @@ impl FieldRules {
         let rules = extension("validate.rules")
             .filter(|rules| options.has_extension(rules))
             .and_then(|rules| options.get_extension(&rules).as_message().cloned());
-        let disallowed = extension("envoy.annotations.disallowed_by_default")
-            .is_some_and(|disallowed| options.get_extension(&disallowed).as_bool() == Some(true));
+        let says = |name| extension(name).is_some_and(|said| options.get_extension(&said).as_bool() == Some(true));
+        let disallowed = says("envoy.annotations.disallowed_by_default");
+        let sensitive = says("udpa.annotations.sensitive");
         let deprecated = options.get_field_by_name("deprecated").is_some_and(|value| value.as_bool() == Some(true));
         let skip =
             rules.as_ref().and_then(|rules: &DynamicMessage| rules.get_field_by_name("message")).is_some_and(|rules| {
@@ -82,6 +85,6 @@ impl FieldRules {
                     .and_then(|rules| rules.get_field_by_name("skip"))
                     .is_some_and(|skip| skip.as_bool() == Some(true))
             });
-        Self { rules, deprecated, disallowed, skip }
+        Self { rules, deprecated, disallowed, skip, sensitive }
     }
 }

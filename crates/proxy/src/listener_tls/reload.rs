@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
 
-use sandgate_tls::{ServerContext, TlsError, files};
+use sandgate_tls::TlsError;
 
 use super::{ListenerTls, uses_sds};
 use crate::stats::{SslSocketFactoryStats, StatsStore};
@@ -41,31 +41,28 @@ pub(crate) trait Reloadable {
     fn scope(&self) -> &str;
     /// What makes its contexts, in stats.
     fn factory(&self) -> &'static str;
-    /// What it depends on now.
-    fn files(&self) -> Vec<PathBuf>;
-    /// What it was first made of.
+    /// The files it depends on, as they were before they were last read.
     fn seen(&self) -> Vec<Fingerprint>;
-    /// Whether secrets are among that.
+    /// Whether it uses secrets, which may name other files later.
     fn uses_sds(&self) -> bool;
-    /// Makes its context anew.
+    /// Makes its context anew. It has seen the files then, also if they cannot be used.
     fn reload(&self) -> Result<(), TlsError>;
 }
 
 /// One of these, watched.
 struct Watched {
     tls: Weak<dyn Reloadable>,
-    seen: Vec<Fingerprint>,
     stats: SslSocketFactoryStats,
 }
 
 /// Looks after the files of all these until they are gone. What cannot be used changes nothing, and is tried again when it changes.
 pub(crate) async fn keep_fresh(all: Vec<Arc<dyn Reloadable>>, store: Arc<StatsStore>) {
-    let mut watched: Vec<_> =
-        all.iter().map(|tls| Watched::new(tls, &store)).filter(|watched| !watched.seen.is_empty()).collect();
+    let may_change = |tls: &&Arc<dyn Reloadable>| tls.uses_sds() || !tls.seen().is_empty();
+    let mut watched: Vec<_> = all.iter().filter(may_change).map(|tls| Watched::new(tls, &store)).collect();
     drop(all);
     while !watched.is_empty() {
         tokio::time::sleep(INTERVAL).await;
-        watched.retain_mut(Watched::look);
+        watched.retain(Watched::look);
     }
 }
 
@@ -80,12 +77,8 @@ impl Reloadable for ListenerTls {
         "server_ssl_socket_factory"
     }
 
-    fn files(&self) -> Vec<PathBuf> {
-        files(&self.config.common, self.config.session_ticket_keys.as_ref())
-    }
-
     fn seen(&self) -> Vec<Fingerprint> {
-        self.seen.clone()
+        self.made_of().seen.clone()
     }
 
     fn uses_sds(&self) -> bool {
@@ -93,7 +86,12 @@ impl Reloadable for ListenerTls {
     }
 
     fn reload(&self) -> Result<(), TlsError> {
-        self.context.store(Some(Arc::new(ServerContext::load(&self.config)?)));
+        let told = self.made_of().told.clone();
+        let (seen, context) = self.make(&told);
+        self.made_of().seen = seen;
+        if let Some(context) = context? {
+            self.context.store(Some(context));
+        }
         Ok(())
     }
 }
@@ -103,18 +101,15 @@ impl Reloadable for ListenerTls {
 impl Watched {
     fn new(tls: &Arc<dyn Reloadable>, store: &StatsStore) -> Self {
         let stats = SslSocketFactoryStats::new(store, &format!("{}{}.", tls.scope(), tls.factory()));
-        Self { tls: Arc::downgrade(tls), seen: tls.seen(), stats }
+        Self { tls: Arc::downgrade(tls), stats }
     }
 
     /// Whether there is anything to look after any more.
-    fn look(&mut self) -> bool {
+    fn look(&self) -> bool {
         let Some(tls) = self.tls.upgrade() else { return false };
-        let now: Vec<_> = self.seen.iter().map(|seen| Fingerprint::of(&seen.path)).collect();
-        if now == self.seen {
+        if tls.seen().iter().all(|seen| *seen == Fingerprint::of(&seen.path)) {
             return true;
         }
-        // The files may name others now.
-        self.seen = Fingerprint::all(tls.files());
         match tls.reload() {
             Ok(()) => {
                 log::info!(target: "config", "{}ssl: certificates have changed", tls.scope());
@@ -141,13 +136,13 @@ mod tests {
     /// Made of one file; every load reads it.
     struct OneFile {
         path: PathBuf,
-        seen: Vec<Fingerprint>,
+        seen: Mutex<Vec<Fingerprint>>,
         loaded: Mutex<Option<String>>,
     }
 
     impl OneFile {
         fn load(path: PathBuf) -> Arc<Self> {
-            let seen = Fingerprint::all(vec![path.clone()]);
+            let seen = Mutex::new(Fingerprint::all(vec![path.clone()]));
             let loaded = Mutex::new(std::fs::read_to_string(&path).ok());
             Arc::new(Self { path, seen, loaded })
         }
@@ -160,16 +155,14 @@ mod tests {
         fn factory(&self) -> &'static str {
             "server_ssl_socket_factory"
         }
-        fn files(&self) -> Vec<PathBuf> {
-            vec![self.path.clone()]
-        }
         fn seen(&self) -> Vec<Fingerprint> {
-            self.seen.clone()
+            self.seen.lock().unwrap().clone()
         }
         fn uses_sds(&self) -> bool {
             true
         }
         fn reload(&self) -> Result<(), TlsError> {
+            *self.seen.lock().unwrap() = Fingerprint::all(vec![self.path.clone()]);
             *self.loaded.lock().unwrap() = Some(std::fs::read_to_string(&self.path).unwrap());
             Ok(())
         }
@@ -183,7 +176,7 @@ mod tests {
         std::fs::write(&path, "late").unwrap();
         let tls_of_trait: Arc<dyn Reloadable> = Arc::clone(&tls) as _;
         let store = StatsStore::new();
-        let mut watched = Watched::new(&tls_of_trait, &store);
+        let watched = Watched::new(&tls_of_trait, &store);
         assert!(watched.look());
         assert_eq!(tls.loaded.lock().unwrap().take().as_deref(), Some("late"));
         assert!(watched.look());

@@ -5,6 +5,7 @@ mod eds;
 mod health;
 mod merge_window;
 mod names;
+mod secrets;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -20,15 +21,18 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::StartError;
 use super::main_loop::{Shared, WorkerSenders};
+use super::secrets::SecretManager;
 use super::thread::WorkerCommand;
 use crate::cluster::{ClusterEntry, ClusterManager, ClusterOrigin, ClusterTable, PrioritySet, WorkerCluster};
 use crate::listener_tls::{Reloadable, keep_fresh};
+use crate::secrets::SecretUser as _;
 use crate::upstream_tls::UpstreamTls;
 use crate::worker::guarded;
 use crate::xds::{Paused, ResourceType, Subscription, XdsClient};
 use eds::Endpoints;
 use health::{HealthManager, HealthUpdate, Report};
 use names::{HostUpdate, NameNews, Names, show_membership};
+use secrets::ClusterSecrets;
 
 /// All clusters, on the main thread.
 pub(super) struct Clusters {
@@ -39,6 +43,8 @@ pub(super) struct Clusters {
     health: RefCell<HealthManager>,
     names: RefCell<Names>,
     endpoints: RefCell<Endpoints>,
+    secrets: RefCell<ClusterSecrets>,
+    secret_manager: Rc<SecretManager>,
     xds: Rc<XdsClient>,
     loader: ResourceLoader,
     /// Whether endpoints may be asked for: not before the clusters are ready that control planes are asked by.
@@ -66,7 +72,7 @@ impl Clusters {
         shared: &Arc<Shared>,
         local: &Rc<ClusterManager>,
         workers: &WorkerSenders,
-        xds: &Rc<XdsClient>,
+        (xds, secrets): (&Rc<XdsClient>, &Rc<SecretManager>),
     ) -> Result<Rc<Self>, StartError> {
         let (health, reports) = HealthManager::new(shared)?;
         let (names, news) = Names::new();
@@ -77,6 +83,8 @@ impl Clusters {
             health: RefCell::new(health),
             names: RefCell::new(names),
             endpoints: RefCell::default(),
+            secrets: RefCell::default(),
+            secret_manager: Rc::clone(secrets),
             xds: Rc::clone(xds),
             loader: shared.bootstrap.resource_loader(),
             discovers: Cell::new(false),
@@ -139,6 +147,7 @@ impl Clusters {
             if let Err(error) = self.begin(entry) {
                 log::error!(target: "upstream", "{}: {error}", entry.config.name);
             }
+            self.check(entry.index);
         }
         self.all_warm().await;
         let Some(source) = &self.shared.bootstrap.dynamic_resources.cds else { return };
@@ -182,8 +191,10 @@ impl Clusters {
 
     /// Begins to look after a cluster.
     fn begin(self: &Rc<Self>, entry: &Arc<ClusterEntry>) -> Result<(), StartError> {
+        self.want_secrets(entry)?;
         let cluster = self.local.add(entry);
-        self.health.borrow_mut().add(entry, &self.shared, &cluster.response_options)?;
+        let waits = self.secrets.borrow().is_waiting(entry.index);
+        self.health.borrow_mut().add(entry, &self.shared, (&cluster.response_options, waits))?;
         self.names.borrow_mut().add(entry);
         if let Some(tls) = &entry.tls {
             let tls = Arc::<UpstreamTls>::clone(tls) as Arc<dyn Reloadable>;
@@ -209,6 +220,7 @@ impl Clusters {
         self.health.borrow_mut().remove(index);
         self.names.borrow_mut().remove(index);
         self.endpoints.borrow_mut().remove(index);
+        self.secrets.borrow_mut().remove(index);
         self.waiting.borrow_mut().remove(&index);
         self.progress.notify_one();
     }
@@ -240,7 +252,7 @@ impl Clusters {
         }
     }
 
-    fn on_names(&self, news: &NameNews) {
+    fn on_names(self: &Rc<Self>, news: &NameNews) {
         match news {
             NameNews::Resolved(update) => {
                 self.names.borrow_mut().resolved(update);
@@ -282,7 +294,7 @@ impl Clusters {
         self.workers.each(|| WorkerCommand::Hosts(index, Arc::clone(hosts)));
     }
 
-    fn on_report(&self, report: Report) {
+    fn on_report(self: &Rc<Self>, report: Report) {
         let update = self.health.borrow_mut().on_report(report);
         self.on_health(&update);
         self.check(update.cluster);
@@ -329,11 +341,16 @@ impl Clusters {
     }
 
     /// If the cluster waits for nothing any more, it is ready.
-    fn check(&self, index: usize) {
-        let waits = self.names.borrow().is_waiting(index)
-            || self.endpoints.borrow().is_waiting(index)
-            || self.health.borrow().is_waiting(index);
-        if !waits && self.waiting.borrow_mut().remove(&index) {
+    fn check(self: &Rc<Self>, index: usize) {
+        if self.names.borrow().is_waiting(index) || self.endpoints.borrow().is_waiting(index) {
+            return;
+        }
+        self.ask_for_secrets(index);
+        if self.secrets.borrow().is_waiting(index) {
+            return;
+        }
+        self.health.borrow_mut().release(index);
+        if !self.health.borrow().is_waiting(index) && self.waiting.borrow_mut().remove(&index) {
             self.ready(index);
             self.progress.notify_one();
         }
@@ -369,9 +386,10 @@ fn count_members(entry: &ClusterEntry, cluster: &WorkerCluster) {
     cluster.stats.warming_state().set(0);
 }
 
-/// Whether somebody else tells the cluster's endpoints.
+/// Whether somebody else tells the cluster's endpoints, or its secrets.
 fn is_discovered(entry: &ClusterEntry) -> bool {
     matches!(entry.config.discovery, Discovery::Eds(_))
+        || entry.tls.as_ref().is_some_and(|tls| !tls.wanted().is_empty())
 }
 
 /// Whether a scope of stats belongs to the cluster that has this name there.

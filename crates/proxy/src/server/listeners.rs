@@ -32,6 +32,7 @@ use super::main_loop::Shared;
 use super::main_loop::WorkerSenders;
 use super::plugins::Plugins;
 use super::routes::RouteManager;
+use super::secrets::SecretManager;
 use super::thread::{LocalWorker, WorkerCommand};
 use crate::admin::{ListenerViews, ResourceView};
 use crate::drain::DrainDirection;
@@ -51,6 +52,7 @@ pub(super) struct ListenerContext {
     pub(super) workers: WorkerSenders,
     pub(super) routes: Rc<RouteManager>,
     pub(super) extensions: Rc<ExtensionManager>,
+    pub(super) secrets: Rc<SecretManager>,
     pub(super) lifecycle: Arc<Lifecycle>,
     pub(super) counts: Arc<ListenerCounts>,
     /// For the admin interface.

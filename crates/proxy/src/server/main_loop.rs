@@ -24,13 +24,14 @@ use super::extensions::{ExtensionContext, ExtensionManager};
 use super::listeners::{ListenerContext, ListenerCounts, ListenerManager};
 use super::plugins::{PluginLoader, Running};
 use super::routes::RouteManager;
+use super::secrets::SecretManager;
 use super::signals::{SignalEvent, Signals};
 use super::stats::{Numbers, add_host_stats, add_runtime_stats, add_server_stats, add_start_time, settings};
 use super::thread::{LocalWorker, WorkerCommand};
 use super::{ListenerAddress, ServerError, ServerOptions, StartError, upstream_filters};
 use crate::access_log::LogFiles;
 use crate::admin::AdminAction;
-use crate::admin::{ListenerViews, ResourceViews};
+use crate::admin::{ListenerViews, ResourceViews, SecretViews};
 use crate::cluster::{ClusterTable, add_breaker_stats, add_hash_stats, add_subset_stats};
 use crate::dns::Dns;
 use crate::drain::{DrainDirection, DrainManager};
@@ -192,7 +193,9 @@ impl Main {
         let senders = WorkerSenders::default();
         let (node, ads) = (shared.bootstrap.node.serialized.clone(), shared.bootstrap.dynamic_resources.ads.as_ref());
         let client = XdsClient::new(&local.worker, &options.stats, node, ads);
-        let clusters = Clusters::start(&shared, &local.worker.clusters, &senders, &client)?;
+        let (loader, secret_views) = (shared.bootstrap.resource_loader(), Arc::<SecretViews>::default());
+        let secrets = SecretManager::new(&client, loader.clone(), &options.stats, &secret_views);
+        let clusters = Clusters::start(&shared, &local.worker.clusters, &senders, (&client, &secrets))?;
         let counts = Arc::<ListenerCounts>::default();
         let numbers = Numbers {
             concurrency,
@@ -211,7 +214,7 @@ impl Main {
         let admin_address = admin.as_ref().map(|admin| admin.address);
         if let Some(bound) = admin {
             let of = (&*shared, options);
-            let resources = (&routes, &extensions);
+            let resources = (&routes, &extensions, &secret_views);
             admin::start(bound, (&views, &tls), resources, of, (&local, plugins.running()), to_main.clone())?;
         }
         plugins.fetch(&options.host, &env, &local, &mut signals, &lifecycle).await;
@@ -219,7 +222,6 @@ impl Main {
         upstream_filters::equip_main(&shared.bootstrap, &plugins, &handles, &local);
         let plugins = Arc::new(plugins);
         let workers = Workers::start(&shared, &plugins, concurrency, &senders, to_main.clone())?;
-        let loader = shared.bootstrap.resource_loader();
         let extensions = ExtensionManager::new(ExtensionContext {
             client: Rc::clone(&client),
             loader: loader.clone(),
@@ -236,6 +238,7 @@ impl Main {
             workers: senders.clone(),
             extensions,
             lifecycle: Arc::clone(&lifecycle),
+            secrets,
             routes: RouteManager::new(&client, loader, senders.clone(), &options.stats, (&routes, &shared.clusters)),
             counts,
             views,

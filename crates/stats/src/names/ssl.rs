@@ -48,13 +48,11 @@ scope!(
         ssl_context_update_by_sds,
         /// Connections refused because a secret was not there yet.
         downstream_context_secrets_not_ready,
+        /// Connections to hosts given up because a secret was not there yet.
+        upstream_context_secrets_not_ready,
     }
     gauges {}
     histograms {}
-    zeros {
-        counters { upstream_context_secrets_not_ready, }
-        gauges {}
-    }
 );
 
 /// What handshakes agreed on: `<scope>ssl.<group>.<name>`, such as `ssl.versions.TLSv1.3`. A name exists once it has counted.

@@ -2,16 +2,21 @@
 
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Map, Value, json};
 
-use super::super::{AdminContext, ResourceView};
+use super::super::{AdminContext, ResourceView, ResourceViews};
 use super::packed;
 use super::sections::rfc3339;
 use crate::cluster::ClusterEntry;
 
+/// What is sensitive is shown as.
+const REDACTED: &str = "[redacted]";
 const CLUSTER: &str = "envoy.config.cluster.v3.Cluster";
 const EXTENSION: &str = "envoy.config.core.v3.TypedExtensionConfig";
 const LISTENER: &str = "envoy.config.listener.v3.Listener";
+const SECRET: &str = "envoy.extensions.transport_sockets.tls.v3.Secret";
 const ROUTES: &str = "envoy.config.route.v3.RouteConfiguration";
 
 /// `dynamic_listeners`: those that control planes have sent, also if the last one of a name was refused.
@@ -48,6 +53,40 @@ pub(super) fn routes(context: &AdminContext) -> Vec<Value> {
 /// `ecds_filters`
 pub(super) fn extensions(context: &AdminContext) -> Vec<Value> {
     context.extensions.get().iter().map(|view| resource(view, "ecds_filter", EXTENSION)).collect()
+}
+
+/// `dynamic_active_secrets` or `dynamic_warming_secrets`
+pub(super) fn secrets(views: &ResourceViews) -> Vec<Value> {
+    views.get().iter().map(|view| with_files(with_name(resource(view, "secret", SECRET)))).collect()
+}
+
+/// A secret with what is in its files in their place, as Envoy shows it.
+fn with_files(mut item: Value) -> Value {
+    const PLACES: [&str; 4] = [
+        "/secret/tls_certificate/certificate_chain",
+        "/secret/tls_certificate/private_key",
+        "/secret/validation_context/trusted_ca",
+        "/secret/validation_context/crl",
+    ];
+    for place in PLACES {
+        let Some(source) = item.pointer_mut(place) else { continue };
+        let Some(path) = source.get("filename").and_then(Value::as_str) else { continue };
+        let bytes = if path == REDACTED { Ok(path.as_bytes().to_vec()) } else { std::fs::read(path) };
+        // One that is not there any more is shown by its name.
+        if let Ok(bytes) = bytes {
+            *source = json!({ "inline_bytes": BASE64.encode(bytes) });
+        }
+    }
+    item
+}
+
+/// A secret's name stands also beside it.
+pub(super) fn with_name(mut item: Value) -> Value {
+    let name = item.pointer("/secret/name").cloned();
+    if let (Value::Object(fields), Some(name)) = (&mut item, name) {
+        fields.shift_insert(0, "name".to_owned(), name);
+    }
+    item
 }
 
 /// A resource of that type with what was said of it.

@@ -102,6 +102,7 @@ pub(super) fn sections(context: &AdminContext) -> Vec<Section> {
         let list = bootstrap.pointer(&format!("/static_resources/{name}")).and_then(Value::as_array);
         list.cloned().unwrap_or_default()
     };
+    let secrets = resources(&bootstrap, "secrets");
     let (clusters, listeners) = (resources(&bootstrap, "clusters"), resources(&bootstrap, "listeners"));
     let routes = listeners.iter().flat_map(route_configurations).collect::<Vec<_>>();
     name_node(&mut bootstrap, context);
@@ -113,6 +114,8 @@ pub(super) fn sections(context: &AdminContext) -> Vec<Section> {
     let clusters = items("cluster", "envoy.config.cluster.v3.Cluster", clusters);
     let listeners = items("listener", "envoy.config.listener.v3.Listener", listeners);
     let routes = items("route_config", "envoy.config.route.v3.RouteConfiguration", routes);
+    let secrets = items("secret", "envoy.extensions.transport_sockets.tls.v3.Secret", secrets);
+    let secrets = secrets.into_iter().map(dynamic::with_name).collect();
     let mut first = Section::new("BootstrapConfigDump", Vec::new());
     first.single = vec![("bootstrap", Some(bootstrap)), ("last_updated", Some(json!(updated)))];
     let with_version = |name, version: String, lists| {
@@ -162,9 +165,9 @@ pub(super) fn sections(context: &AdminContext) -> Vec<Section> {
         Section::new(
             "SecretsConfigDump",
             vec![
-                secret("static_secrets", "StaticSecret"),
-                secret("dynamic_active_secrets", "DynamicSecret"),
-                secret("dynamic_warming_secrets", "DynamicSecret"),
+                secret("static_secrets", "StaticSecret").of(secrets),
+                secret("dynamic_active_secrets", "DynamicSecret").of(dynamic::secrets(&context.secrets.active)),
+                secret("dynamic_warming_secrets", "DynamicSecret").of(dynamic::secrets(&context.secrets.warming)),
             ],
         ),
     ];

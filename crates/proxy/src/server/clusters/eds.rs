@@ -68,7 +68,7 @@ impl Clusters {
         self.endpoints.borrow_mut().0.insert(entry.index, endpoints);
     }
 
-    fn answered(&self, index: usize) {
+    fn answered(self: &Rc<Self>, index: usize) {
         if let Some(endpoints) = self.endpoints.borrow_mut().0.get_mut(&index) {
             endpoints.answered = true;
         }

@@ -60,6 +60,10 @@ struct ClusterHealth {
     detector: Option<Detector>,
     outlier: Option<Arc<OutlierDetection>>,
     window: MergeWindow,
+    /// Hosts are not checked yet: what their connections need is not there.
+    held: bool,
+    /// Those to be checked.
+    hosts: Vec<Arc<Host>>,
 }
 
 /// Where a host's own word about its health goes.
@@ -80,7 +84,7 @@ impl HealthManager {
         Ok((manager, inbox))
     }
 
-    /// Begins to watch a cluster. Inside a `LocalSet`.
+    /// Begins to watch a cluster; if it is held, no host is checked before its release. Inside a `LocalSet`.
     ///
     /// # Errors
     /// A log of events cannot be opened.
@@ -88,7 +92,7 @@ impl HealthManager {
         &mut self,
         entry: &ClusterEntry,
         shared: &Shared,
-        options: &ResponseOptions,
+        (options, held): (&ResponseOptions, bool),
     ) -> Result<(), StartError> {
         let (index, stat_name) = (entry.index, entry.config.stat_name());
         let checker = self.checker(index, entry, shared, options)?;
@@ -98,7 +102,8 @@ impl HealthManager {
             Detector::new(config, &self.runtime, stats, Arc::clone(&entry.outlier_rates), || fastrand::u64(..))
         });
         let (name, window) = (entry.config.name.clone(), MergeWindow::default());
-        self.clusters.insert(index, ClusterHealth { name, checker, detector, outlier, window });
+        self.clusters
+            .insert(index, ClusterHealth { name, checker, detector, outlier, window, held, hosts: Vec::new() });
         self.set_hosts(index, &entry.hosts().hosts);
         self.arm(index);
         Ok(())
@@ -113,6 +118,16 @@ impl HealthManager {
     pub(super) fn is_waiting(&self, index: usize) -> bool {
         let checker = self.clusters.get(&index).and_then(|cluster| cluster.checker.as_ref());
         checker.is_some_and(Checker::is_waiting)
+    }
+
+    /// The cluster's hosts are checked from now on.
+    pub(super) fn release(&mut self, index: usize) {
+        let Some(cluster) = self.clusters.get_mut(&index).filter(|cluster| cluster.held) else { return };
+        cluster.held = false;
+        let hosts = std::mem::take(&mut cluster.hosts);
+        if let Some(checker) = &mut cluster.checker {
+            checker.set_hosts(&hosts);
+        }
     }
 
     fn checker(
@@ -163,7 +178,11 @@ impl HealthManager {
                 // Only the first one counts.
                 host.set_health_checker(Arc::new(ImmediateFailure { cluster: index, host: host_ref, reports }));
             }
-            checker.set_hosts(hosts);
+            if cluster.held {
+                cluster.hosts = hosts.to_vec();
+            } else {
+                checker.set_hosts(hosts);
+            }
         }
         if let (Some(detector), Some(config)) = (&mut cluster.detector, &cluster.outlier) {
             detector.set_hosts(hosts, |host| {

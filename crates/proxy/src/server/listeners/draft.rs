@@ -10,11 +10,13 @@ use super::ListenerContext;
 use super::entry::{Entry, ListenerSource, MainChain};
 use super::parts::Parts;
 use crate::listener_tls::ListenerTls;
+use crate::secrets::SecretUser;
 use crate::server::StartError;
 use crate::server::extensions::ProvidedFilter;
 use crate::server::hcm::listener_stat_name;
 use crate::server::plugins::{PluginLoader, Plugins, Running};
 use crate::server::routes::ProvidedRoute;
+use crate::server::secrets::SecretUse;
 use crate::server::unit::{ChainPlace, ChainUnit};
 
 /// A filter chain of a listener that is being made.
@@ -28,6 +30,8 @@ pub(super) enum ChainDraft {
 pub(super) struct NewChain {
     place: ChainPlace,
     tls: Option<Arc<ListenerTls>>,
+    /// Those of its TLS that come from elsewhere.
+    secrets: Option<Rc<SecretUse>>,
     plugins: ChainPlugins,
     /// Where its routes come from if they are not part of the configuration.
     routes: Option<Rc<ProvidedRoute>>,
@@ -82,10 +86,18 @@ pub(super) fn static_drafts(
     let chains = listener.filter_chains.iter().enumerate();
     let draft = |(chain_index, chain)| {
         let tls = crate::server::tls::load_chain(chain, &stat_name, &context.shared.stats)?;
+        let secrets = secrets(context, chain, tls.as_ref())?;
         let plugins = ChainPlugins::OfBootstrap(Arc::clone(plugins));
         let routes = routes(context, chain);
         let extensions = extensions(context, chain)?;
-        Ok(ChainDraft::New(Box::new(NewChain { place: (index, chain_index), tls, plugins, routes, extensions })))
+        Ok(ChainDraft::New(Box::new(NewChain {
+            place: (index, chain_index),
+            tls,
+            secrets,
+            plugins,
+            routes,
+            extensions,
+        })))
     };
     chains.map(draft).collect()
 }
@@ -109,6 +121,24 @@ fn extensions(
     discovered
         .map(|(at, filter, discovery)| Ok((at, context.extensions.get(&filter.name, discovery, &filter.origin)?)))
         .collect()
+}
+
+/// Asks for the secrets of a chain's TLS.
+fn secrets(
+    context: &ListenerContext,
+    chain: &model::FilterChain,
+    tls: Option<&Arc<ListenerTls>>,
+) -> Result<Option<Rc<SecretUse>>, StartError> {
+    let Some(tls) = tls else { return Ok(None) };
+    let user = Arc::<ListenerTls>::clone(tls) as Arc<dyn SecretUser>;
+    let secrets = context.secrets.get(&user).map_err(|source| {
+        let origin = chain.tls.as_ref().map(|tls| tls.origin.clone()).unwrap_or_default();
+        StartError::Tls { origin: Box::new(origin), source }
+    })?;
+    if let Some(secrets) = &secrets {
+        secrets.start();
+    }
+    Ok(secrets)
 }
 
 // === impl ChainDraft ===
@@ -136,13 +166,14 @@ impl NewChain {
         shared.logs.add(chain.access_logs().iter())?;
         let tls = crate::server::tls::load_chain(chain, &listener_stat_name(listener), &shared.stats)?;
         let plugins = PluginLoader::load_chain(place, chain, &shared.host, environment, &local.host)?;
+        let secrets = secrets(context, chain, tls.as_ref())?;
         let routes = routes(context, chain);
         let extensions = extensions(context, chain)?;
-        Ok(Self { place, tls, plugins: ChainPlugins::Own(plugins), routes, extensions })
+        Ok(Self { place, tls, secrets, plugins: ChainPlugins::Own(plugins), routes, extensions })
     }
 
     async fn finish(self, context: &ListenerContext) -> MainChain {
-        let Self { place, tls, plugins, routes, extensions } = self;
+        let Self { place, tls, secrets, plugins, routes, extensions } = self;
         let ListenerContext { shared, environment, local, .. } = context;
         let (plugins, running) = match plugins {
             ChainPlugins::OfBootstrap(plugins) => (plugins, Running::default()),
@@ -152,6 +183,9 @@ impl NewChain {
                 (Arc::new(plugins), running)
             }
         };
+        if let Some(secrets) = &secrets {
+            secrets.answered().await;
+        }
         if let Some(routes) = &routes {
             routes.answered().await;
         }
@@ -162,6 +196,6 @@ impl NewChain {
         let slots = extensions.iter().map(|(at, filter)| (*at, Arc::clone(&filter.slot))).collect();
         let unit = Arc::new(ChainUnit { place, tls, plugins, routes: provider, extensions: slots });
         let extensions = extensions.into_iter().map(|(_, filter)| filter).collect();
-        MainChain { unit, _running: running, _routes: routes, _extensions: extensions }
+        MainChain { unit, _running: running, _routes: routes, _extensions: extensions, _secrets: secrets }
     }
 }

@@ -15,6 +15,7 @@ use crate::listener::BoundListener;
 use crate::server::extensions::ProvidedFilter;
 use crate::server::plugins::Running;
 use crate::server::routes::ProvidedRoute;
+use crate::server::secrets::SecretUse;
 use crate::server::unit::{ChainUnit, ListenerUnit};
 
 /// Where a listener comes from.
@@ -48,6 +49,8 @@ pub(super) struct MainChain {
     pub(super) _routes: Option<Rc<ProvidedRoute>>,
     /// The same.
     pub(super) _extensions: Vec<Rc<ProvidedFilter>>,
+    /// The same, of the secrets of its TLS.
+    pub(super) _secrets: Option<Rc<SecretUse>>,
 }
 
 /// A listener on its way. Dropping it gives it up.

@@ -31,7 +31,6 @@ impl ListenerManager {
             return Ok(false);
         }
         super::check(&listener)?;
-        crate::server::discovery::refuse_listener(&listener)?;
         let config = Arc::new(listener);
         let bound = self.socket(&config)?;
         let id = self.new_id();

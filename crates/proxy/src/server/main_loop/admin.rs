@@ -6,7 +6,7 @@ use sandgate_matcher::StringMatcher;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::{MainCommand, Shared, listening};
-use crate::admin::{AdminAction, AdminContext, ListenerViews, ResourceViews};
+use crate::admin::{AdminAction, AdminContext, ListenerViews, ResourceViews, SecretViews};
 use crate::listener::BoundListener;
 use crate::listener_tls::TlsContexts;
 use crate::server::network::admin_listener;
@@ -18,7 +18,7 @@ use crate::server::{ServerOptions, StartError};
 pub(super) fn start(
     bound: BoundListener,
     (listeners, tls): (&Arc<ListenerViews>, &Arc<TlsContexts>),
-    (routes, extensions): (&Arc<ResourceViews>, &Arc<ResourceViews>),
+    (routes, extensions, secrets): (&Arc<ResourceViews>, &Arc<ResourceViews>, &Arc<SecretViews>),
     (shared, options): (&Shared, &ServerOptions),
     (local, running): (&LocalWorker, &Running),
     to_main: UnboundedSender<MainCommand>,
@@ -50,6 +50,7 @@ pub(super) fn start(
     context.listeners = Arc::clone(listeners);
     context.routes = Arc::clone(routes);
     context.extensions = Arc::clone(extensions);
+    context.secrets = Arc::clone(secrets);
     let logs = shared.bootstrap.admin.as_ref().map(|admin| admin.access_logs.clone()).unwrap_or_default();
     local.worker.logs.set_plugins(Some(running_log_plugins(running)));
     let hcm = crate::server::hcm::build_admin(&Arc::new(context), logs, &local.worker, &options.stats);
