@@ -11,6 +11,7 @@ mod grpc;
 mod paused;
 mod rate_limit;
 mod receiver;
+mod refusals;
 mod stats;
 mod subscriber;
 #[cfg(test)]

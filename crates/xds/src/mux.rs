@@ -76,7 +76,8 @@ pub struct Response {
     /// Why it cannot be taken whatever the subscribers say; there are no deliveries then.
     pub refused: Option<String>,
     pub(crate) nonce: String,
-    pub(crate) version: String,
+    /// Of a type that is told as a whole, or of the system.
+    pub version: String,
     /// Names and versions of what has come.
     pub(crate) taken: Vec<Taken>,
     pub(crate) removed: Vec<String>,

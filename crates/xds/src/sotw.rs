@@ -211,6 +211,8 @@ impl Mux for SotwMux {
             match result {
                 Ok(()) => {
                     state.version = response.version;
+                    // A refusal of an earlier response that was not sent yet.
+                    state.error = None;
                     for Taken { name, ttl, .. } in &response.taken {
                         state.lifetimes.set(name, *ttl, now);
                     }

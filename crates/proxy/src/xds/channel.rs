@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use sandgate_config::model::ApiConfig;
@@ -13,6 +13,7 @@ use sandgate_xds::{Delivery, DeltaMux, Mux, NodePolicy, Response, SotwMux, Watch
 use super::back_off::BackOff;
 use super::grpc::{Closed, Outgoing, connect};
 use super::rate_limit::TokenBucket;
+use super::refusals::Refusals;
 use super::stats::ControlPlaneNumbers;
 use super::subscriber::Subscriber;
 use super::timer::Timer;
@@ -42,6 +43,9 @@ pub(super) struct Channel {
     retry: RefCell<Option<Timer>>,
     drain: RefCell<Option<Timer>>,
     expiry: RefCell<Option<Timer>>,
+    refusals: RefCell<Refusals>,
+    /// Types that are paused because they were refused too often, until the timer.
+    held: RefCell<HashMap<ResourceType, Timer>>,
 }
 
 /// A subscriber's place on a channel. Dropped, it wants nothing any more.
@@ -102,6 +106,8 @@ impl Channel {
             retry: RefCell::default(),
             drain: RefCell::default(),
             expiry: RefCell::default(),
+            refusals: RefCell::default(),
+            held: RefCell::default(),
         }
     }
 
@@ -247,9 +253,39 @@ impl Channel {
                 subscriber.rejected();
                 subscriber.attempted();
             }
+            // The answers of the other protocol say what is there already, and nobody repeats that.
+            let repeated = !self.config.delta;
+            let wait = repeated.then(|| self.refusals.borrow_mut().refused(kind, &response.version)).flatten();
+            wait.into_iter().for_each(|wait| self.hold(kind, wait));
         }
+        let taken = result.is_ok();
         self.mux.borrow_mut().finish(response, result, Instant::now());
+        if taken {
+            self.refusals.borrow_mut().taken(kind);
+            self.release(kind);
+        }
         self.watch_expiry();
+    }
+
+    /// Says nothing of the type for that long.
+    fn hold(self: &Rc<Self>, kind: ResourceType, wait: Duration) {
+        let channel = Rc::downgrade(self);
+        let timer = Timer::new("refusal of a type", wait, move || {
+            if let Some(channel) = channel.upgrade() {
+                channel.release(kind);
+                channel.send();
+            }
+        });
+        if self.held.borrow_mut().insert(kind, timer).is_none() {
+            self.mux.borrow_mut().pause(kind);
+        }
+    }
+
+    fn release(&self, kind: ResourceType) {
+        let timer = self.held.borrow_mut().remove(&kind);
+        if timer.is_some() {
+            self.mux.borrow_mut().resume(kind);
+        }
     }
 
     /// Tells everybody, until somebody refuses.

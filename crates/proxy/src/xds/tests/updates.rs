@@ -6,7 +6,7 @@ use std::rc::Rc;
 use sandgate_xds::{DeltaDiscoveryRequest, DiscoveryRequest, DiscoveryResponse};
 
 use super::control_plane::{ControlPlane, ServerStream};
-use super::fixture::{Fixture, api};
+use super::fixture::{Fixture, api, eventually};
 use super::{Any, Bytes, any, anywhere, delta, delta_line, line, names, run, sotw};
 use crate::xds::Names;
 use crate::xds::ResourceType::{Cluster, Endpoint, Listener, Route};
@@ -37,6 +37,33 @@ fn a_refusal_is_heard_and_counted() {
         listeners.told(3).await;
         let stat = |name: &str| fixture.stat(&format!("listener_manager.lds.{name}"));
         assert_eq!((stat("update_success"), stat("update_rejected"), stat("update_attempt")), (2, 2, 5));
+    });
+}
+
+#[test]
+fn what_is_sent_again_at_once_is_refused_each_time_and_then_taken() {
+    run(async {
+        let mut server = ControlPlane::start(anywhere()).await;
+        let fixture = Fixture::new(server.address, api(false));
+        let (listeners, _lds) = fixture.ads(Listener, Names::Wildcard, "lds.");
+        let mut stream = server.stream().await;
+        next(&mut stream).await;
+        listeners.refuses.replace(Some("not that".to_owned()));
+        for nonce in ["n1", "n2", "n3", "n4", "n5", "n6"] {
+            stream.send(&sotw(Listener, "l1", nonce, &["a"]));
+            assert_eq!(next(&mut stream).await, format!("Listener v= n={nonce} [] ERR not that"));
+        }
+        // A refusal that waits gives way to what is right.
+        stream.send(&sotw(Listener, "l1", "n7", &["a"]));
+        eventually("the last refusal", || fixture.stat("lds.update_rejected") == 7).await;
+        listeners.refuses.replace(None);
+        stream.send(&sotw(Listener, "l2", "n8", &["b"]));
+        let mut said = next(&mut stream).await;
+        // Unless this has taken longer than it waits.
+        if said == "Listener v= n=n7 [] ERR not that" {
+            said = next(&mut stream).await;
+        }
+        assert_eq!(said, "Listener v=l2 n=n8 []");
     });
 }
 
