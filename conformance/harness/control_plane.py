@@ -1,47 +1,20 @@
-"""The control plane of one case: answers what the proxy asks for with the case's resources, and notes how the proxy takes them."""
-
-import asyncio
+"""The harness as the control plane of one case: answers what the proxy asks for, right or wrong, as the case wants it."""
 
 from . import delta, state_of_the_world
-from .case import PLANE
 from .discovery import KINDS
 from .grpc_server import GrpcServer
 from .pieces import to_bytes
-
-# Before something else is done: how long an answer of the proxy may take.
-_ANSWER_WAIT = 1.0
-# After the last step: how long an answer of the proxy may take, and how long it must be silent to be done.
-_END_WAIT = 2.0
-_QUIET = 0.2
+from .plane import Plane
 
 
-class State:
-    """What there is of one kind: its version, and the resources in order, which may hold one name twice. A resource that is as
-    it was `before` keeps its version."""
+class ControlPlane(Plane):
+    """Serves the case's resources itself. `server`: makes what takes the streams."""
 
-    def __init__(self, version, resources, before=None):
-        self.version = version
-        self.resources = resources
-        known = {(r.name, r.body.SerializeToString()): r.version for r in (before.resources if before else [])}
-        for resource in resources:
-            resource.version = known.get((resource.name, resource.body.SerializeToString()), version)
-
-
-class ControlPlane:
-    """Upstream of the name `control_plane`. Resources are made when ports are known, by the maker of `use`."""
-
-    def __init__(self, spec):
-        self.name = PLANE
-        self._spec = spec
-        self._server = GrpcServer(self._serve, spec.get("tls"))
-        self._maker = None
+    def __init__(self, spec, server=GrpcServer):
+        super().__init__(spec)
+        self._server = server(self._serve, spec.get("tls"))
         self._sessions = []
-        self._told = {}
-        self._changed = 0
         self._nonces = 0
-        self._taken = {}
-        self.state = {}
-        self.requests = []
 
     async def start(self):
         """Has a port, and listens unless the case wants it `absent` at first."""
@@ -51,19 +24,6 @@ class ControlPlane:
     def port(self):
         """Where it listens."""
         return self._server.port
-
-    def use(self, maker):
-        """Takes the first resources of the case."""
-        self._maker = maker
-        self._lay(self._spec.get("first") or {})
-
-    def _lay(self, snapshot):
-        kinds = [kind for kind in snapshot if kind in KINDS]
-        version = str(snapshot.get("version", "1"))
-        for kind in kinds:
-            made = [self._maker.resource(kind, spec) for spec in snapshot[kind]]
-            self.state[kind] = State(version, made, self.state.get(kind))
-        return kinds
 
     async def push(self, snapshot):
         """More resources, or other ones: of each kind that is named all that there are now."""
@@ -98,11 +58,8 @@ class ControlPlane:
             else:
                 await session.call.end(spec["status"], spec.get("message", ""))
 
-    async def _answered(self):
-        """Waits a little until the proxy has said what it makes of all that it was sent, lest it depends on the time."""
-        end = asyncio.get_running_loop().time() + _ANSWER_WAIT
-        while any(session.awaits() for session in self._live()) and asyncio.get_running_loop().time() < end:
-            await asyncio.sleep(0.01)
+    def _awaits(self):
+        return any(session.awaits() for session in self._live())
 
     def _live(self):
         return [session for session in self._sessions if not session.call.over()]
@@ -125,50 +82,14 @@ class ControlPlane:
         self._nonces += 1
         return f"n{self._nonces}"
 
-    def note(self, kind, event, request):
-        """Keeps what the proxy said of a kind."""
-        if self._spec.get("node") and request.HasField("node"):
-            event = {**event, "node": request.node.id}
-        self._told.setdefault(kind, []).append(event)
-        self._changed += 1
-
-    def said(self, kind, test):
-        """The next thing that the proxy says of a kind and that passes; what was awaited before does not count again."""
-        events = self._told.get(kind, [])
-        for index in range(self._taken.get(kind, 0), len(events)):
-            if test(events[index]):
-                self._taken[kind] = index + 1
-                return events[index]
-        return None
-
     def streams(self):
         """How many streams there have been."""
         return len(self._sessions)
 
-    async def settle(self):
-        """Waits until the proxy has answered all that it was sent, and is silent."""
-        end = asyncio.get_running_loop().time() + _END_WAIT
-        quiet, seen = asyncio.get_running_loop().time(), self._changed
-        while (now := asyncio.get_running_loop().time()) < end:
-            if seen != self._changed:
-                quiet, seen = now, self._changed
-            if now - quiet > _QUIET and not any(session.awaits() for session in self._live()):
-                return
-            await asyncio.sleep(0.02)
-
     def record(self):
-        """What the proxy said, by kind; the words of an error are its own."""
-        told = {
-            kind: [{**event, "error": bool(event["error"])} if "error" in event else event for event in events]
-            for kind, events in sorted(self._told.items())
-        }
+        """What the proxy said, and what became of its handshakes, if there is TLS."""
         shakes = self._server.handshakes
-        return {**({"tls": shakes} if shakes else {}), **told}
-
-    def received(self):
-        """All errors that the proxy told."""
-        errors = [event["error"] for events in self._told.values() for event in events if event.get("error")]
-        return "\n".join(errors).encode()
+        return {**({"tls": shakes} if shakes else {}), **super().record()}
 
     async def kill(self):
         """Nobody listens, and all connections end."""
@@ -186,6 +107,3 @@ class ControlPlane:
     def proxy_ports(self):
         """The ports from which the proxy has connected."""
         return self._server.proxy_ports()
-
-    def use_log(self, wait_log):
-        """A control plane does not wait for the log."""

@@ -2,7 +2,7 @@
 
 from . import messages
 from .discovery import KINDS, WILDCARDS, kind_of
-from .session import RESOURCE, Sent
+from .session import RESOURCE, Sent, named_node
 
 _REQUEST = "envoy.service.discovery.v3.DeltaDiscoveryRequest"
 _RESPONSE = "envoy.service.discovery.v3.DeltaDiscoveryResponse"
@@ -42,7 +42,7 @@ class Session:
             "unsubscribe": unsubscribe,
             "initial": dict(sorted(request.initial_resource_versions.items())),
         }
-        self._plane.note(kind, {k: v for k, v in said.items() if v} | self._sent.answered(request), request)
+        self._plane.note(kind, {k: v for k, v in said.items() if v} | self._sent.answered(request), named_node(request))
         if first:
             every = kind in WILDCARDS and (not subscribe or "*" in subscribe)
             self._subscriptions[kind] = _Subscription(every, dict(request.initial_resource_versions))
@@ -77,7 +77,8 @@ class Session:
         subscription = self._subscriptions[kind]
         wanted = [r for r in state.resources if subscription.wants(r)]
         resources = [r for r in wanted if r.name in again or r.raw or subscription.versions.get(r.name) != r.version]
-        removed = [name for name in subscription.versions if all(name != r.name for r in state.resources)]
+        there = {r.name for r in state.resources}
+        removed = [name for name in subscription.versions if name not in there]
         for resource in resources:
             subscription.versions[resource.name] = resource.version
         for name in removed:

@@ -104,6 +104,8 @@ class Maker:
         return Case(self._case.id, data)
 
     def _cluster(self, spec):
+        if "padding" in spec:
+            spec = merge(spec, {"metadata": {"filter_metadata": {"padding": {"of": "x" * spec.pop("padding")}}}})
         main = {"name": "{cluster}", **((self._case.get("config") or {}).get("cluster") or {})}
         spec = merge(main, spec) if spec.get("name", "{cluster}") == "{cluster}" else spec
         if "eds" in spec:

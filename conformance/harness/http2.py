@@ -157,15 +157,18 @@ class Http2:
 
     async def _write_data(self, number, data, end):
         stream = self._stream(number)
+        data = memoryview(data)
         while data or end:
             size = min(len(data), self._window, stream.window, frames.MAX_PAYLOAD)
             if data and size <= 0:
                 if self.ended or stream.reset is not None:
                     return
+                # The windows may grow while this is written.
+                changed = self._changed
                 await self._flush()
-                await self._changed.wait()
+                await changed.wait()
                 continue
-            part, data = data[:size], data[size:]
+            part, data = bytes(data[:size]), data[size:]
             self._window -= size
             stream.window -= size
             last = end and not data

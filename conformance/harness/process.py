@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 import subprocess
+from pathlib import Path
 
 from . import logs
 from .environment import TARGET
@@ -128,6 +129,16 @@ class Proxy:
             name, _, value = line.partition(": ")
             found[name] = int(value) if value.isdigit() else value
         return found
+
+    def resident(self):
+        """Its memory in KiB, as it is now."""
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+)", status)[1])
+
+    def cpu_seconds(self):
+        """What it has used of the processor so far."""
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def signal(self, number):
         """Sends a signal; a process that is gone is not an error."""

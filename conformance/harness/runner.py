@@ -10,9 +10,9 @@ from .client import Client
 from .engine import Engine
 from .files import Files
 from .case import MAIN, PLANE
-from .control_plane import ControlPlane
 from .discovered import Discovered
 from .nameserver import NameServer, is_name_server
+from .planes import Planes
 from .process import Proxy, StartFailed, free_port
 from .sink import Sink, is_sink
 from .steps import Steps
@@ -23,14 +23,14 @@ _AT_ONCE = 10
 _CASE_WAIT = 45.0
 
 
-async def run(command, cases, jobs, engine=Engine()):
+async def run(command, cases, jobs, engine=Engine(), planes=Planes()):
     """What each case observed, by case id, normalised. `jobs`: processes at once. `engine`: that plugins run on."""
     results = {}
     slots = asyncio.Semaphore(jobs)
 
     async def one(group):
         async with slots:
-            results.update(await _Group(command, group, engine).run())
+            results.update(await _Group(command, group, engine, planes).run())
 
     await asyncio.gather(*(one(group) for group in _groups(cases)))
     return results
@@ -46,9 +46,10 @@ def _groups(cases):
 
 
 class _Group:
-    def __init__(self, command, cases, engine):
+    def __init__(self, command, cases, engine, planes):
         self._command = command
         self._engine = engine
+        self._planes = planes
         self._cases = cases
         self._upstreams = {}
         self._ports = {}
@@ -66,7 +67,7 @@ class _Group:
             finally:
                 await asyncio.gather(*(u.stop() for by_name in self._upstreams.values() for u in by_name.values()))
         middle = len(self._cases) // 2
-        halves = [_Group(self._command, part, self._engine) for part in (self._cases[:middle], self._cases[middle:])]
+        halves = [_Group(self._command, part, self._engine, self._planes) for part in (self._cases[:middle], self._cases[middle:])]
         results = {}
         for half in halves:
             results.update(await half.run())
@@ -114,7 +115,7 @@ class _Group:
 
     async def _reserve(self, folder):
         for case in self._cases:
-            made = {name: _upstream(spec, name, case) for name, spec in case.upstreams.items()}
+            made = {name: self._upstream(spec, name, case) for name, spec in case.upstreams.items()}
             self._upstreams[case.id] = made
             for upstream in made.values():
                 await upstream.start()
@@ -218,6 +219,9 @@ class _Group:
             pages = [await asked.page(proxy, page, values) for page in case.get("pages")]
             result["pages"] = {page.pop("page"): page for page in pages}
 
+    def _upstream(self, spec, name, case):
+        return self._planes.of(spec["xds"]) if name == PLANE else _upstream(spec, name, case)
+
     def _known(self, case, folder, client_ports):
         ports = self._ports[case.id]
         known = {str(ports.listener): "<listener port>", str(ports.upstream): "<upstream port>"}
@@ -231,8 +235,6 @@ class _Group:
 
 
 def _upstream(spec, name, case):
-    if name == PLANE:
-        return ControlPlane(spec["xds"])
     if is_sink(spec):
         return Sink(spec, name)
     if is_name_server(spec):

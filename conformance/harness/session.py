@@ -30,3 +30,8 @@ class Sent:
         if request.HasField("error_detail"):
             found |= {"error": request.error_detail.message, "code": request.error_detail.code}
         return found
+
+
+def named_node(request):
+    """The id of the node that a request names; None if it names none."""
+    return request.node.id if request.HasField("node") else None

@@ -2,7 +2,7 @@
 
 from . import messages
 from .discovery import KINDS, WILDCARDS, kind_of
-from .session import RESOURCE, Sent
+from .session import RESOURCE, Sent, named_node
 
 _REQUEST = "envoy.service.discovery.v3.DiscoveryRequest"
 _RESPONSE = "envoy.service.discovery.v3.DiscoveryResponse"
@@ -25,7 +25,7 @@ class Session:
         names = sorted(request.resource_names)
         event = {} if kind in self._names else {"stream": self.call.path.rpartition("/")[2]}
         event |= {"names": names, "version": request.version_info}
-        self._plane.note(kind, event | self._sent.answered(request), request)
+        self._plane.note(kind, event | self._sent.answered(request), named_node(request))
         if self._names.get(kind) != names:
             self._names[kind] = names
             await self._send(kind)
@@ -46,7 +46,7 @@ class Session:
         state = self._plane.state.get(kind)
         if state is None:
             return
-        names = self._names[kind]
+        names = set(self._names[kind])
         every = not names and kind in WILDCARDS
         resources = [r for r in state.resources if every or r.name in names or r.raw]
         if not (resources or always or every):

@@ -13,6 +13,8 @@ from harness.control_plane import ControlPlane
 from harness.discovered import Discovered
 from harness.discovery import KINDS, Maker
 from harness.files import Files
+from harness.other_plane import OtherPlane
+from harness.planes import Planes
 from harness.variants import Variants
 
 ADS = "/envoy.service.discovery.v3.AggregatedDiscoveryService/"
@@ -333,6 +335,55 @@ class Sources(unittest.TestCase):
             more = (Path(folder) / "xds_a.more").read_text()
         self.assertEqual((first["version_info"], first["resources"][0]["@type"]), ("1", CLUSTER))
         self.assertEqual((second, more), ({"version_info": "2", "resources": []}, "at 10011"))
+
+
+class OtherControlPlanes(unittest.TestCase):
+    def test_what_others_do_not_do_is_left_out(self):
+        go = Planes("go")
+        first = {"first": {"cluster": [{}]}}
+        self.assertFalse(go.left_out(case_with(first)))
+        self.assertTrue(go.left_out(Case("http1/a", {"title": "t"})))
+        self.assertTrue(go.left_out(case_with({**first, "streams": "files"})))
+        self.assertTrue(go.left_out(case_with({"first": {"cluster": [{}, {}]}})))
+        self.assertTrue(go.left_out(case_with(first, client=[{"garbage": {"bytes": "00"}}])))
+        self.assertFalse(Planes().left_out(Case("http1/a", {"title": "t"})))
+
+    def test_refusals_that_are_repeated_are_not_counted(self):
+        answer = {"stats": {"lds.update_rejected": 7, "cds.update_rejected": 0, "lds.update_success": 2}}
+        found = Planes("go").comparable(answer)["stats"]
+        self.assertEqual(found, {"lds.update_rejected": "some", "cds.update_rejected": 0, "lds.update_success": 2})
+        self.assertEqual(Planes().comparable(answer), answer)
+
+    def test_a_program_is_given_snapshots_and_tells_what_is_said(self):
+        program = """#!/usr/bin/env python3
+import json, sys
+def tell(**event): print(json.dumps(event), flush=True)
+tell(event="listening", port=10023)
+for line in sys.stdin:
+    (url, state), = json.loads(line).items()
+    tell(event="set")
+    tell(event="response", stream=1, type_url=url, version=state["version"], nonce="1")
+    for _ in range(3):
+        tell(event="request", stream=1, type_url=url, names=["b", "a"], nonce="1", error={"code": 13, "message": "no"})
+"""
+
+        async def run(path):
+            case = case_with({"first": {"cluster": [{}]}})
+            plane = OtherPlane(case.get("xds"), path)
+            await plane.start()
+            plane.use(maker_of(case))
+            await plane.push({"version": "2", "cluster": [{"connect_timeout": "2s"}]})
+            await plane.settle()
+            await plane.stop()
+            return plane.port, plane.record()
+
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "program"
+            path.write_text(program)
+            path.chmod(0o755)
+            port, said = asyncio.run(run(str(path)))
+        event = {"names": ["a", "b"], "version": "", "error": True, "code": 13}
+        self.assertEqual((port, said), (10023, {"cluster": [{**event, "answers": "1"}, {**event, "answers": "2"}]}))
 
 
 class CasesWithXds(unittest.TestCase):
