@@ -104,6 +104,7 @@ class Maker:
         return Case(self._case.id, data)
 
     def _cluster(self, spec):
+        case = self._with(spec) if "script" in spec or "plugins" in spec else self._case
         if "padding" in spec:
             spec = merge(spec, {"metadata": {"filter_metadata": {"padding": {"of": "x" * spec.pop("padding")}}}})
         main = {"name": "{cluster}", **((self._case.get("config") or {}).get("cluster") or {})}
@@ -111,7 +112,7 @@ class Maker:
         if "eds" in spec:
             discovered = {"eds_config": "{xds.endpoint}", **(spec.pop("eds") or {})}
             spec = {"type": "EDS", "load_assignment": None, "eds_cluster_config": discovered, **spec}
-        return bootstrap.cluster(self._case, spec, self._ports, self._folder)
+        return bootstrap.cluster(case, spec, self._ports, self._folder)
 
     def _endpoint(self, spec):
         groups = spec.pop("endpoints", ["main"])

@@ -2,6 +2,7 @@
 
 mod cds;
 mod eds;
+mod filters;
 mod health;
 mod merge_window;
 mod names;
@@ -15,6 +16,7 @@ use std::time::Instant;
 
 use sandgate_config::ResourceLoader;
 use sandgate_config::model::{Cluster, Discovery};
+use sandgate_host::Environment;
 use sandgate_load_balancing::{HealthFlag, Host};
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -22,7 +24,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use super::StartError;
 use super::main_loop::{Shared, WorkerSenders};
 use super::secrets::SecretManager;
-use super::thread::WorkerCommand;
+use super::thread::{LocalWorker, WorkerCommand};
 use crate::cluster::{ClusterEntry, ClusterManager, ClusterOrigin, ClusterTable, PrioritySet, WorkerCluster};
 use crate::listener_tls::{Reloadable, keep_fresh};
 use crate::secrets::SecretUser as _;
@@ -30,6 +32,7 @@ use crate::upstream_tls::UpstreamTls;
 use crate::worker::guarded;
 use crate::xds::{Paused, ResourceType, Subscription, XdsClient};
 use eds::Endpoints;
+use filters::Filters;
 use health::{HealthManager, HealthUpdate, Report};
 use names::{HostUpdate, NameNews, Names, show_membership};
 use secrets::ClusterSecrets;
@@ -45,6 +48,9 @@ pub(super) struct Clusters {
     endpoints: RefCell<Endpoints>,
     secrets: RefCell<ClusterSecrets>,
     secret_manager: Rc<SecretManager>,
+    filters: RefCell<Filters>,
+    thread: Rc<LocalWorker>,
+    environment: Rc<dyn Environment>,
     xds: Rc<XdsClient>,
     loader: ResourceLoader,
     /// Whether endpoints may be asked for: not before the clusters are ready that control planes are asked by.
@@ -70,7 +76,7 @@ impl Clusters {
     /// A log of events cannot be opened.
     pub(super) fn start(
         shared: &Arc<Shared>,
-        local: &Rc<ClusterManager>,
+        (thread, environment): (&Rc<LocalWorker>, &Rc<dyn Environment>),
         workers: &WorkerSenders,
         (xds, secrets): (&Rc<XdsClient>, &Rc<SecretManager>),
     ) -> Result<Rc<Self>, StartError> {
@@ -78,13 +84,16 @@ impl Clusters {
         let (names, news) = Names::new();
         let clusters = Rc::new(Self {
             shared: Arc::clone(shared),
-            local: Rc::clone(local),
+            local: Rc::clone(&thread.worker.clusters),
             workers: workers.clone(),
             health: RefCell::new(health),
             names: RefCell::new(names),
             endpoints: RefCell::default(),
             secrets: RefCell::default(),
             secret_manager: Rc::clone(secrets),
+            filters: RefCell::default(),
+            thread: Rc::clone(thread),
+            environment: Rc::clone(environment),
             xds: Rc::clone(xds),
             loader: shared.bootstrap.resource_loader(),
             discovers: Cell::new(false),
@@ -110,10 +119,14 @@ impl Clusters {
     pub(super) fn add(self: &Rc<Self>, config: Cluster, origin: ClusterOrigin) -> Result<(), StartError> {
         let table = self.table();
         let replaced = table.warming(&config.name);
+        let filters = self.load_filters(&config)?;
         let entry = table.add(config, origin, &self.shared.runtime)?;
         if let Err(error) = self.begin(&entry) {
             self.forget(&entry);
             return Err(error);
+        }
+        if let Some(filters) = filters {
+            self.begin_filters(entry.index, filters);
         }
         if let Some(replaced) = replaced {
             self.forget(&replaced);
@@ -222,6 +235,7 @@ impl Clusters {
         self.endpoints.borrow_mut().remove(index);
         self.secrets.borrow_mut().remove(index);
         self.waiting.borrow_mut().remove(&index);
+        self.end_filters(index);
         self.progress.notify_one();
     }
 
@@ -346,7 +360,7 @@ impl Clusters {
             return;
         }
         self.ask_for_secrets(index);
-        if self.secrets.borrow().is_waiting(index) {
+        if self.secrets.borrow().is_waiting(index) || self.filters.borrow().is_waiting(index) {
             return;
         }
         self.health.borrow_mut().release(index);
@@ -363,7 +377,8 @@ impl Clusters {
         }
         let replaced = self.table().activate(index);
         self.local.activate(index);
-        self.workers.each(|| WorkerCommand::AddCluster(Arc::clone(&entry)));
+        let filters = self.filters.borrow().plugins(index);
+        self.workers.each(|| WorkerCommand::AddCluster(Arc::clone(&entry), filters.clone()));
         if let Some(replaced) = replaced {
             self.stop(replaced.index);
             self.workers.each(|| WorkerCommand::RemoveCluster(replaced.index));

@@ -1,6 +1,6 @@
 //! What a configuration expects from a control plane or a file while the server runs, and nobody here asks for yet.
 
-use sandgate_config::model::{Bootstrap, Cluster, RuntimeLayerKind};
+use sandgate_config::model::{Bootstrap, RuntimeLayerKind};
 
 use super::StartError;
 
@@ -16,13 +16,4 @@ pub(super) fn refuse(bootstrap: &Bootstrap) -> Result<(), StartError> {
         Some(origin) => Err(StartError::Unsupported { origin: Box::new(origin.clone()), what: NOT_YET }),
         None => Ok(()),
     }
-}
-
-/// Refuses a cluster of a control plane that has what only one of the bootstrap may have.
-pub(super) fn refuse_cluster(cluster: &Cluster) -> Result<(), StartError> {
-    if cluster.http.http_filters.is_empty() {
-        return Ok(());
-    }
-    let what = "filters of a cluster that a control plane tells";
-    Err(StartError::Unsupported { origin: Box::new(cluster.origin.clone()), what })
 }

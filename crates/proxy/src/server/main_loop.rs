@@ -195,7 +195,7 @@ impl Main {
         let client = XdsClient::new(&local.worker, &options.stats, node, ads);
         let (loader, secret_views) = (shared.bootstrap.resource_loader(), Arc::<SecretViews>::default());
         let secrets = SecretManager::new(&client, loader.clone(), &options.stats, &secret_views);
-        let clusters = Clusters::start(&shared, &local.worker.clusters, &senders, (&client, &secrets))?;
+        let clusters = Clusters::start(&shared, (&local, &env), &senders, (&client, &secrets))?;
         let counts = Arc::<ListenerCounts>::default();
         let numbers = Numbers {
             concurrency,

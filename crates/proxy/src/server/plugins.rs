@@ -103,6 +103,9 @@ impl Running {
 // === impl Place ===
 
 impl Place {
+    /// The number of a cluster whose plugins are by themselves.
+    pub(super) const OF_ONE_CLUSTER: usize = 0;
+
     /// Of the plugin of an access log.
     pub(super) fn of_log(plugin: &Arc<model::WasmPlugin>) -> Self {
         Self::AccessLog(Arc::as_ptr(plugin).addr())
@@ -305,10 +308,7 @@ impl Pending {
 
 /// Every plugin of a configuration in the order in which they are loaded.
 pub(super) fn all(bootstrap: &Bootstrap) -> impl Iterator<Item = (Place, &model::WasmPlugin)> {
-    let of_clusters = bootstrap.clusters.iter().enumerate().flat_map(|(index, cluster)| {
-        let filters = cluster.http.http_filters.iter().enumerate();
-        filters.filter_map(move |(at, filter)| Some((Place::Cluster(index, at), filter.wasm()?)))
-    });
+    let of_clusters = bootstrap.clusters.iter().enumerate().flat_map(|(index, cluster)| of_cluster(index, cluster));
     let of_listeners = bootstrap.listeners.iter().enumerate().flat_map(|(index, listener)| {
         let chains = listener.filter_chains.iter().enumerate();
         chains.flat_map(move |(chain_index, chain)| of_chain((index, chain_index), chain))
@@ -324,6 +324,12 @@ pub(super) fn all(bootstrap: &Bootstrap) -> impl Iterator<Item = (Place, &model:
     });
     let of_admin = bootstrap.admin.iter().flat_map(|admin| of_logs(&admin.access_logs));
     of_admin.chain(of_clusters).chain(of_listeners).chain(of_sinks).chain(of_services)
+}
+
+/// Those of a cluster.
+fn of_cluster(index: usize, cluster: &model::Cluster) -> impl Iterator<Item = (Place, &model::WasmPlugin)> {
+    let filters = cluster.http.http_filters.iter().enumerate();
+    filters.filter_map(move |(at, filter)| Some((Place::Cluster(index, at), filter.wasm()?)))
 }
 
 /// Those of a filter chain.

@@ -52,8 +52,8 @@ pub(super) enum WorkerCommand {
     Extension(Arc<ExtensionSlot>, Option<Arc<ProvidedConfig>>, Option<Arc<Applied>>),
     /// Starts what runs beside the listeners.
     StartServices,
-    /// There is this cluster, under its name.
-    AddCluster(Arc<ClusterEntry>),
+    /// There is this cluster, under its name, with the plugins of its filters.
+    AddCluster(Arc<ClusterEntry>, Option<Arc<Plugins>>),
     /// A cluster is no more.
     RemoveCluster(usize),
     /// A cluster has other hosts.
@@ -222,8 +222,11 @@ async fn serve(
             Some(WorkerCommand::StartServices) => {
                 services.extend(super::services::start(&shared.bootstrap, plugins, &local.host));
             }
-            Some(WorkerCommand::AddCluster(entry)) => {
-                local.worker.clusters.add(&entry);
+            Some(WorkerCommand::AddCluster(entry, plugins)) => {
+                let cluster = local.worker.clusters.add(&entry);
+                if let Some(plugins) = plugins {
+                    super::upstream_filters::equip_discovered(&cluster, &plugins, &local.host);
+                }
                 local.worker.clusters.activate(entry.index);
             }
             Some(WorkerCommand::RemoveCluster(index)) => local.worker.clusters.remove(index),

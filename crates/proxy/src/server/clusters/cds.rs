@@ -10,7 +10,6 @@ use sandgate_config::model::ConfigSource;
 use super::Clusters;
 use crate::admin::ResourceView;
 use crate::cluster::{ClusterEntry, ClusterOrigin, DiscoveredCluster};
-use crate::server::discovery;
 use crate::stats::CdsStats;
 use crate::xds::{Names, ResourceType, Subscription, SubscriptionCallbacks, Update};
 
@@ -60,7 +59,6 @@ impl Clusters {
         }
         let loaded = self.loader.cluster(body).map_err(|errors| errors.detail())?;
         loaded.warnings.items().iter().for_each(|warning| log::warn!(target: "config", "{warning}"));
-        discovery::refuse_cluster(&loaded.resource).map_err(|error| error.to_string())?;
         let (version, updated) = (version.to_owned(), Some(SystemTime::now()));
         let view = ResourceView { version, updated, serialized: loaded.serialized };
         let discovered = DiscoveredCluster { view, received: body.clone() };

@@ -1,4 +1,4 @@
-//! The plugin of a filter whose configuration came alone.
+//! Plugins of what comes from a control plane but listeners: of a filter whose configuration came alone, and of a cluster.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sandgate_config::model;
 use sandgate_host::{Environment, Host, WorkerHost};
 
-use super::{Loaded, Place, PluginLoader, refused};
+use super::{Loaded, Place, PluginLoader, of_cluster, refused};
 use crate::server::StartError;
 
 impl PluginLoader {
@@ -22,6 +22,16 @@ impl PluginLoader {
             _ => None,
         };
         Self::load_all(plugin.into_iter(), host, environment, local)
+    }
+
+    /// The same for a cluster.
+    pub(in crate::server) fn load_cluster(
+        cluster: &model::Cluster,
+        host: &Arc<Host>,
+        environment: &Rc<dyn Environment>,
+        local: &Rc<WorkerHost>,
+    ) -> Result<Self, StartError> {
+        Self::load_all(of_cluster(Place::OF_ONE_CLUSTER, cluster), host, environment, local)
     }
 
     /// Loads what code was fetched for before.
