@@ -17,7 +17,7 @@ use sandgate_tls::{FailureKind, Identity, ServerContext, TlsError, TrustedCa, fi
 pub(crate) use contexts::TlsContexts;
 pub(crate) use handshake::Secured;
 use handshake::{HandshakeError, handshake};
-pub(crate) use reload::{Fingerprint, Reloadable, keep_fresh};
+pub(crate) use reload::{Fingerprint, INTERVAL, Reloadable, keep_fresh};
 pub(crate) use secure::{Unsecured, secure};
 
 use crate::secrets::{SecretUser, ToldSecrets, WantedSecret, fill, wanted};

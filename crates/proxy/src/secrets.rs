@@ -113,3 +113,63 @@ fn put<'a, T>(
         *place = SecretSource::Inline { name: std::mem::take(name), secret };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed test may panic")]
+
+    use bytes::Bytes;
+    use sandgate_config::model::{
+        CertificateValidationContext, ConfigSourceKind, DataSource, Origin, TlsCertificate, TlsParameters, TlsVersion,
+    };
+
+    use super::*;
+
+    fn dynamic<T>(name: &str) -> SecretSource<T> {
+        let source =
+            ConfigSource { kind: ConfigSourceKind::Ads, initial_fetch_timeout: None, origin: Origin::default() };
+        SecretSource::Dynamic { name: name.to_owned(), source }
+    }
+
+    fn secret(name: &str, kind: SecretKind) -> Option<Arc<Secret>> {
+        Some(Arc::new(Secret { name: name.to_owned(), kind }))
+    }
+
+    fn names(common: &CommonTlsContext, tickets: &SecretSource<SessionTicketKeys>) -> Vec<String> {
+        wanted(common, Some(tickets)).into_iter().map(|wanted| wanted.name).collect()
+    }
+
+    #[test]
+    fn secrets_get_to_their_places_in_the_order_in_which_they_are_wanted() {
+        let data = |text: &'static str| DataSource::Inline(Bytes::from_static(text.as_bytes()));
+        let certificate =
+            |text| TlsCertificate { certificate_chain: data(text), private_key: data("key"), watched_directory: None };
+        let of = |text| SecretKind::Certificate(certificate(text));
+        let keys = SessionTicketKeys { keys: vec![data("keys")] };
+        let inline = SecretSource::Inline { name: String::new(), secret: certificate("b") };
+        let mut common = CommonTlsContext {
+            certificates: vec![dynamic("a"), inline.clone(), dynamic("c")],
+            validation: Some(ValidationSource { defaults: None, source: dynamic("v") }),
+            params: TlsParameters {
+                min_version: TlsVersion::Tls12,
+                max_version: TlsVersion::Tls13,
+                cipher_suites: Vec::new(),
+                ecdh_curves: Vec::new(),
+                signature_algorithms: Vec::new(),
+            },
+            alpn_protocols: Vec::new(),
+        };
+        let mut tickets = dynamic("t");
+        assert_eq!(names(&common, &tickets), ["a", "c", "v", "t"]);
+
+        let validation = SecretKind::Validation(Box::<CertificateValidationContext>::default());
+        let told =
+            [secret("a", of("a")), None, secret("v", validation), secret("t", SecretKind::TicketKeys(keys.clone()))];
+        assert!(!fill(&mut common, Some(&mut tickets), &told));
+        let a = SecretSource::Inline { name: "a".to_owned(), secret: certificate("a") };
+        assert_eq!(common.certificates, [a, inline, dynamic("c")]);
+        assert_eq!(tickets, SecretSource::Inline { name: "t".to_owned(), secret: keys });
+        assert_eq!(names(&common, &tickets), ["c"]);
+        assert!(fill(&mut common, Some(&mut tickets), &[secret("c", of("c"))]));
+    }
+}

@@ -42,7 +42,7 @@ pub use names::{
 pub use names::{
     HttpInspectorStats, LegacyProxyProtocolStats, ProxyProtocolStats, ProxyProtocolVersionStats, TlsInspectorStats,
 };
-pub use names::{SslNames, SslSocketFactoryStats, SslStats};
+pub use names::{SdsStats, SslNames, SslSocketFactoryStats, SslStats};
 pub use query::{HistogramBuckets, StatsFormat, StatsQuery, StatsQueryError};
 pub use sample::{HistogramSample, Sample, StatKind, Unit};
 pub use sampling::{FlushedStat, SinkMessage, SinkSender};

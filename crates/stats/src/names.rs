@@ -30,7 +30,7 @@ pub use listener_filters::{
     HttpInspectorStats, LegacyProxyProtocolStats, ProxyProtocolStats, ProxyProtocolVersionStats, TlsInspectorStats,
 };
 pub use rds::RdsStats;
-pub use ssl::{SslNames, SslSocketFactoryStats, SslStats};
+pub use ssl::{SdsStats, SslNames, SslSocketFactoryStats, SslStats};
 pub use tcp::TcpProxyStats;
 pub use vhost::VirtualClusterStats;
 pub use xds::{ControlPlaneStats, SubscriptionStats};

@@ -10,7 +10,7 @@ use super::{ListenerTls, uses_sds};
 use crate::stats::{SslSocketFactoryStats, StatsStore};
 
 /// How often files are looked at.
-const INTERVAL: Duration = Duration::from_secs(1);
+pub(crate) const INTERVAL: Duration = Duration::from_secs(1);
 
 /// What tells that a file is another one: through links, so that a link that points elsewhere counts too.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +25,11 @@ impl Fingerprint {
     /// Those of `paths`, taken before they are read: a change in between is then seen later.
     pub(crate) fn all(paths: Vec<PathBuf>) -> Vec<Self> {
         paths.iter().map(|path| Self::of(path)).collect()
+    }
+
+    /// Whether the file is still that one.
+    pub(crate) fn is_current(&self) -> bool {
+        *self == Self::of(&self.path)
     }
 
     fn of(path: &Path) -> Self {
@@ -107,7 +112,7 @@ impl Watched {
     /// Whether there is anything to look after any more.
     fn look(&self) -> bool {
         let Some(tls) = self.tls.upgrade() else { return false };
-        if tls.seen().iter().all(|seen| *seen == Fingerprint::of(&seen.path)) {
+        if tls.seen().iter().all(Fingerprint::is_current) {
             return true;
         }
         match tls.reload() {

@@ -1,5 +1,6 @@
 //! Secrets from control planes: who wants which, and what has come.
 
+mod files;
 mod provider;
 
 use std::cell::RefCell;

@@ -55,6 +55,17 @@ scope!(
     histograms {}
 );
 
+scope!(
+    /// `sds.<name>.`, beside what every subscription has; the scope's name ends with a dot.
+    SdsStats, "{}",
+    counters {
+        /// Times when files that the secret names had changed and could not be used.
+        key_rotation_failed,
+    }
+    gauges {}
+    histograms {}
+);
+
 /// What handshakes agreed on: `<scope>ssl.<group>.<name>`, such as `ssl.versions.TLSv1.3`. A name exists once it has counted.
 pub struct SslNames {
     counts: Arc<[AtomicU64; NAMES.len()]>,

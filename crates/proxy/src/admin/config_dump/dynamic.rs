@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Map, Value, json};
 
-use super::super::{AdminContext, ResourceView, ResourceViews};
+use super::super::{AdminContext, ResourceView};
 use super::packed;
 use super::sections::rfc3339;
 use crate::cluster::ClusterEntry;
@@ -56,8 +56,8 @@ pub(super) fn extensions(context: &AdminContext) -> Vec<Value> {
 }
 
 /// `dynamic_active_secrets` or `dynamic_warming_secrets`
-pub(super) fn secrets(views: &ResourceViews) -> Vec<Value> {
-    views.get().iter().map(|view| with_files(with_name(resource(view, "secret", SECRET)))).collect()
+pub(super) fn secrets(views: &[ResourceView]) -> Vec<Value> {
+    views.iter().map(|view| with_files(with_name(resource(view, "secret", SECRET)))).collect()
 }
 
 /// A secret with what is in its files in their place, as Envoy shows it.

@@ -114,8 +114,12 @@ pub(super) fn sections(context: &AdminContext) -> Vec<Section> {
     let clusters = items("cluster", "envoy.config.cluster.v3.Cluster", clusters);
     let listeners = items("listener", "envoy.config.listener.v3.Listener", listeners);
     let routes = items("route_config", "envoy.config.route.v3.RouteConfiguration", routes);
-    let secrets = items("secret", "envoy.extensions.transport_sockets.tls.v3.Secret", secrets);
-    let secrets = secrets.into_iter().map(dynamic::with_name).collect();
+    // As in Envoy: by kind, and without a time.
+    let kinds = ["tls_certificate", "validation_context", "session_ticket_keys"];
+    let of_kind = |kind: &'static str| secrets.iter().filter(move |secret| secret.get(kind).is_some());
+    let name = "envoy.extensions.transport_sockets.tls.v3.Secret";
+    let secrets = kinds.into_iter().flat_map(of_kind).map(|secret| json!({ "secret": packed(name, secret) }));
+    let secrets: Vec<_> = secrets.map(dynamic::with_name).collect();
     let mut first = Section::new("BootstrapConfigDump", Vec::new());
     first.single = vec![("bootstrap", Some(bootstrap)), ("last_updated", Some(json!(updated)))];
     let with_version = |name, version: String, lists| {
@@ -166,8 +170,8 @@ pub(super) fn sections(context: &AdminContext) -> Vec<Section> {
             "SecretsConfigDump",
             vec![
                 secret("static_secrets", "StaticSecret").of(secrets),
-                secret("dynamic_active_secrets", "DynamicSecret").of(dynamic::secrets(&context.secrets.active)),
-                secret("dynamic_warming_secrets", "DynamicSecret").of(dynamic::secrets(&context.secrets.warming)),
+                secret("dynamic_active_secrets", "DynamicSecret").of(dynamic::secrets(&context.secrets.active())),
+                secret("dynamic_warming_secrets", "DynamicSecret").of(dynamic::secrets(&context.secrets.warming())),
             ],
         ),
     ];

@@ -10,10 +10,15 @@ use bytes::Bytes;
 use sandgate_config::model::Secret;
 use sandgate_config::{LoadedResource, ResourceLoader};
 use tokio::sync::Notify;
+use tokio::task::JoinHandle;
 
+use super::files::Resolved;
 use super::{SecretManager, SecretUse};
 use crate::admin::{ResourceView, SecretNumber, SecretViews};
+use crate::listener_tls::{Fingerprint, INTERVAL};
 use crate::secrets::{SecretType, WantedSecret};
+use crate::stats::{SdsStats, scope_name};
+use crate::worker::guarded;
 use crate::xds::{Names, ResourceType, Subscription, SubscriptionCallbacks, Update, XdsClient};
 
 /// A secret as long as somebody uses it.
@@ -37,13 +42,25 @@ struct Taker {
     /// Something has come, or will not come in time.
     answered: Cell<bool>,
     changed: Notify,
+    stats: SdsStats,
+    /// Looks after the files of a secret that has some.
+    watch: RefCell<Option<JoinHandle<()>>>,
 }
 
 /// What was taken last.
+#[derive(Clone)]
 struct Latest {
+    /// With what is in its files.
     secret: Arc<Secret>,
+    /// As it came.
+    told: Arc<Secret>,
     serialized: Bytes,
+    /// Its files before they were last read.
+    seen: Vec<Fingerprint>,
 }
+
+/// Is told of it.
+struct Listening(Rc<Taker>);
 
 // === impl ProvidedSecret ===
 
@@ -54,11 +71,13 @@ impl ProvidedSecret {
             kind: wanted.kind,
             loader: manager.loader.clone(),
             views: Arc::clone(&manager.views),
-            number: manager.views.add(&wanted.name),
+            number: manager.views.add(&wanted.name, wanted.kind),
             latest: RefCell::default(),
             users: RefCell::default(),
             answered: Cell::new(false),
             changed: Notify::new(),
+            stats: SdsStats::new(&manager.stats, &format!("sds.{}.", scope_name(&wanted.name))),
+            watch: RefCell::default(),
         });
         Rc::new(Self { wanted, client: Rc::clone(&manager.client), taker, subscription: RefCell::default() })
     }
@@ -69,9 +88,9 @@ impl ProvidedSecret {
             return;
         }
         let WantedSecret { name, source, .. } = &self.wanted;
-        let callbacks = Rc::<Taker>::clone(&self.taker) as Rc<dyn SubscriptionCallbacks>;
+        let callbacks = Rc::new(Listening(Rc::clone(&self.taker)));
         let names = Names::Set(BTreeSet::from([name.clone()]));
-        let prefix = format!("sds.{name}.");
+        let prefix = format!("sds.{}.", scope_name(name));
         let subscription = self.client.subscribe(source, ResourceType::Secret, names, &prefix, callbacks);
         self.subscription.replace(Some(subscription));
     }
@@ -111,7 +130,7 @@ impl ProvidedSecret {
 // === impl Taker ===
 
 impl Taker {
-    fn take(&self, update: &Update) -> Result<(), String> {
+    fn take(self: &Rc<Self>, update: &Update) -> Result<(), String> {
         let name = &self.name;
         let resource = match &*update.resources {
             [resource] => resource,
@@ -135,7 +154,13 @@ impl Taker {
         }
         let is_known = self.latest.borrow().as_ref().is_some_and(|latest| latest.serialized == serialized);
         if !is_known {
-            self.replace(Latest { secret: Arc::new(secret), serialized: serialized.clone() })?;
+            if !self.kind.fits(&secret.kind) {
+                return Err(format!("the secret {name} is of another kind than the one asked for"));
+            }
+            let told = Arc::new(secret);
+            let Resolved { seen, secret } = Resolved::new((*told).clone());
+            self.replace(Latest { secret: Arc::new(secret?), told, serialized: serialized.clone(), seen })?;
+            self.watch();
         }
         let version = if resource.version.is_empty() { &update.version } else { &resource.version };
         let view = ResourceView { version: version.clone(), updated: Some(SystemTime::now()), serialized };
@@ -145,10 +170,6 @@ impl Taker {
 
     /// All who use the secret get the new one, or nobody if it does not do for one of them.
     fn replace(&self, latest: Latest) -> Result<(), String> {
-        let name = &self.name;
-        if !self.kind.fits(&latest.secret.kind) {
-            return Err(format!("the secret {name} is of another kind than the one asked for"));
-        }
         let before = self.latest.replace(Some(latest));
         let users: Vec<_> = self.users.borrow().iter().filter_map(Weak::upgrade).collect();
         let prepared = users.iter().filter_map(|wants| {
@@ -161,13 +182,46 @@ impl Taker {
                     put();
                     wants.stats.ssl_context_update_by_sds().inc();
                 }
-                log::debug!(target: "config", "secret {name} has been taken over");
+                log::debug!(target: "config", "secret {} has been taken over", self.name);
                 Ok(())
             }
             Err(error) => {
                 self.latest.replace(before);
                 Err(error.to_string())
             }
+        }
+    }
+
+    /// Looks after the files of the secret, if it has some.
+    fn watch(self: &Rc<Self>) {
+        let has_files = self.latest.borrow().as_ref().is_some_and(|latest| !latest.seen.is_empty());
+        if !has_files || self.watch.borrow().is_some() {
+            return;
+        }
+        let taker = Rc::downgrade(self);
+        let watch = guarded("secret watcher", async move {
+            loop {
+                tokio::time::sleep(INTERVAL).await;
+                let Some(taker) = taker.upgrade() else { return };
+                taker.look();
+            }
+        });
+        self.watch.replace(Some(tokio::task::spawn_local(watch)));
+    }
+
+    /// Takes over what is in the files now, if they are others than before. Otherwise what was read before stays.
+    fn look(&self) {
+        let Some(latest) = self.latest.borrow().clone() else { return };
+        if latest.seen.iter().all(Fingerprint::is_current) {
+            return;
+        }
+        let Resolved { seen, secret } = Resolved::new((*latest.told).clone());
+        // Those that cannot be used are looked at again when they change.
+        self.latest.replace(Some(Latest { seen: seen.clone(), ..latest.clone() }));
+        let replaced = secret.and_then(|secret| self.replace(Latest { secret: Arc::new(secret), seen, ..latest }));
+        if let Err(error) = replaced {
+            self.stats.key_rotation_failed().inc();
+            log::warn!(target: "config", "changed files of secret {} cannot be used: {error}", self.name);
         }
     }
 
@@ -179,18 +233,23 @@ impl Taker {
 
 impl Drop for Taker {
     fn drop(&mut self) {
+        if let Some(watch) = self.watch.get_mut() {
+            watch.abort();
+        }
         self.views.remove(&self.name, self.number);
     }
 }
 
-impl SubscriptionCallbacks for Taker {
+// === impl Listening ===
+
+impl SubscriptionCallbacks for Listening {
     fn on_update(&self, update: &Update) -> Result<(), String> {
-        let result = self.take(update);
-        self.answer();
+        let result = self.0.take(update);
+        self.0.answer();
         result
     }
 
     fn on_fetch_timeout(&self) {
-        self.answer();
+        self.0.answer();
     }
 }
