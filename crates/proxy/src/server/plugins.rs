@@ -326,6 +326,19 @@ pub(super) fn all(bootstrap: &Bootstrap) -> impl Iterator<Item = (Place, &model:
     of_admin.chain(of_clusters).chain(of_listeners).chain(of_sinks).chain(of_services)
 }
 
+/// Plugins that stand in for configurations of filters which somebody else tells.
+pub(super) fn defaults(bootstrap: &Bootstrap) -> impl Iterator<Item = &model::WasmPlugin> {
+    let chains = bootstrap.listeners.iter().flat_map(|listener| &listener.filter_chains);
+    let filters = chains.filter_map(model::FilterChain::http_connection_manager).flat_map(|hcm| hcm.all_filters());
+    filters.filter_map(|filter| match &filter.kind {
+        model::HttpFilterKind::Discovered(discovery) => match discovery.default.as_deref() {
+            Some(model::HttpFilterKind::Wasm(plugin)) => Some(&**plugin),
+            _ => None,
+        },
+        _ => None,
+    })
+}
+
 /// Those of a cluster.
 fn of_cluster(index: usize, cluster: &model::Cluster) -> impl Iterator<Item = (Place, &model::WasmPlugin)> {
     let filters = cluster.http.http_filters.iter().enumerate();

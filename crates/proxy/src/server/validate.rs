@@ -21,7 +21,7 @@ pub fn validate(bootstrap: &Bootstrap, host: &Arc<Host>) -> Vec<StartError> {
         errors.push(error);
     }
     let _ahead = plugins::compile_ahead(plugins::all(bootstrap), host);
-    for (_, wasm) in plugins::all(bootstrap) {
+    for wasm in plugins::all(bootstrap).map(|(_, wasm)| wasm).chain(plugins::defaults(bootstrap)) {
         // Nothing is fetched here; the configuration's warnings say so.
         if matches!(wasm.vm.code, CodeSource::Remote(_)) {
             continue;
