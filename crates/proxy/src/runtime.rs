@@ -1,7 +1,7 @@
 //! Runtime values: settings that can be changed while the process runs.
 //!
 //! Values stand in layers, of which a later one hides the earlier ones. All threads read one immutable snapshot; `/runtime_modify`
-//! puts another in its place.
+//! and what control planes tell of a layer put another in its place.
 
 mod entry;
 
@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arc_swap::ArcSwap;
 use sandgate_config::model::{
     LayeredRuntime, RuntimeDouble, RuntimeFeatureFlag, RuntimeFractionalPercent, RuntimeLayerKind, RuntimeUInt32,
+    RuntimeValue,
 };
 use sandgate_config::parse_runtime_value;
 
@@ -68,14 +69,12 @@ impl Runtime {
             name: layer.name.clone(),
             is_admin: layer.kind == RuntimeLayerKind::Admin,
             values: match &layer.kind {
-                RuntimeLayerKind::Static(values) => {
-                    values.iter().map(|(key, value)| (key.clone(), Entry::new(value, None))).collect()
-                }
+                RuntimeLayerKind::Static(values) => entries(values),
                 RuntimeLayerKind::Admin | RuntimeLayerKind::Rtds { .. } => BTreeMap::new(),
             },
         });
         let layers: Vec<_> = layers.collect();
-        // Envoy makes a snapshot at first and another when its control planes have answered, of which there need be none.
+        // Envoy makes a snapshot at first and another when all layers of control planes have come, of which there need be none.
         let loads = AtomicU64::new(2);
         let values = merge(&layers);
         Self {
@@ -160,11 +159,24 @@ impl Runtime {
             }
         }
         admin.values = merged;
-        let values = merge(&layers);
+        self.publish(&layers);
+        Ok(())
+    }
+
+    /// Replaces all values of the layer at that place; nothing if there is none.
+    pub(crate) fn set_layer(&self, index: usize, values: &[(String, RuntimeValue)]) {
+        let mut layers = self.layers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(layer) = layers.get_mut(index) {
+            layer.values = entries(values);
+        }
+        self.publish(&layers);
+    }
+
+    fn publish(&self, layers: &[Layer]) {
+        let values = merge(layers);
         self.empty.store(values.is_empty(), Relaxed);
         self.values.store(Arc::new(values));
         self.loads.fetch_add(1, Relaxed);
-        Ok(())
     }
 
     pub(crate) fn view(&self) -> RuntimeView {
@@ -198,6 +210,10 @@ impl Default for Runtime {
     fn default() -> Self {
         Self::new(&LayeredRuntime::default())
     }
+}
+
+fn entries(values: &[(String, RuntimeValue)]) -> BTreeMap<String, Entry> {
+    values.iter().map(|(key, value)| (key.clone(), Entry::new(value, None))).collect()
 }
 
 fn merge(layers: &[Layer]) -> HashMap<String, Entry> {

@@ -3,8 +3,8 @@
 //! Start has two phases. First everything is prepared: addresses are bound, plugins loaded on the main thread, code fetched, names
 //! resolved, VMs cloned and configured on every worker. Only when all that has worked do sockets begin to listen.
 
+mod answered;
 mod clusters;
-mod discovery;
 mod error;
 mod extensions;
 mod hcm;
@@ -14,6 +14,7 @@ mod network;
 mod plugins;
 mod remote_code;
 mod routes;
+mod runtime_layers;
 mod secrets;
 mod services;
 mod signals;

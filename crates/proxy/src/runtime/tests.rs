@@ -32,6 +32,23 @@ fn later_layers_hide_earlier_ones() {
 }
 
 #[test]
+fn a_layer_can_be_replaced_where_it_stands() {
+    let layers = vec![layer("a", &[("x", 1.0)]), layer("b", &[]), RuntimeLayer::default()];
+    let runtime = Runtime::new(&LayeredRuntime { layers });
+    let values = |value| [("x".to_owned(), RuntimeValue::Number(value))];
+    runtime.set_layer(1, &values(2.0));
+    assert_eq!((runtime.integer("x", 9), &*runtime.view().entries["x"]), (2, &["1", "2", ""].map(str::to_owned)[..]));
+    set(&runtime, "x", "3").unwrap();
+    runtime.set_layer(1, &values(4.0));
+    assert_eq!(runtime.integer("x", 9), 3, "the admin's layer is above");
+    set(&runtime, "x", "").unwrap();
+    runtime.set_layer(1, &[]);
+    assert_eq!(runtime.integer("x", 9), 1);
+    runtime.set_layer(7, &values(5.0));
+    assert_eq!(runtime.integer("x", 9), 1);
+}
+
+#[test]
 fn the_admin_layer_can_be_filled_and_emptied() {
     let runtime = admin();
     let feature = percent(50, "f");

@@ -149,7 +149,6 @@ impl Main {
         if bootstrap.dynamic_resources.cds.is_none() {
             lifecycle.set(ServerState::Initializing);
         }
-        super::discovery::refuse(&bootstrap)?;
         log::info!(target: "config", "loading {} cluster(s)", bootstrap.clusters.len());
         log::info!(target: "config", "loading {} listener(s)", bootstrap.listeners.len());
         let mut signals = Signals::new(options.handle_signals);

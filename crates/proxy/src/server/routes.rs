@@ -9,8 +9,8 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use sandgate_config::model::{ApiConfig, ConfigSource, ConfigSourceKind, Origin, Rds, RouteConfiguration};
 use sandgate_config::{LoadedResource, ResourceLoader};
-use tokio::sync::Notify;
 
+use super::answered::Answered;
 use super::main_loop::WorkerSenders;
 use super::thread::WorkerCommand;
 use super::unit::RouteProvider;
@@ -52,8 +52,7 @@ struct Taker {
     /// What was taken last.
     serialized: RefCell<Bytes>,
     /// Something has come, or will not come in time.
-    answered: Cell<bool>,
-    changed: Notify,
+    answered: Answered,
 }
 
 // === impl RouteManager ===
@@ -101,8 +100,7 @@ impl RouteManager {
             views: Arc::clone(&self.views),
             clusters: Arc::clone(&self.clusters),
             serialized: RefCell::default(),
-            answered: Cell::new(false),
-            changed: Notify::new(),
+            answered: Answered::default(),
         });
         let callbacks = Rc::<Taker>::clone(&taker) as Rc<dyn SubscriptionCallbacks>;
         let names = Names::Set(BTreeSet::from([name.clone()]));
@@ -130,13 +128,7 @@ pub(super) fn same_source(one: &ConfigSource, other: &ConfigSource) -> bool {
 impl ProvidedRoute {
     /// Waits until something has come, or it has taken too long.
     pub(super) async fn answered(&self) {
-        loop {
-            let changed = self.taker.changed.notified();
-            if self.taker.answered.get() {
-                return;
-            }
-            changed.await;
-        }
+        self.taker.answered.wait().await;
     }
 }
 
@@ -157,11 +149,6 @@ impl Taker {
         }
         Ok(loaded)
     }
-
-    fn answer(&self) {
-        self.answered.set(true);
-        self.changed.notify_waiters();
-    }
 }
 
 impl Drop for Taker {
@@ -177,17 +164,17 @@ impl SubscriptionCallbacks for Taker {
             if update.resources.is_empty() {
                 log::debug!(target: "router", "Missing RouteConfiguration for {name} in onConfigUpdate()");
                 self.stats.update_empty().inc();
-                self.answer();
+                self.answered.set();
                 return Ok(());
             }
-            self.answer();
+            self.answered.set();
             return Err(format!("Unexpected RDS resource length: {}", update.resources.len()));
         };
         let Some(body) = &resource.body else {
-            self.answer();
+            self.answered.set();
             return Err(format!("Unexpected RDS configuration (expecting {name}): "));
         };
-        let loaded = self.load(body).inspect_err(|_| self.answer())?;
+        let loaded = self.load(body).inspect_err(|_| self.answered.set())?;
         if *self.serialized.borrow() != loaded.serialized {
             let routes = Arc::new(loaded.resource);
             self.provider.set(Arc::clone(&routes));
@@ -202,11 +189,11 @@ impl SubscriptionCallbacks for Taker {
             self.views.set(name, id, view);
             log::debug!(target: "router", "rds: loading new configuration: config_name={name}");
         }
-        self.answer();
+        self.answered.set();
         Ok(())
     }
 
     fn on_fetch_timeout(&self) {
-        self.answer();
+        self.answered.set();
     }
 }

@@ -1,19 +1,19 @@
 //! What comes for one name of one source, for all filters that want it.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
 use sandgate_config::model::ExtensionConfig;
-use tokio::sync::Notify;
 
 use super::ExtensionContext;
 use super::filter::ProvidedFilter;
 use super::shared::Applied;
 use crate::admin::ResourceView;
 use crate::server::StartError;
+use crate::server::answered::Answered;
 use crate::stats::EcdsStats;
 use crate::xds::{SubscriptionCallbacks, Update};
 
@@ -29,8 +29,7 @@ pub(super) struct Taker {
     /// What was taken last.
     last: RefCell<Option<Taken>>,
     /// Something has come, or will not come in time.
-    answered: Cell<bool>,
-    changed: Notify,
+    answered: Answered,
 }
 
 struct Taken {
@@ -52,8 +51,7 @@ impl Taker {
             stats,
             filters: RefCell::default(),
             last: RefCell::default(),
-            answered: Cell::new(false),
-            changed: Notify::new(),
+            answered: Answered::default(),
         })
     }
 
@@ -92,18 +90,7 @@ impl Taker {
 
     /// Waits until something has come, or it has taken too long.
     pub(super) async fn answered(&self) {
-        loop {
-            let changed = self.changed.notified();
-            if self.answered.get() {
-                return;
-            }
-            changed.await;
-        }
-    }
-
-    fn answer(&self) {
-        self.answered.set(true);
-        self.changed.notify_waiters();
+        self.answered.wait().await;
     }
 
     fn filters(&self) -> Vec<Rc<ProvidedFilter>> {
@@ -193,12 +180,12 @@ impl SubscriptionCallbacks for Taker {
                 self.stats.config_fail().inc();
             }),
         };
-        self.answer();
+        self.answered.set();
         taken
     }
 
     fn on_fetch_timeout(&self) {
         self.stats.config_fail().inc();
-        self.answer();
+        self.answered.set();
     }
 }

@@ -1,16 +1,16 @@
 //! Listeners from a control plane: what an update of LDS says is done, or refused.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
 use sandgate_config::ResourceLoader;
-use tokio::sync::Notify;
 
 use super::ListenerManager;
 use crate::admin::ResourceView;
+use crate::server::answered::Answered;
 use sandgate_xds::{Resource, Update};
 
 use crate::xds::SubscriptionCallbacks;
@@ -22,8 +22,7 @@ pub(in crate::server) struct Lds {
     /// The listeners that were taken, serialized: one that comes again as it was is not read.
     taken: RefCell<BTreeMap<String, Bytes>>,
     /// Something has come, or will not come in time.
-    answered: Cell<bool>,
-    changed: Notify,
+    answered: Answered,
 }
 
 // === impl Lds ===
@@ -34,25 +33,13 @@ impl Lds {
             listeners: Rc::clone(listeners),
             loader: RefCell::new(loader),
             taken: RefCell::default(),
-            answered: Cell::new(false),
-            changed: Notify::new(),
+            answered: Answered::default(),
         })
     }
 
     /// Waits until the control plane has answered for the first time, or has taken too long.
     pub(in crate::server) async fn answered(&self) {
-        loop {
-            let changed = self.changed.notified();
-            if self.answered.get() {
-                return;
-            }
-            changed.await;
-        }
-    }
-
-    fn answer(&self) {
-        self.answered.set(true);
-        self.changed.notify_waiters();
+        self.answered.wait().await;
     }
 
     /// Takes one, or says why not. Whether that changed anything.
@@ -124,7 +111,7 @@ impl SubscriptionCallbacks for Lds {
             self.listeners.set_version(&update.version);
         }
         self.listeners.end_update();
-        self.answer();
+        self.answered.set();
         if refused.is_empty() {
             return Ok(());
         }
@@ -132,6 +119,6 @@ impl SubscriptionCallbacks for Lds {
     }
 
     fn on_fetch_timeout(&self) {
-        self.answer();
+        self.answered.set();
     }
 }

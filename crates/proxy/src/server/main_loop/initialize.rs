@@ -1,4 +1,4 @@
-//! What the start waits for while the main loop runs already: clusters, then listeners.
+//! What the start waits for while the main loop runs already: layers of the runtime, clusters, then listeners.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -12,6 +12,7 @@ use crate::server::StartError;
 use crate::server::clusters::Clusters;
 use crate::server::listeners::{Lds, ListenerManager};
 use crate::server::plugins::Plugins;
+use crate::server::runtime_layers::RuntimeLayers;
 use crate::xds::{Names, ResourceType, Subscription, XdsClient};
 
 /// What of the configuration comes from elsewhere.
@@ -20,6 +21,8 @@ pub(super) struct Dynamic {
     pub(super) clusters: Rc<Clusters>,
     pub(super) listeners: Rc<ListenerManager>,
     lifecycle: Arc<Lifecycle>,
+    /// Who is asked for layers of the runtime.
+    runtime: RefCell<Option<Rc<RuntimeLayers>>>,
     /// Who is asked for listeners.
     lds: RefCell<Option<Subscription>>,
 }
@@ -40,16 +43,19 @@ impl Dynamic {
         lifecycle: &Arc<Lifecycle>,
     ) -> Rc<Self> {
         let lifecycle = Arc::clone(lifecycle);
-        Rc::new(Self { client, clusters, listeners, lifecycle, lds: RefCell::default() })
+        Rc::new(Self { client, clusters, listeners, lifecycle, runtime: RefCell::default(), lds: RefCell::default() })
     }
 
-    /// Waits for clusters and then for listeners until each is there, or has taken too long.
+    /// Waits for layers of the runtime, then for clusters and then for listeners until each is there, or has taken too long.
     pub(super) async fn initialize(
         self: Rc<Self>,
         bootstrap: Arc<super::Shared>,
         listeners: StaticListeners,
     ) -> Result<(), StartError> {
         let StaticListeners { bound, plugins } = listeners;
+        let runtime = Rc::new(RuntimeLayers::subscribe(&bootstrap.bootstrap, &self.client, &bootstrap.runtime));
+        self.runtime.replace(Some(Rc::clone(&runtime)));
+        runtime.answered().await;
         Rc::clone(&self.clusters).discover().await;
         self.lifecycle.set(ServerState::Initializing);
         for (index, bound) in bound.into_iter().enumerate() {

@@ -1,6 +1,6 @@
 //! One secret of a control plane, and those who use it.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
@@ -9,7 +9,6 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use sandgate_config::model::Secret;
 use sandgate_config::{LoadedResource, ResourceLoader};
-use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use super::files::Resolved;
@@ -17,6 +16,7 @@ use super::{SecretManager, SecretUse};
 use crate::admin::{ResourceView, SecretNumber, SecretViews};
 use crate::listener_tls::{Fingerprint, INTERVAL};
 use crate::secrets::{SecretType, WantedSecret};
+use crate::server::answered::Answered;
 use crate::stats::{SdsStats, scope_name};
 use crate::worker::guarded;
 use crate::xds::{Names, ResourceType, Subscription, SubscriptionCallbacks, Update, XdsClient};
@@ -40,8 +40,7 @@ struct Taker {
     latest: RefCell<Option<Latest>>,
     users: RefCell<Vec<Weak<SecretUse>>>,
     /// Something has come, or will not come in time.
-    answered: Cell<bool>,
-    changed: Notify,
+    answered: Answered,
     stats: SdsStats,
     /// Looks after the files of a secret that has some.
     watch: RefCell<Option<JoinHandle<()>>>,
@@ -74,8 +73,7 @@ impl ProvidedSecret {
             number: manager.views.add(&wanted.name, wanted.kind),
             latest: RefCell::default(),
             users: RefCell::default(),
-            answered: Cell::new(false),
-            changed: Notify::new(),
+            answered: Answered::default(),
             stats: SdsStats::new(&manager.stats, &format!("sds.{}.", scope_name(&wanted.name))),
             watch: RefCell::default(),
         });
@@ -112,18 +110,12 @@ impl ProvidedSecret {
 
     /// Something has come, or will not come in time.
     pub(super) fn is_answered(&self) -> bool {
-        self.taker.answered.get()
+        self.taker.answered.is_set()
     }
 
     /// Waits for that.
     pub(super) async fn answered(&self) {
-        loop {
-            let changed = self.taker.changed.notified();
-            if self.is_answered() {
-                return;
-            }
-            changed.await;
-        }
+        self.taker.answered.wait().await;
     }
 }
 
@@ -224,11 +216,6 @@ impl Taker {
             log::warn!(target: "config", "changed files of secret {} cannot be used: {error}", self.name);
         }
     }
-
-    fn answer(&self) {
-        self.answered.set(true);
-        self.changed.notify_waiters();
-    }
 }
 
 impl Drop for Taker {
@@ -245,11 +232,11 @@ impl Drop for Taker {
 impl SubscriptionCallbacks for Listening {
     fn on_update(&self, update: &Update) -> Result<(), String> {
         let result = self.0.take(update);
-        self.0.answer();
+        self.0.answered.set();
         result
     }
 
     fn on_fetch_timeout(&self) {
-        self.0.answer();
+        self.0.answered.set();
     }
 }
