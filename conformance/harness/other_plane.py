@@ -26,6 +26,7 @@ class OtherPlane(Plane):
         self._asked = set()
         self._events = asyncio.Event()
         self._set = 0
+        self._failed = None
         self.port = 0
 
     async def start(self):
@@ -62,9 +63,11 @@ class OtherPlane(Plane):
         self._write()
         await self._process.stdin.drain()
         async with asyncio.timeout(_START_WAIT):
-            while self._set == before:
+            while self._set == before and not self._failed:
                 self._events.clear()
                 await self._events.wait()
+        if self._failed:
+            raise RuntimeError(f"{self._program}: {self._failed}")
 
     def _write(self):
         if self._process is None:
@@ -89,7 +92,7 @@ class OtherPlane(Plane):
         if what == "set":
             self._set += 1
         elif what == "failed":
-            raise RuntimeError(f"{self._program}: {event['message']}")
+            self._failed = event["message"]
         elif what == "response":
             self._sent[nonce] = event["version"]
             self._open.add(nonce)

@@ -13,7 +13,7 @@ _STEPS = {"garbage", "disconnect"}
 _SPECS = {"any", "wrapped"}
 
 # What is refused is sent again at once by some, and refused again; how often depends on the time.
-_REPEATED = re.compile(r"(update_rejected|create_failure)$")
+_REPEATED = re.compile(r"(update_rejected|create_failure|config_fail|config_reload)$")
 
 
 class Planes:
