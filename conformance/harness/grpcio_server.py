@@ -1,8 +1,8 @@
 """The gRPC server of grpcio in the place of the harness's own: what the proxy is told goes over the wire as Google writes it."""
 
-import socket
-
 import grpc
+
+from .grpc_server import GrpcServer
 
 _LARGEST = 64 << 20
 
@@ -55,23 +55,8 @@ class _Every(grpc.GenericRpcHandler):
         return grpc.stream_stream_rpc_method_handler(stream)
 
 
-class GrpcioServer:
-    """Listens at one port from `start` or `restart` to `kill`, as `GrpcServer` does."""
-
-    def __init__(self, serve, _secure=None):
-        self._serve = serve
-        self._server = None
-        self._reserved = socket.socket()
-        self.handshakes = []
-        self.port = 0
-
-    async def start(self, listening=True):
-        """Binds and listens. The port stays reserved while nobody does."""
-        self._reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        self._reserved.bind(("127.0.0.1", 0))
-        self.port = self._reserved.getsockname()[1]
-        if listening:
-            await self.restart()
+class GrpcioServer(GrpcServer):
+    """Listens, at one port, from `start` or `restart` to `kill`. Without TLS."""
 
     async def restart(self):
         """Listens, if it does not, at the port that it had."""
@@ -87,12 +72,3 @@ class GrpcioServer:
         if self._server is not None:
             await self._server.stop(None)
             self._server = None
-
-    async def stop(self):
-        """Gives the port back."""
-        await self.kill()
-        self._reserved.close()
-
-    def proxy_ports(self):
-        """Not known here."""
-        return []
