@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 
-use sandgate_config::model::{Origin, ReadCodeError};
+use sandgate_config::model::{Origin, ReadCodeError, RemoteCode};
 use sandgate_host::PluginError;
 
 /// Why a server cannot start.
@@ -62,6 +62,8 @@ pub enum StartError {
         plugin: String,
         /// Where the code is named.
         origin: Box<Origin>,
+        /// Where it is to be had.
+        remote: Box<RemoteCode>,
     },
     /// A plugin was refused, or refuses.
     #[error("{}{source}", place(.origin))]

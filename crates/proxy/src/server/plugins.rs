@@ -283,6 +283,7 @@ impl Pending {
                 return Err(StartError::CodeCacheMiss {
                     plugin: wasm.name.clone(),
                     origin: Box::new(wasm.vm.code_origin.clone()),
+                    remote: Box::new(remote.clone()),
                 });
             }
             CachedCode::Miss | CachedCode::InProgress | CachedCode::Negative => None,

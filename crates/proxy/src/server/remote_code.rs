@@ -1,15 +1,19 @@
 //! Code of plugins that is fetched through a cluster, before the workers start.
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use sandgate_config::model::RemoteCode;
+use sandgate_host::{Environment, Host};
 use sandgate_http::{BodyBuffer, HeaderMap};
 use tokio::sync::oneshot;
 
+use super::StartError;
+use super::thread::LocalWorker;
 use crate::async_client::{AsyncOptions, AsyncResponse, BufferedRequest};
-use crate::worker::Worker;
+use crate::worker::{Worker, guarded};
 
 /// The code, once it has come; nothing once all tries have failed. Waits for longer and longer, at random, between two of them.
 pub(super) async fn fetch(remote: Rc<RemoteCode>, worker: Rc<Worker>) -> Option<Bytes> {
@@ -34,6 +38,23 @@ pub(super) async fn fetch(remote: Rc<RemoteCode>, worker: Rc<Worker>) -> Option<
         }
     }
     None
+}
+
+/// Fetches code for want of which a configuration is refused, so that it is there when the configuration comes again; nothing for other
+/// errors. Call inside a `LocalSet`.
+pub(super) fn fetch_for_the_next(
+    error: &StartError,
+    (host, environment): (&Arc<Host>, &Rc<dyn Environment>),
+    local: &LocalWorker,
+) {
+    let StartError::CodeCacheMiss { remote, .. } = error else { return };
+    let remote = Rc::new((**remote).clone());
+    let (host, environment, worker) = (Arc::clone(host), Rc::clone(environment), Rc::clone(&local.worker));
+    let fetch = async move {
+        let code = fetch(Rc::clone(&remote), worker).await;
+        host.code_cache().fetched(&remote.sha256, code.as_ref(), environment.monotonic_ns());
+    };
+    tokio::task::spawn_local(guarded("code for the next configuration", fetch));
 }
 
 fn millis(interval: Duration) -> u64 {

@@ -9,7 +9,7 @@ use sandgate_config::model::Cluster;
 use super::Clusters;
 use crate::server::StartError;
 use crate::server::plugins::{PluginLoader, Plugins, Running};
-use crate::server::upstream_filters;
+use crate::server::{remote_code, upstream_filters};
 use crate::worker::guarded;
 
 /// Filters by the cluster's number.
@@ -53,7 +53,10 @@ impl Clusters {
         if cluster.http.http_filters.is_empty() {
             return Ok(None);
         }
-        PluginLoader::load_cluster(cluster, &self.shared.host, &self.environment, &self.thread.host).map(Some)
+        let (host, environment) = (&self.shared.host, &self.environment);
+        PluginLoader::load_cluster(cluster, host, environment, &self.thread.host)
+            .inspect_err(|error| remote_code::fetch_for_the_next(error, (host, environment), &self.thread))
+            .map(Some)
     }
 
     /// Gives a cluster the filters that were loaded for it, once their code is there.

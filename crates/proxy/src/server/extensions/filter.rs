@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use sandgate_config::model::{CodeSource, ExtensionDiscovery, HttpFilterKind, Origin};
+use sandgate_config::model::{ExtensionDiscovery, HttpFilterKind, Origin};
 use tokio::sync::Notify;
 
 use super::shared::{Applied, ExtensionSlot, ProvidedConfig};
@@ -105,10 +105,8 @@ impl ProvidedFilter {
             return Err(self.refused(what.to_owned()));
         }
         let loaded = PluginLoader::load_discovered(kind, &shared.host, environment, &local.host);
-        if let Err(StartError::CodeCacheMiss { .. }) = &loaded {
-            self.fetch_for_the_next(kind);
-        }
-        let mut loader = loaded?;
+        let mut loader =
+            loaded.inspect_err(|error| remote_code::fetch_for_the_next(error, (&shared.host, environment), local))?;
         loader.load_known(kind, (&shared.host, environment), &local.host)?;
         Ok(Draft { kind: kind.clone(), loader })
     }
@@ -159,18 +157,5 @@ impl ProvidedFilter {
         let before = self.running.replace(running);
         // The plugin that it was ends here, unless somebody else has it.
         drop(before);
-    }
-
-    /// Code that was not there when a configuration came that is refused without: it is there when that comes again.
-    fn fetch_for_the_next(&self, kind: &HttpFilterKind) {
-        let HttpFilterKind::Wasm(wasm) = kind else { return };
-        let CodeSource::Remote(remote) = &wasm.vm.code else { return };
-        let (remote, context) = (Rc::new((**remote).clone()), Rc::clone(&self.context));
-        let fetch = async move {
-            let ExtensionContext { shared, environment, local, .. } = &*context;
-            let code = remote_code::fetch(Rc::clone(&remote), Rc::clone(&local.worker)).await;
-            shared.host.code_cache().fetched(&remote.sha256, code.as_ref(), environment.monotonic_ns());
-        };
-        tokio::task::spawn_local(guarded("code of a discovered filter", fetch));
     }
 }

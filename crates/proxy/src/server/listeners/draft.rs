@@ -15,6 +15,7 @@ use crate::server::StartError;
 use crate::server::extensions::ProvidedFilter;
 use crate::server::hcm::listener_stat_name;
 use crate::server::plugins::{PluginLoader, Plugins, Running};
+use crate::server::remote_code;
 use crate::server::routes::ProvidedRoute;
 use crate::server::secrets::SecretUse;
 use crate::server::unit::{ChainPlace, ChainUnit};
@@ -165,7 +166,8 @@ impl NewChain {
         let ListenerContext { shared, environment, local, .. } = context;
         shared.logs.add(chain.access_logs().iter())?;
         let tls = crate::server::tls::load_chain(chain, &listener_stat_name(listener), &shared.stats)?;
-        let plugins = PluginLoader::load_chain(place, chain, &shared.host, environment, &local.host)?;
+        let plugins = PluginLoader::load_chain(place, chain, &shared.host, environment, &local.host)
+            .inspect_err(|error| remote_code::fetch_for_the_next(error, (&shared.host, environment), local))?;
         let secrets = secrets(context, chain, tls.as_ref())?;
         let routes = routes(context, chain);
         let extensions = extensions(context, chain)?;
