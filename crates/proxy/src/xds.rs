@@ -27,7 +27,7 @@ pub(crate) use sandgate_xds::{Names, ResourceType, Update};
 
 pub(crate) use self::paused::Paused;
 
-use self::channel::{Channel, Place};
+use self::channel::{Channel, End, Place};
 use self::file::FileSource;
 use self::subscriber::Subscriber;
 use crate::stats::StatsStore;
@@ -55,6 +55,8 @@ pub(crate) struct XdsClient {
     node: Bytes,
     /// The stream that all share.
     ads: Option<Rc<Channel>>,
+    /// That of the server.
+    end: End,
 }
 
 /// Resources that somebody wants. Dropped, it wants them no more.
@@ -78,8 +80,9 @@ impl XdsClient {
         node: Bytes,
         ads: Option<&Arc<ApiConfig>>,
     ) -> Rc<Self> {
-        let ads = ads.map(|config| Channel::shared(worker, store, config, node.clone()));
-        Rc::new(Self { worker: Rc::clone(worker), store: Arc::clone(store), node, ads })
+        let end = End::default();
+        let ads = ads.map(|config| Channel::shared(worker, store, config, (node.clone(), end.clone())));
+        Rc::new(Self { worker: Rc::clone(worker), store: Arc::clone(store), node, ads, end })
     }
 
     /// Subscribes to resources of a type. `stat_prefix` is that of the subscription's stats and ends with a dot. The result is
@@ -100,8 +103,8 @@ impl XdsClient {
             }
             (ConfigSourceKind::Grpc(config), ads) => {
                 let ads = ads.as_ref().map(Rc::downgrade).unwrap_or_default();
-                let channel =
-                    Channel::own(&self.worker, &self.store, config, self.node.clone(), (kind, stat_prefix), ads);
+                let with = (self.node.clone(), self.end.clone());
+                let channel = Channel::own(&self.worker, &self.store, config, with, (kind, stat_prefix), ads);
                 subscriber.wait(source.initial_fetch_timeout);
                 Source::Grpc(channel.subscribe(kind, names, subscriber))
             }
@@ -120,5 +123,10 @@ impl XdsClient {
     /// Requests of that type wait, acknowledgements too, on the stream that all share, until what this gives is dropped.
     pub(crate) fn pause(&self, kind: ResourceType) -> Paused {
         Paused::new(self.ads.as_ref().map(Rc::downgrade).unwrap_or_default(), &[kind])
+    }
+    /// The server ends: control planes hear nothing more, and what they still say has no effect. To be called before anything
+    /// is torn down, which would otherwise be told them as if the configuration had changed.
+    pub(crate) fn close(&self) {
+        self.end.come();
     }
 }

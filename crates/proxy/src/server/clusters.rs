@@ -132,6 +132,8 @@ impl Clusters {
             self.forget(&replaced);
         }
         self.check(entry.index);
+        // Perhaps it is not ready, and the acknowledgement of the update that has brought it waits.
+        self.hold();
         Ok(())
     }
 

@@ -346,6 +346,7 @@ impl Main {
             }
             log::info!(target: "main", "shutting down server instance");
             self.lifecycle.set(ServerState::Draining);
+            self.dynamic.client.close();
             self.dynamic.listeners.close();
             deadline = Some(tokio::time::Instant::now() + options.shutdown_grace);
             self.workers.drain();
@@ -355,6 +356,7 @@ impl Main {
             let _ = report.send(Ok(addresses));
         }
         self.lifecycle.set(ServerState::Draining);
+        self.dynamic.client.close();
         self.dynamic.listeners.close();
         self.workers.stop();
         if self.flush_interval.is_some() {

@@ -46,7 +46,12 @@ pub(super) struct Channel {
     refusals: RefCell<Refusals>,
     /// Types that are paused because they were refused too often, until the timer.
     held: RefCell<HashMap<ResourceType, Timer>>,
+    end: End,
 }
+
+/// Whether the server ends: nobody says anything to control planes then, whatever is torn down, and nobody listens.
+#[derive(Clone, Default)]
+pub(super) struct End(Rc<Cell<bool>>);
 
 /// A subscriber's place on a channel. Dropped, it wants nothing any more.
 pub(super) struct Place {
@@ -58,10 +63,15 @@ pub(super) struct Place {
 
 impl Channel {
     /// For all types.
-    pub(super) fn shared(worker: &Rc<Worker>, store: &StatsStore, config: &Arc<ApiConfig>, node: Bytes) -> Rc<Self> {
+    pub(super) fn shared(
+        worker: &Rc<Worker>,
+        store: &StatsStore,
+        config: &Arc<ApiConfig>,
+        (node, end): (Bytes, End),
+    ) -> Rc<Self> {
         let method = if config.delta { "DeltaAggregatedResources" } else { "StreamAggregatedResources" };
         let path = format!("/envoy.service.discovery.v3.AggregatedDiscoveryService/{method}");
-        Rc::new_cyclic(|own| Self::new(worker, store, config, node, path, "", own.clone()))
+        Rc::new_cyclic(|own| Self::new(worker, store, config, (node, end), path, "", own.clone()))
     }
 
     /// For one subscription.
@@ -69,19 +79,19 @@ impl Channel {
         worker: &Rc<Worker>,
         store: &StatsStore,
         config: &Arc<ApiConfig>,
-        node: Bytes,
+        (node, end): (Bytes, End),
         (kind, stat_prefix): (ResourceType, &str),
         ads: Weak<Self>,
     ) -> Rc<Self> {
         let path = format!("/{}/{}", kind.service(), kind.method(config.delta));
-        Rc::new(Self::new(worker, store, config, node, path, stat_prefix, ads))
+        Rc::new(Self::new(worker, store, config, (node, end), path, stat_prefix, ads))
     }
 
     fn new(
         worker: &Rc<Worker>,
         store: &StatsStore,
         config: &Arc<ApiConfig>,
-        node: Bytes,
+        (node, end): (Bytes, End),
         path: String,
         stat_prefix: &str,
         ads: Weak<Self>,
@@ -108,6 +118,7 @@ impl Channel {
             expiry: RefCell::default(),
             refusals: RefCell::default(),
             held: RefCell::default(),
+            end,
         }
     }
 
@@ -139,6 +150,9 @@ impl Channel {
 
     fn connect(self: &Rc<Self>) {
         self.retry.take();
+        if self.end.has_come() {
+            return;
+        }
         self.generation.set(self.generation.get() + 1);
         match connect(&self.worker, &self.config, &self.path, (self, self.generation.get())) {
             Ok(stream) => {
@@ -187,6 +201,9 @@ impl Channel {
 
     /// Sends all that is to be sent, as fast as it may be.
     fn send(self: &Rc<Self>) {
+        if self.end.has_come() {
+            return;
+        }
         while self.mux.borrow().has_request() && self.may_send() {
             let Some(request) = self.mux.borrow_mut().next_request() else { break };
             if let Some(stream) = &*self.stream.borrow() {
@@ -214,6 +231,9 @@ impl Channel {
 
     /// A message has come.
     pub(super) fn on_message(self: &Rc<Self>, message: Bytes) {
+        if self.end.has_come() {
+            return;
+        }
         let mut back_off = self.back_off.get();
         back_off.reset();
         self.back_off.set(back_off);
@@ -330,6 +350,18 @@ impl Channel {
         }
         self.watch_expiry();
         self.send();
+    }
+}
+
+// === impl End ===
+
+impl End {
+    pub(super) fn come(&self) {
+        self.0.set(true);
+    }
+
+    fn has_come(&self) -> bool {
+        self.0.get()
     }
 }
 
