@@ -74,6 +74,18 @@ impl Bootstrap {
 // === impl ResourceLoader ===
 
 impl ResourceLoader {
+    /// Says why no cluster can be made of the bytes, whatever is in it: they are no `envoy.config.cluster.v3.Cluster`.
+    #[must_use]
+    pub fn undecodable_cluster(bytes: &[u8]) -> Option<String> {
+        undecodable("envoy.config.cluster.v3.Cluster", bytes)
+    }
+
+    /// Says why no listener can be made of the bytes, whatever is in it: they are no `envoy.config.listener.v3.Listener`.
+    #[must_use]
+    pub fn undecodable_listener(bytes: &[u8]) -> Option<String> {
+        undecodable("envoy.config.listener.v3.Listener", bytes)
+    }
+
     /// Says which clusters there are now, for routes that must lead to one of them. At first the static ones.
     pub fn set_clusters(&mut self, names: Arc<HashSet<String>>) {
         self.clusters = names;
@@ -201,4 +213,11 @@ impl ResourceLoader {
         }
         Some((resource?, serialized.into()))
     }
+}
+
+fn undecodable(message: &str, bytes: &[u8]) -> Option<String> {
+    // What is wrong with the schema is told when the resource is read.
+    let descriptor = Schema::get().ok()?.message(message)?;
+    let error = DynamicMessage::decode(descriptor, bytes).err()?;
+    Some(format!("Unable to unpack as {message}: {error}"))
 }

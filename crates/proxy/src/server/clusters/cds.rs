@@ -5,6 +5,7 @@ use std::rc::{Rc, Weak};
 use std::time::SystemTime;
 
 use bytes::Bytes;
+use sandgate_config::ResourceLoader;
 use sandgate_config::model::ConfigSource;
 
 use super::Clusters;
@@ -107,6 +108,12 @@ impl SubscriptionCallbacks for Listening {
         let Some(clusters) = self.clusters.upgrade() else { return Ok(()) };
         // Endpoints are asked for when all clusters are known that there are to ask for.
         let _paused = clusters.xds.pause(ResourceType::Endpoint);
+        // As in Envoy, nothing is taken of an update with bytes that are no cluster.
+        let mut bodies = update.resources.iter().filter_map(|resource| resource.body.as_ref());
+        if let Some(error) = bodies.find_map(|body| ResourceLoader::undecodable_cluster(body)) {
+            clusters.told();
+            return Err(error);
+        }
         let Outcome { taken, skipped, removed, errors } = clusters.take(update);
         log::info!(
             target: "upstream",

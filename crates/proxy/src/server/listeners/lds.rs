@@ -82,8 +82,13 @@ impl Lds {
 }
 
 impl SubscriptionCallbacks for Lds {
-    /// As in Envoy: what is good is taken, and the rest is told.
+    /// As in Envoy: what is good is taken, and the rest is told; but nothing is taken of an update with bytes that are no listener.
     fn on_update(&self, update: &Update) -> Result<(), String> {
+        let mut bodies = update.resources.iter().filter_map(|resource| resource.body.as_ref());
+        if let Some(error) = bodies.find_map(|body| ResourceLoader::undecodable_listener(body)) {
+            self.answered.set();
+            return Err(error);
+        }
         self.loader.borrow_mut().set_clusters(self.listeners.context.shared.clusters.names());
         let removed = if update.is_delta {
             update.removed.clone()
