@@ -1,6 +1,7 @@
 //! The admin interface: Envoy's pages, as answers to requests. No I/O here.
 
 mod certs;
+mod client_status;
 mod clusters;
 mod config_dump;
 mod drain;
@@ -30,6 +31,7 @@ use crate::cluster::ClusterTable;
 use crate::drain::DrainDirection;
 use crate::lifecycle::Lifecycle;
 use crate::listener_tls::TlsContexts;
+use crate::resource_status::ResourceStatuses;
 use crate::runtime::Runtime;
 use crate::stats::StatsStore;
 
@@ -76,6 +78,8 @@ pub struct AdminContext {
     pub(crate) extensions: Arc<ResourceViews>,
     /// Their secrets.
     pub(crate) secrets: Arc<SecretViews>,
+    /// What has become of the resources of control planes.
+    pub(crate) statuses: Arc<ResourceStatuses>,
     /// What `/listeners` shows.
     pub(crate) listeners: Arc<ListenerViews>,
 }
@@ -147,6 +151,7 @@ impl AdminContext {
             routes: Arc::default(),
             extensions: Arc::default(),
             secrets: Arc::default(),
+            statuses: Arc::default(),
             listeners: Arc::default(),
         }
     }
@@ -214,6 +219,10 @@ pub fn respond(context: &AdminContext, request: AdminRequest<'_>) -> AdminRespon
         return AdminResponse::new(403, TEXT, format!("request to path {target} not allowed"));
     }
     let (path, query) = target.split_once('?').unwrap_or((&target, ""));
+    // No page for people: its requests are messages.
+    if path == client_status::PATH {
+        return client_status::respond(context, request);
+    }
     let Some(page) = pages::find(path) else {
         return AdminResponse::new(404, TEXT, format!("invalid path. {}", help::text()));
     };

@@ -35,6 +35,7 @@ mod pool;
 mod rbac_filter;
 mod request_headers;
 mod request_path;
+mod resource_status;
 mod response_headers;
 mod route_table;
 mod router;

@@ -30,6 +30,7 @@ pub(crate) use self::paused::Paused;
 use self::channel::{Channel, End, Place};
 use self::file::FileSource;
 use self::subscriber::Subscriber;
+use crate::resource_status::ResourceStatuses;
 use crate::stats::StatsStore;
 use crate::worker::Worker;
 
@@ -57,6 +58,7 @@ pub(crate) struct XdsClient {
     ads: Option<Rc<Channel>>,
     /// That of the server.
     end: End,
+    statuses: Arc<ResourceStatuses>,
 }
 
 /// Resources that somebody wants. Dropped, it wants them no more.
@@ -82,7 +84,13 @@ impl XdsClient {
     ) -> Rc<Self> {
         let end = End::default();
         let ads = ads.map(|config| Channel::shared(worker, store, config, (node.clone(), end.clone())));
-        Rc::new(Self { worker: Rc::clone(worker), store: Arc::clone(store), node, ads, end })
+        let statuses = Arc::default();
+        Rc::new(Self { worker: Rc::clone(worker), store: Arc::clone(store), node, ads, end, statuses })
+    }
+
+    /// What has become of all resources.
+    pub(crate) fn statuses(&self) -> &Arc<ResourceStatuses> {
+        &self.statuses
     }
 
     /// Subscribes to resources of a type. `stat_prefix` is that of the subscription's stats and ends with a dot. The result is
@@ -95,7 +103,8 @@ impl XdsClient {
         stat_prefix: &str,
         callbacks: Rc<dyn SubscriptionCallbacks>,
     ) -> Subscription {
-        let subscriber = Subscriber::new(&self.store, stat_prefix, callbacks);
+        let status = self.statuses.subscribe(kind, &names);
+        let subscriber = Subscriber::new(&self.store, stat_prefix, status, callbacks);
         Subscription(match (&source.kind, &self.ads) {
             (ConfigSourceKind::Path { path, watched_directory }, ads) => {
                 let ads = ads.as_ref().map(Rc::downgrade).unwrap_or_default();

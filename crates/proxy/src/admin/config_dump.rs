@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::pages::{Parameters, value};
 use super::{AdminContext, AdminResponse};
+pub(super) use sections::rfc3339;
 use sections::{Section, sections};
 
 /// What Envoy calls plain text here.

@@ -214,7 +214,8 @@ impl Main {
         if let Some(bound) = admin {
             let of = (&*shared, options);
             let resources = (&routes, &extensions, &secret_views);
-            admin::start(bound, (&views, &tls), resources, of, (&local, plugins.running()), to_main.clone())?;
+            let running = (&*local, plugins.running());
+            admin::start(bound, (&views, &tls), resources, client.statuses(), of, running, to_main.clone())?;
         }
         plugins.fetch(&options.host, &env, &local, &mut signals, &lifecycle).await;
         let (plugins, handles) = plugins.finish();

@@ -259,6 +259,7 @@ impl Channel {
     fn on_response(self: &Rc<Self>, mut response: Response) {
         let kind = response.kind;
         let deliveries = std::mem::take(&mut response.deliveries);
+        let as_a_whole = response.refused.is_some();
         let result = match response.refused.take() {
             Some(detail) => Err(detail),
             None => {
@@ -272,6 +273,9 @@ impl Channel {
             for subscriber in watches.into_iter().filter_map(|watch| self.subscriber(watch)) {
                 subscriber.rejected();
                 subscriber.attempted();
+                if as_a_whole {
+                    subscriber.refused(&response.version, detail);
+                }
             }
             // The answers of the other protocol say what is there already, and nobody repeats that.
             let repeated = !self.config.delta;

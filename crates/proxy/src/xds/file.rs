@@ -87,7 +87,10 @@ impl Reader {
                 let _waiting = Paused::new(self.ads.clone(), self.kind.paused_by_update());
                 (true, self.subscriber.deliver(&update))
             }
-            Err(detail) => (false, Err(detail)),
+            Err(detail) => {
+                self.subscriber.refused("", &detail);
+                (false, Err(detail))
+            }
         };
         if let Err(detail) = result {
             log::warn!(target: "config", "Filesystem config update rejected: {}: {detail}", self.path.display());

@@ -7,19 +7,26 @@ use std::time::{Duration, Instant};
 use super::stats::SubscriptionNumbers;
 use super::timer::Timer;
 use super::{SubscriptionCallbacks, Update};
+use crate::resource_status::SubscriptionStatus;
 use crate::stats::StatsStore;
 
 pub(super) struct Subscriber {
     callbacks: Rc<dyn SubscriptionCallbacks>,
     stats: SubscriptionNumbers,
+    status: SubscriptionStatus,
     /// Ends the wait for a first answer.
     timer: RefCell<Option<Timer>>,
 }
 
 impl Subscriber {
-    pub(super) fn new(store: &StatsStore, stat_prefix: &str, callbacks: Rc<dyn SubscriptionCallbacks>) -> Rc<Self> {
+    pub(super) fn new(
+        store: &StatsStore,
+        stat_prefix: &str,
+        status: SubscriptionStatus,
+        callbacks: Rc<dyn SubscriptionCallbacks>,
+    ) -> Rc<Self> {
         let stats = SubscriptionNumbers::new(store, stat_prefix);
-        Rc::new(Self { callbacks, stats, timer: RefCell::default() })
+        Rc::new(Self { callbacks, stats, status, timer: RefCell::default() })
     }
 
     /// Waits so long for a first answer, for ever without a limit.
@@ -30,6 +37,7 @@ impl Subscriber {
             if let Some(subscriber) = subscriber.upgrade() {
                 subscriber.stats.timed_out();
                 subscriber.stats.attempted();
+                subscriber.status.timed_out();
                 subscriber.callbacks.on_fetch_timeout();
             }
         });
@@ -48,7 +56,9 @@ impl Subscriber {
     pub(super) fn deliver(&self, update: &Update) -> Result<(), String> {
         self.stop_timer();
         let begun = Instant::now();
-        self.callbacks.on_update(update)?;
+        let result = self.callbacks.on_update(update);
+        self.status.told(update, &result);
+        result?;
         self.stats.accepted(&update.version, begun.elapsed());
         Ok(())
     }
@@ -62,6 +72,11 @@ impl Subscriber {
     pub(super) fn rejected(&self) {
         self.stop_timer();
         self.stats.rejected();
+    }
+
+    /// A response was refused before anybody was told of it.
+    pub(super) fn refused(&self, version: &str, details: &str) {
+        self.status.refused(version, details);
     }
 
     /// The source cannot be asked.

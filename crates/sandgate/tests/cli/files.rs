@@ -54,6 +54,13 @@ impl Files {
         request(self.main, &format!("GET {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")).unwrap()
     }
 
+    /// What the admin interface says of all resources (CSDS), with the status of the answer.
+    fn status(&self, body: &str) -> String {
+        let length = body.len();
+        let head = "POST /v3/discovery:client_status HTTP/1.1\r\nhost: a\r\nconnection: close\r\n";
+        request(self.admin, &format!("{head}content-length: {length}\r\n\r\n{body}")).unwrap()
+    }
+
     fn stat(&self, name: &str) -> Option<u64> {
         let path = format!("/stats?filter=^{}$", name.replace('.', "\\."));
         let page =
@@ -91,6 +98,29 @@ fn files_that_are_moved_to_their_place_hold() {
     files.write("lds.yaml", &files.listeners);
     poll("the listener to come again", || TcpStream::connect(("127.0.0.1", files.main)).is_ok());
     assert!(files.get("/").ends_with("hello from a file\n"));
+}
+
+#[test]
+fn the_status_of_resources_is_told() {
+    let files = Files::new("status");
+    let _server = files.start();
+    let acked = files.status("");
+    assert!(acked.starts_with("HTTP/1.1 200 OK\r\n"), "{acked}");
+    assert_eq!(acked.matches("\"client_status\": \"ACKED\"").count(), 2, "a listener and a cluster: {acked}");
+    assert!(acked.contains("\"type_url\": \"type.googleapis.com/envoy.config.listener.v3.Listener\""), "{acked}");
+    assert!(acked.contains("\"version_info\": \"1\"") && acked.contains("\"node\": {"), "{acked}");
+
+    let wrong = files.listeners.replace("version_info: \"1\"", "version_info: \"2\"");
+    files.write("lds.yaml", &wrong.replace("domains: [\"*\"]", "domains: []"));
+    poll("the refusal", || files.status("{}").contains("\"client_status\": \"NACKED\""));
+    let nacked = files.status("{\"exclude_resource_contents\": true}");
+    assert!(nacked.contains("virtual_hosts[0].domains"), "{nacked}");
+    assert!(nacked.contains("\"version_info\": \"1\"") && nacked.contains("\"version_info\": \"2\""), "{nacked}");
+
+    let refused = files.status("{\"node_matchers\": [{}]}");
+    assert!(refused.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{refused}");
+    assert!(refused.ends_with("INVALID_ARGUMENT: node_matchers: there is only this node"), "{refused}");
+    assert!(files.status("{").starts_with("HTTP/1.1 400 Bad Request\r\n"));
 }
 
 /// Sends requests on kept connections until told to stop; a connection that says `close` is left for another.

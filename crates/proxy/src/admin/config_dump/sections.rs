@@ -215,7 +215,7 @@ fn route_configurations(listener: &Value) -> Vec<Value> {
 }
 
 /// A time with milliseconds.
-pub(super) fn rfc3339(time: SystemTime) -> String {
+pub(in crate::admin) fn rfc3339(time: SystemTime) -> String {
     let time = jiff::Timestamp::try_from(time).unwrap_or_default();
     time.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }

@@ -9,6 +9,7 @@ use super::{MainCommand, Shared, listening};
 use crate::admin::{AdminAction, AdminContext, ListenerViews, ResourceViews, SecretViews};
 use crate::listener::BoundListener;
 use crate::listener_tls::TlsContexts;
+use crate::resource_status::ResourceStatuses;
 use crate::server::network::admin_listener;
 use crate::server::plugins::{Running, running_log_plugins};
 use crate::server::thread::{LocalWorker, listen};
@@ -19,6 +20,7 @@ pub(super) fn start(
     bound: BoundListener,
     (listeners, tls): (&Arc<ListenerViews>, &Arc<TlsContexts>),
     (routes, extensions, secrets): (&Arc<ResourceViews>, &Arc<ResourceViews>, &Arc<SecretViews>),
+    statuses: &Arc<ResourceStatuses>,
     (shared, options): (&Shared, &ServerOptions),
     (local, running): (&LocalWorker, &Running),
     to_main: UnboundedSender<MainCommand>,
@@ -51,6 +53,7 @@ pub(super) fn start(
     context.routes = Arc::clone(routes);
     context.extensions = Arc::clone(extensions);
     context.secrets = Arc::clone(secrets);
+    context.statuses = Arc::clone(statuses);
     let logs = shared.bootstrap.admin.as_ref().map(|admin| admin.access_logs.clone()).unwrap_or_default();
     local.worker.logs.set_plugins(Some(running_log_plugins(running)));
     let hcm = crate::server::hcm::build_admin(&Arc::new(context), logs, &local.worker, &options.stats);
