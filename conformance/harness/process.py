@@ -9,6 +9,10 @@ import socket
 import subprocess
 from pathlib import Path
 
+import grpc
+from envoy.admin.v3 import config_dump_shared_pb2
+from envoy.service.status.v3 import csds_pb2, csds_pb2_grpc
+
 from . import logs
 from .environment import TARGET
 
@@ -120,6 +124,19 @@ class Proxy:
         if b"transfer-encoding: chunked" in head.lower():
             body = _unchunk(body)
         return int(head.split(b" ")[1]), body.decode("latin-1")
+
+    async def statuses(self):
+        """What became of each resource of a control plane, as it says itself (CSDS, which Envoy does not serve): `TYPE NAME STATUS`."""
+        request = csds_pb2.ClientStatusRequest()
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{self._admin}") as channel:
+            service = csds_pb2_grpc.ClientStatusDiscoveryServiceStub(channel)
+            fetched = await service.FetchClientStatus(request, timeout=_START_WAIT)
+            streamed = [answer async for answer in service.StreamClientStatus(iter([request, request]), timeout=_START_WAIT)]
+        if streamed != [fetched, fetched]:
+            raise ValueError("the stream of statuses says otherwise than the call")
+        name = config_dump_shared_pb2.ClientResourceStatus.Name
+        resources = fetched.config[0].generic_xds_configs
+        return [f"{r.type_url.rpartition('.')[2]} {r.name} {name(r.client_status)}" for r in resources]
 
     async def stats(self):
         """All stats by name: numbers, and text as it is."""

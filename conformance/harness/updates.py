@@ -177,7 +177,9 @@ class _Run:
         clients.end()
         await asyncio.gather(*tasks)
         left = await self._left(vms)
-        problems = [*([f"{clients.failed} of the answers"] if clients.failed else []), *late, *left]
+        told = [] if self._options.envoy else await self._proxy.statuses()
+        wrong = [f"status of a resource: {status}" for status in told if not status.endswith(" ACKED")]
+        problems = [*([f"{clients.failed} of the answers"] if clients.failed else []), *late, *left, *wrong]
         stats = await self._proxy.stats()
         counted = ("lds.update_success", "lds.update_rejected", "cds.update_success", "cds.update_rejected")
         return {
@@ -187,6 +189,7 @@ class _Run:
             **{key: next((v for n, v in stats.items() if n.endswith(key)), None) for key in counted},
             "memory_kib": {"warm": warm, "most": max(peaks), "end": self._memory()},
             "vms": {"start": vms, "end": await self._vms()},
+            "resources": len(told),
             "problems": problems,
         }
 

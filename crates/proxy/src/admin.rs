@@ -1,7 +1,7 @@
 //! The admin interface: Envoy's pages, as answers to requests. No I/O here.
 
 mod certs;
-mod client_status;
+pub(crate) mod client_status;
 mod clusters;
 mod config_dump;
 mod drain;
@@ -58,6 +58,8 @@ pub struct AdminContext {
     pub act: Box<dyn Fn(AdminAction) + Send + Sync>,
     /// `command_line_options` of `/server_info`.
     pub command_line: serde_json::Value,
+    /// The node, serialized.
+    pub(crate) node: Bytes,
     /// The node's id.
     pub node_id: String,
     /// The node's cluster.
@@ -141,6 +143,7 @@ impl AdminContext {
             logging: None,
             act: Box::new(|_| ()),
             command_line: serde_json::Value::Null,
+            node: Bytes::new(),
             node_id: String::new(),
             node_cluster: String::new(),
             allow_paths: Vec::new(),
@@ -214,7 +217,7 @@ impl AdminResponse {
 #[must_use]
 pub fn respond(context: &AdminContext, request: AdminRequest<'_>) -> AdminResponse {
     let target = String::from_utf8_lossy(request.path);
-    if !context.allow_paths.is_empty() && !context.allow_paths.iter().any(|allowed| allowed.matches(request.path)) {
+    if !is_allowed(context, request.path) {
         log::info!(target: "admin", "Request to admin interface path {target} is not allowed");
         return AdminResponse::new(403, TEXT, format!("request to path {target} not allowed"));
     }
@@ -236,6 +239,11 @@ pub fn respond(context: &AdminContext, request: AdminRequest<'_>) -> AdminRespon
         parameters.extend(query::parameters(&String::from_utf8_lossy(request.body)));
     }
     (page.handler)(context, &parameters)
+}
+
+/// Whether requests for the path are answered.
+fn is_allowed(context: &AdminContext, path: &[u8]) -> bool {
+    context.allow_paths.is_empty() || context.allow_paths.iter().any(|allowed| allowed.matches(path))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ mod accepted;
 mod access_log;
 mod active_stream;
 pub mod admin;
+mod admin_terminal;
 mod async_client;
 mod callouts;
 mod chain_drain;

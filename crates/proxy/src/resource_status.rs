@@ -108,6 +108,17 @@ impl ResourceState {
             Self::Timeout => "TIMEOUT",
         }
     }
+
+    /// Its number there.
+    pub(crate) const fn number(self) -> i32 {
+        match self {
+            Self::Requested => 1,
+            Self::DoesNotExist => 2,
+            Self::Acked => 3,
+            Self::Nacked => 4,
+            Self::Timeout => 6,
+        }
+    }
 }
 
 // === impl Subscribed ===

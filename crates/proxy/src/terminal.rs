@@ -1,15 +1,12 @@
 //! What answers at the end of a decoder chain: the router, or the admin pages.
 
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use bytes::Bytes;
 use sandgate_filter::{DecodeEvent, Stream};
-use sandgate_http::{BodyBuffer, Direction, HeaderMap, HeaderMapKind};
 
-use crate::admin::{self, AdminContext, AdminRequest};
+use crate::admin_terminal::AdminTerminal;
 use crate::hcm::{Hcm, TerminalFactory};
 use crate::route_table::RouteEntry;
 use crate::router::{Router, RouterEvent};
@@ -20,18 +17,6 @@ pub(crate) enum Terminal {
     Admin(AdminTerminal),
 }
 
-/// Answers with an admin page once the request is complete.
-pub(crate) struct AdminTerminal {
-    context: Arc<AdminContext>,
-    stream: Rc<Stream>,
-    request_body: Vec<u8>,
-    headers: Option<HeaderMap>,
-    body: Option<Bytes>,
-}
-
-/// What is read of a form; the rest is dropped.
-const MAX_FORM: usize = 1024 * 1024;
-
 impl Terminal {
     pub(crate) fn new(worker: &Rc<Worker>, hcm: &Rc<Hcm>, stream: &Rc<Stream>) -> Self {
         match &hcm.terminal {
@@ -40,13 +25,7 @@ impl Terminal {
                 let config = filter.router();
                 Self::Router(Box::new(Router::new(worker, config.as_ref().unwrap_or(default), stream)))
             }
-            TerminalFactory::Admin(context) => Self::Admin(AdminTerminal {
-                context: Arc::clone(context),
-                stream: Rc::clone(stream),
-                request_body: Vec::new(),
-                headers: None,
-                body: None,
-            }),
+            TerminalFactory::Admin(context) => Self::Admin(AdminTerminal::new(context, stream)),
         }
     }
 
@@ -110,55 +89,7 @@ impl Terminal {
     pub(crate) fn abort(&mut self) {
         match self {
             Self::Router(router) => router.abort(),
-            Self::Admin(admin) => (admin.headers, admin.body) = (None, None),
-        }
-    }
-}
-
-impl AdminTerminal {
-    fn on_decode_event(&mut self, event: DecodeEvent) {
-        let complete = match event {
-            DecodeEvent::Headers { end_stream } => end_stream,
-            DecodeEvent::Data { data, end_stream } => {
-                let room = MAX_FORM.saturating_sub(self.request_body.len());
-                self.request_body.extend(data.segments().flatten().take(room));
-                end_stream
-            }
-            DecodeEvent::Trailers => true,
-        };
-        if !complete {
-            return;
-        }
-        let request = self.stream.headers(Direction::Request);
-        let header = |name: &[u8]| request.as_ref().and_then(|headers| headers.get(name)).unwrap_or_default();
-        let request = AdminRequest {
-            method: header(b":method"),
-            path: header(b":path"),
-            content_type: header(b"content-type"),
-            body: &self.request_body,
-        };
-        let response = admin::respond(&self.context, request);
-        let mut headers = HeaderMap::with_kind(HeaderMapKind::Response);
-        headers.append(b":status", response.status.to_string().as_bytes());
-        for (name, value) in response.headers() {
-            headers.append(name.as_bytes(), value.as_bytes());
-        }
-        self.stream.info_mut().response_code_details = Some("admin_filter_response".to_owned());
-        self.headers = Some(headers);
-        self.body = Some(Bytes::from(response.body));
-    }
-
-    fn poll(&mut self) -> Poll<RouterEvent> {
-        if let Some(headers) = self.headers.take() {
-            return Poll::Ready(RouterEvent::Headers(headers, false));
-        }
-        match self.body.take() {
-            Some(body) => {
-                let mut data = BodyBuffer::new();
-                data.push(body);
-                Poll::Ready(RouterEvent::Data(data, true))
-            }
-            None => Poll::Pending,
+            Self::Admin(admin) => admin.abort(),
         }
     }
 }

@@ -1,7 +1,12 @@
-//! `/v3/discovery:client_status`: what has become of the resources of control planes, in the JSON mapping of
-//! `envoy.service.status.v3.ClientStatusDiscoveryService` (CSDS). Envoy 1.40 does not serve it; clients of xDS by gRPC do.
+//! What has become of the resources of control planes: `envoy.service.status.v3.ClientStatusDiscoveryService` (CSDS) by gRPC, and in
+//! its JSON mapping, `/v3/discovery:client_status`. Envoy 1.40 does not serve it; clients of xDS by gRPC do.
+
+mod grpc;
+mod messages;
 
 use serde_json::{Map, Value, json};
+
+pub(crate) use grpc::{answer, is_call};
 
 use super::config_dump::rfc3339;
 use super::{AdminContext, AdminRequest, AdminResponse, TEXT};

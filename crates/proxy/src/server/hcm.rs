@@ -244,7 +244,6 @@ pub(super) fn build_admin(
     config.use_remote_address = true;
     config.generate_request_id = false;
     config.access_logs = logs;
-    config.codec_type = model::CodecType::Http1;
     assemble(Parts {
         access_logs: AccessLogs::new(&config.access_logs, config.access_log_options, &worker.logs, &worker.runtime),
         config: Arc::new(config),

@@ -46,6 +46,7 @@ pub(super) fn start(
     context.host = Some(Arc::clone(&options.host));
     context.logging.clone_from(&options.logging);
     context.command_line = options.command_line.clone();
+    context.node = shared.bootstrap.node.serialized.clone();
     context.node_id = shared.bootstrap.node.id.clone();
     context.node_cluster = shared.bootstrap.node.cluster.clone();
     context.tls = Arc::clone(tls);
