@@ -87,6 +87,12 @@ impl Entry {
 
 // === impl Warming ===
 
+impl Warming {
+    pub(super) fn is_static(&self) -> bool {
+        matches!(*self.source.borrow(), ListenerSource::Static)
+    }
+}
+
 impl Drop for Warming {
     fn drop(&mut self) {
         if let Some(task) = self.task.get_mut().take() {

@@ -10,7 +10,7 @@ use crate::worker::guarded;
 impl ListenerManager {
     /// A listener is to be there no more. Whether it was.
     pub(in crate::server) fn remove(self: &Rc<Self>, name: &str) -> bool {
-        if self.active.borrow().get(name).is_some_and(Entry::is_static) {
+        if self.is_static(name) {
             return false;
         }
         self.refused.borrow_mut().remove(name);

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use sandgate_config::model;
 
 use super::draft::drafts;
-use super::entry::{Entry, ListenerSource};
+use super::entry::{Entry, ListenerSource, Warming};
 use super::{ListenerCounts, ListenerManager};
 use crate::admin::ResourceView;
 use crate::listener::{BoundListener, ListenerSpec};
@@ -21,7 +21,7 @@ impl ListenerManager {
         view: ResourceView,
     ) -> Result<bool, StartError> {
         let name = listener.name.clone();
-        if self.active.borrow().get(&name).is_some_and(Entry::is_static) {
+        if self.is_static(&name) {
             // As in Envoy: what the bootstrap says stays, and nobody hears of it.
             log::debug!(target: "config", "static listener {name} cannot be updated");
             return Ok(false);
@@ -44,6 +44,12 @@ impl ListenerManager {
         self.refused.borrow_mut().remove(&name);
         self.begin(id, config, bound, (ListenerSource::Provided(view), chains));
         Ok(true)
+    }
+
+    /// Whether the bootstrap has a listener of that name, which may still be on its way.
+    pub(super) fn is_static(&self, name: &str) -> bool {
+        self.active.borrow().get(name).is_some_and(Entry::is_static)
+            || self.warming.borrow().get(name).is_some_and(Warming::is_static)
     }
 
     /// Whether that is what there is, or what comes.
@@ -103,16 +109,16 @@ impl ListenerManager {
 
     /// Whether a listener of the control plane has that name.
     pub(in crate::server) fn has_provided(&self, name: &str) -> bool {
-        self.warming.borrow().contains_key(name)
-            || self.active.borrow().get(name).is_some_and(|entry| !entry.is_static())
+        let is_known = self.warming.borrow().contains_key(name) || self.active.borrow().contains_key(name);
+        is_known && !self.is_static(name)
     }
 
     /// The names of those that the control plane has sent, with what it said of them.
     pub(in crate::server) fn provided(&self) -> Vec<String> {
         let active = self.active.borrow();
-        let mut names: Vec<_> =
-            active.iter().filter(|(_, entry)| !entry.is_static()).map(|(name, _)| name.clone()).collect();
+        let mut names: Vec<_> = active.keys().cloned().collect();
         names.extend(self.warming.borrow().keys().filter(|name| !active.contains_key(*name)).cloned());
+        names.retain(|name| !self.is_static(name));
         names
     }
 

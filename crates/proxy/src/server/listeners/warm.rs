@@ -7,7 +7,7 @@ use sandgate_config::model;
 use tokio::sync::oneshot;
 
 use super::draft::ChainDraft;
-use super::entry::{Entry, ListenerSource, MainChain};
+use super::entry::{Entry, MainChain};
 use super::{ListenerCounts, ListenerManager};
 use crate::listener_tls::{ListenerTls, Reloadable, keep_fresh};
 use crate::server::StartError;
@@ -38,7 +38,7 @@ impl ListenerManager {
         warming.task.get_mut().take();
         if let Err(error) = prepared {
             log::error!(target: "config", "listener '{name}' cannot be made: {error}");
-            if matches!(*warming.source.borrow(), ListenerSource::Static) {
+            if warming.is_static() {
                 self.failed.borrow_mut().get_or_insert(error);
             }
             self.note_change();
