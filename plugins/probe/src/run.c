@@ -36,19 +36,39 @@ void context_new(u32 id, u32 parent) {
   c->id = id;
   c->root = parent ? context_find(parent)->root : (Root *)c;
   c->root->stream = parent ? id : 0;
+  if (parent) c->root->streams++;
   c->next = contexts[id % COUNT(contexts)];
   contexts[id % COUNT(contexts)] = c;
+}
+
+static void root_drop(Root *root) {
+  if (!root->deleted || root->streams) return;
+  for (Variable *v = root->variables; v;) {
+    Variable *next = v->next;
+    heap_free(v->name.p);
+    if (v->value.kind == BYTES) heap_free(v->value.bytes.p);
+    heap_free(v);
+    v = next;
+  }
+  heap_free(root->script.text.p);
+  heap_free(root);
 }
 
 void context_drop(u32 id) {
   for (Context **link = &contexts[id % COUNT(contexts)]; *link; link = &(*link)->next) {
     Context *c = *link;
     if (c->id != id) continue;
-    if (c->root == (Root *)c) return; // streams may still point at it
+    Root *root = c->root;
     *link = c->next;
     heap_free(c->request.p);
     heap_free(c->report.p);
-    heap_free(c);
+    if (root == (Root *)c) {
+      root->deleted = true; // streams may still point at it
+    } else {
+      root->streams--;
+      heap_free(c);
+    }
+    root_drop(root);
     return;
   }
 }

@@ -88,6 +88,8 @@ struct Root {
   Script script;
   u32 nth[CB_COUNT];
   u32 stream; // most recently created
+  u32 streams; // that are there
+  bool deleted;
   u32 status, second; // of the last hostcall; its second result
   Variable *variables;
 };
