@@ -162,6 +162,7 @@ class _Run:
     async def run(self):
         """The figures, and under `problems` what should not be."""
         clients = _Clients(self._port)
+        late = await self._holds("first")
         vms = await self._vms()
         tasks = clients.start(self._options.connections)
         warm, peaks = None, []
@@ -173,7 +174,7 @@ class _Run:
                 warm = self._memory()
             peaks.append(self._memory())
         seconds = asyncio.get_running_loop().time() - begun
-        late = await self._last(number + 1)
+        late += await self._last(number + 1)
         clients.end()
         await asyncio.gather(*tasks)
         left = await self._left(vms)
@@ -200,13 +201,17 @@ class _Run:
         """Puts all back to what there was at the start, under a name of its own, and waits until it holds."""
         good = {"listener": [{"script": _script("last")}], "route": [_routes("last")]}
         await self._push(number, {"cluster": [{"eds": {}}], "endpoint": [{}], "again": True, **good})
+        return await self._holds("last")
+
+    async def _holds(self, version):
+        """Waits until plugin and routes are of that version."""
         end = asyncio.get_running_loop().time() + _LAST_WAIT
         while asyncio.get_running_loop().time() < end:
             head = await self._head()
-            if "x-version: last\r\n" in head and "x-routes: last\r\n" in head:
+            if f"x-version: {version}\r\n" in head and f"x-routes: {version}\r\n" in head:
                 return []
             await asyncio.sleep(0.05)
-        return ["the last update does not hold"]
+        return [f"the {version} update does not hold"]
 
     async def _head(self):
         reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
