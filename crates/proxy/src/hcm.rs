@@ -15,7 +15,7 @@ use crate::drain::ListenerDrain;
 use crate::local_reply::LocalReplies;
 use crate::route_table::{RouteEntry, Routes};
 use crate::router::RouterConfig;
-use crate::stats::{Http1CodecStats, Http2CodecStats, HttpListenerStats, HttpStats};
+use crate::stats::{Http1CodecStats, Http2CodecStats, HttpListenerStats, HttpStats, TracingStats};
 use crate::upgrade::{Upgrade, UpgradeChain};
 use crate::worker::Worker;
 
@@ -71,6 +71,8 @@ pub(crate) struct Hcm {
     /// Begins when its filter chain is replaced or removed.
     pub(crate) chain_drain: Rc<ChainDrain>,
     pub(crate) stats: HttpStats,
+    /// They are zero, and shown as long as they are here. The admin interface has none.
+    pub(crate) _tracing_stats: Option<TracingStats>,
     pub(crate) codec_stats: Http1CodecStats,
     pub(crate) http2_stats: Http2CodecStats,
     pub(crate) listener_http_stats: HttpListenerStats,

@@ -111,9 +111,7 @@ impl ListenerTls {
 
     /// Shows when the certificates expire.
     pub(crate) fn show_expiry(self: &Arc<Self>, store: &StatsStore) {
-        let tls = Arc::downgrade(self);
-        store.add_source(Box::new(move |add| {
-            let Some(tls) = tls.upgrade() else { return };
+        store.add_source_of(self, |tls, add| {
             let (certificates, ca) = tls.certificates();
             let own = certificates.iter().map(|certificate| (&certificate.name, certificate.info.not_after));
             for (name, not_after) in own.chain(ca.iter().map(|ca| (&ca.name, ca.info.not_after))) {
@@ -121,7 +119,7 @@ impl ListenerTls {
                 let value = u64::try_from(not_after).unwrap_or(0);
                 add(&name, Sample { kind: StatKind::Gauge, value, used: true });
             }
-        }));
+        });
     }
 }
 

@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
+use crate::blocks::Counted;
 use crate::histogram::Bins;
 use crate::{Distribution, Histogram, Sample, StatKind, StatsStore, Unit};
 
@@ -63,31 +64,30 @@ impl Block {
             prefix,
         }
     }
+}
 
-    pub(crate) fn prefix(&self) -> &str {
+impl Counted for Block {
+    fn prefix(&self) -> &str {
         &self.prefix
     }
 
-    /// Takes over what another block of the same names has counted, if it is one. Gauges are not: what they showed is gone.
-    pub(crate) fn absorb(&self, other: &Self) -> bool {
-        if self.prefix != other.prefix || !std::ptr::eq(self.names, other.names) {
-            return false;
-        }
+    fn layout(&self) -> usize {
+        std::ptr::from_ref(self.names).addr()
+    }
+
+    fn absorb(&self, other: &Self) {
         for (own, others) in self.counters.iter().zip(&other.counters) {
             own.fetch_add(others.load(Relaxed), Relaxed);
         }
         self.histograms.iter().zip(&other.histograms).for_each(|(own, others)| own.absorb(others));
         self.hidden.fetch_and(other.hidden.load(Relaxed), Relaxed);
-        true
     }
 
-    /// Nobody writes it any more: nothing is there that gauges could show.
-    pub(crate) fn settle(&self) {
+    fn settle(&self) {
         self.gauges.iter().for_each(|gauge| gauge.value.store(0, Relaxed));
     }
 
-    /// Shows counters and gauges.
-    pub(crate) fn read(&self, add: &mut dyn FnMut(&str, Sample)) {
+    fn read(&self, add: &mut dyn FnMut(&str, Sample)) {
         if self.hidden.load(Relaxed) {
             return;
         }
@@ -110,8 +110,7 @@ impl Block {
         }
     }
 
-    /// Shows histograms with all that was recorded here.
-    pub(crate) fn read_histograms(&self, add: &mut dyn FnMut(&str, Unit, Distribution)) {
+    fn read_histograms(&self, add: &mut dyn FnMut(&str, Unit, Distribution)) {
         if self.hidden.load(Relaxed) {
             return;
         }
@@ -126,7 +125,7 @@ impl Block {
 impl Writer {
     pub(crate) fn new(store: &StatsStore, prefix: String, names: &'static Names, hidden: bool) -> Self {
         let block = Arc::new(Block::new(store, prefix, names, hidden));
-        store.register(&block);
+        store.blocks.register(&block);
         Self { block, _one_writer: PhantomData }
     }
 

@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 
+use crate::blocks::Counted;
 use crate::histogram::Bins;
 use crate::names::scope_name;
 use crate::{Counter, Distribution, Histogram, Sample, StatKind, StatsStore, Unit};
@@ -134,7 +135,7 @@ impl CodeWriter {
             part.time = Bins::with_tap(store.tap(&name, Unit::Milliseconds));
         }
         let block = Arc::new(CodeBlock { prefix, parts });
-        store.register_codes(&block);
+        store.codes.register(&block);
         Self { block, _one_writer: PhantomData }
     }
 
@@ -154,45 +155,6 @@ impl CodeWriter {
 // === impl CodeBlock ===
 
 impl CodeBlock {
-    pub(crate) fn prefix(&self) -> &str {
-        &self.prefix
-    }
-
-    /// Takes over what another block of the same names has counted, if it is one.
-    pub(crate) fn absorb(&self, other: &Self) -> bool {
-        let names = |block: &Self| block.parts.iter().map(|part| part.name).collect::<Vec<_>>();
-        if self.prefix != other.prefix || names(self) != names(other) {
-            return false;
-        }
-        for (own, others) in self.parts.iter().zip(&other.parts) {
-            own.others.fetch_add(others.others.load(Relaxed), Relaxed);
-            own.time.absorb(&others.time);
-            for (own, others) in own.classes.iter().zip(&others.classes) {
-                let Some(others) = others.get() else { continue };
-                let own = own.get_or_init(|| Box::new(std::array::from_fn(|_| AtomicU64::new(0))));
-                for (own, others) in own.iter().zip(others.iter()) {
-                    own.fetch_add(others.load(Relaxed), Relaxed);
-                }
-            }
-        }
-        true
-    }
-
-    pub(crate) fn read(&self, add: &mut dyn FnMut(&str, Sample)) {
-        for part in &self.parts {
-            self.read_part(part, add);
-        }
-    }
-
-    pub(crate) fn read_histograms(&self, add: &mut dyn FnMut(&str, Unit, Distribution)) {
-        for part in &self.parts {
-            let times = part.time.read();
-            if !times.is_empty() {
-                add(&format!("{}{}upstream_rq_time", self.prefix, part.name), Unit::Milliseconds, times);
-            }
-        }
-    }
-
     fn read_part(&self, part: &Part, add: &mut dyn FnMut(&str, Sample)) {
         let prefix = format_args!("{}{}upstream_rq_", self.prefix, part.name);
         let mut show = |name: std::fmt::Arguments<'_>, value| {
@@ -214,6 +176,45 @@ impl CodeBlock {
         }
         if !part.partial {
             show(format_args!("{prefix}completed"), completed);
+        }
+    }
+}
+
+impl Counted for CodeBlock {
+    fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    fn layout(&self) -> usize {
+        self.parts.len()
+    }
+
+    fn absorb(&self, other: &Self) {
+        for (own, others) in self.parts.iter().zip(&other.parts) {
+            own.others.fetch_add(others.others.load(Relaxed), Relaxed);
+            own.time.absorb(&others.time);
+            for (own, others) in own.classes.iter().zip(&others.classes) {
+                let Some(others) = others.get() else { continue };
+                let own = own.get_or_init(|| Box::new(std::array::from_fn(|_| AtomicU64::new(0))));
+                for (own, others) in own.iter().zip(others.iter()) {
+                    own.fetch_add(others.load(Relaxed), Relaxed);
+                }
+            }
+        }
+    }
+
+    fn read(&self, add: &mut dyn FnMut(&str, Sample)) {
+        for part in &self.parts {
+            self.read_part(part, add);
+        }
+    }
+
+    fn read_histograms(&self, add: &mut dyn FnMut(&str, Unit, Distribution)) {
+        for part in &self.parts {
+            let times = part.time.read();
+            if !times.is_empty() {
+                add(&format!("{}{}upstream_rq_time", self.prefix, part.name), Unit::Milliseconds, times);
+            }
         }
     }
 }

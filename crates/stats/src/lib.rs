@@ -2,10 +2,12 @@
 //!
 //! A worker makes its own block of values for every scope it uses and registers it in the [`StatsStore`]; it alone writes
 //! it, with plain relaxed stores, so that counting costs no locked instruction and a scrape asks no worker. Blocks of one
-//! name are added up when read, and a block whose worker is gone keeps what it counted.
+//! name are added up when read. What a block has counted whose writer is gone counts as long as another of its name has a
+//! writer; then the name is gone ([`StatsStore::settle`]).
 #![forbid(unsafe_code)]
 
 mod block;
+mod blocks;
 mod codes;
 mod distribution;
 mod histogram;

@@ -30,6 +30,7 @@ pub use listener_filters::{
     HttpInspectorStats, LegacyProxyProtocolStats, ProxyProtocolStats, ProxyProtocolVersionStats, TlsInspectorStats,
 };
 pub use rds::RdsStats;
+pub(crate) use ssl::SslNamesBlock;
 pub use ssl::{SdsStats, SslNames, SslSocketFactoryStats, SslStats};
 pub use tcp::TcpProxyStats;
 pub use vhost::VirtualClusterStats;

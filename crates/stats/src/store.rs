@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::block::Block;
+use crate::blocks::Blocks;
 use crate::codes::CodeBlock;
+use crate::names::SslNamesBlock;
 use crate::sampling::{FlushedStat, SinkMessage, Tap};
 use crate::text::TextReadouts;
 use crate::{Distribution, HistogramSample, NameMatcher, Sample, SinkSender, StatKind, StatsSettings, Unit};
@@ -17,12 +19,19 @@ pub type StatsSource = Box<dyn Fn(&mut dyn FnMut(&str, Sample)) + Send + Sync>;
 /// The same of histograms: what was recorded since the start.
 pub type HistogramSource = Box<dyn Fn(&mut dyn FnMut(&str, Unit, Distribution)) + Send + Sync>;
 
+struct Source {
+    read: StatsSource,
+    /// Whether there is still something to show; `None`: always.
+    is_there: Option<Box<dyn Fn() -> bool + Send + Sync>>,
+}
+
 /// All stats of the process.
 #[derive(Default)]
 pub struct StatsStore {
-    blocks: Mutex<Vec<Arc<Block>>>,
-    codes: Mutex<Vec<Arc<CodeBlock>>>,
-    sources: Mutex<Vec<StatsSource>>,
+    pub(crate) blocks: Blocks<Block>,
+    pub(crate) codes: Blocks<CodeBlock>,
+    pub(crate) ssl_names: Blocks<SslNamesBlock>,
+    sources: Mutex<Vec<Source>>,
     histogram_sources: Mutex<Vec<HistogramSource>>,
     sums: Mutex<Vec<(&'static str, NameMatcher)>>,
     histograms: Mutex<BTreeMap<String, HistogramSample>>,
@@ -40,23 +49,6 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Keeps one of the blocks without a writer that can be added to each other.
-fn fold<T>(blocks: &mut Vec<Arc<T>>, fits: impl Fn(&T) -> bool, absorb: impl Fn(&T, &T) -> bool, settle: impl Fn(&T)) {
-    let mut past: Vec<Arc<T>> = Vec::new();
-    blocks.retain(|block| {
-        // Its writer is the other one who holds it.
-        if Arc::strong_count(block) > 1 || !fits(block) {
-            return true;
-        }
-        if past.iter().any(|past| absorb(past, block)) {
-            return false;
-        }
-        settle(block);
-        past.push(Arc::clone(block));
-        true
-    });
-}
-
 impl StatsStore {
     /// An empty store.
     #[must_use]
@@ -66,7 +58,23 @@ impl StatsStore {
 
     /// Adds a source that is asked at every read.
     pub fn add_source(&self, source: StatsSource) {
-        locked(&self.sources).push(source);
+        locked(&self.sources).push(Source { read: source, is_there: None });
+    }
+
+    /// Adds a source that is asked as long as `owner` is there.
+    pub fn add_source_of<T: Send + Sync + 'static>(
+        &self,
+        owner: &Arc<T>,
+        read: impl Fn(&T, &mut dyn FnMut(&str, Sample)) + Send + Sync + 'static,
+    ) {
+        let (owner, other) = (Arc::downgrade(owner), Arc::downgrade(owner));
+        let read: StatsSource = Box::new(move |add| {
+            if let Some(owner) = owner.upgrade() {
+                read(&owner, add);
+            }
+        });
+        let is_there = Some(Box::new(move || other.strong_count() > 0) as _);
+        locked(&self.sources).push(Source { read, is_there });
     }
 
     /// Adds a source of histograms that is asked at every merge.
@@ -169,14 +177,11 @@ impl StatsStore {
                 *used |= sample.used;
             }
         };
-        for block in locked(&self.blocks).iter() {
-            block.read(&mut add);
-        }
-        for block in locked(&self.codes).iter() {
-            block.read(&mut add);
-        }
+        self.blocks.read(&mut add);
+        self.codes.read(&mut add);
+        self.ssl_names.read(&mut add);
         for source in locked(&self.sources).iter() {
-            source(&mut add);
+            (source.read)(&mut add);
         }
         for (name, is_part) in locked(&self.sums).iter() {
             let parts = all.iter().filter(|(name, _)| is_part(name)).map(|(_, sample)| sample);
@@ -202,12 +207,8 @@ impl StatsStore {
     }
 
     fn read_histograms(&self, add: &mut dyn FnMut(&str, Unit, Distribution)) {
-        for block in locked(&self.blocks).iter() {
-            block.read_histograms(add);
-        }
-        for block in locked(&self.codes).iter() {
-            block.read_histograms(add);
-        }
+        self.blocks.read_histograms(add);
+        self.codes.read_histograms(add);
         for source in locked(&self.histogram_sources).iter() {
             source(add);
         }
@@ -239,40 +240,45 @@ impl StatsStore {
     /// of them that are left still count is not seen by anybody.
     pub fn remove_scopes(&self, is_gone: &dyn Fn(&str) -> bool) {
         let mut prefixes = BTreeSet::new();
-        let mut stays = |prefix: &str| {
-            let gone = is_gone(prefix);
-            if gone && !prefixes.contains(prefix) {
-                prefixes.insert(prefix.to_owned());
-            }
-            !gone
-        };
-        locked(&self.blocks).retain(|block| stays(block.prefix()));
-        locked(&self.codes).retain(|block| stays(block.prefix()));
-        // Should the same names come back, they begin at zero. A scope may have names that begin as those of another.
+        self.blocks.remove(is_gone, &mut prefixes);
+        self.codes.remove(is_gone, &mut prefixes);
+        self.ssl_names.remove(is_gone, &mut prefixes);
+        self.forget(&prefixes);
+    }
+
+    /// Sees to what those have counted that write no more, which takes room: it is put together as long as somebody else
+    /// writes a scope of that name, whose counters so go on when what they belong to is replaced, and is forgotten otherwise.
+    /// The server calls it after each flush. Scopes live as long as in Envoy (observed in 1.40): `http.<stat_prefix>.` goes with
+    /// the last listener that has it.
+    pub fn settle(&self) {
+        let mut prefixes = BTreeSet::new();
+        self.blocks.settle(&mut prefixes);
+        self.codes.settle(&mut prefixes);
+        self.ssl_names.settle(&mut prefixes);
+        locked(&self.sources).retain(|source| source.is_there.as_ref().is_none_or(|is_there| is_there()));
+        self.forget(&prefixes);
+    }
+
+    /// Should names with these prefixes come back, they begin at zero.
+    fn forget(&self, prefixes: &BTreeSet<String>) {
+        if prefixes.is_empty() {
+            return;
+        }
+        // A scope may have names that begin as those of another.
         let left = LazyCell::new(|| self.read());
-        let is_gone =
-            |name: &str| prefixes.iter().any(|prefix| name.starts_with(prefix.as_str())) && !left.contains_key(name);
         for counted in [&self.reset_at, &self.flushed_at] {
-            let names: Vec<_> = locked(counted).keys().filter(|name| is_gone(name)).cloned().collect();
+            let gone = |name: &str| has_prefix(name, prefixes) && !left.contains_key(name);
+            let names: Vec<_> = locked(counted).keys().filter(|name| gone(name)).cloned().collect();
             let mut counted = locked(counted);
             for name in names {
                 counted.remove(&name);
             }
         }
     }
+}
 
-    /// Puts together what those have counted that write no more, in scopes whose names fit: what they belong to was replaced
-    /// by something with the same name, whose counters go on.
-    pub fn settle_scopes(&self, fits: &dyn Fn(&str) -> bool) {
-        fold(&mut locked(&self.blocks), |block| fits(block.prefix()), Block::absorb, Block::settle);
-        fold(&mut locked(&self.codes), |block| fits(block.prefix()), CodeBlock::absorb, |_| ());
-    }
-
-    pub(crate) fn register(&self, block: &Arc<Block>) {
-        locked(&self.blocks).push(Arc::clone(block));
-    }
-
-    pub(crate) fn register_codes(&self, block: &Arc<CodeBlock>) {
-        locked(&self.codes).push(Arc::clone(block));
-    }
+/// Whether a name begins with one of these, each of which ends with a dot or is empty.
+fn has_prefix(name: &str, prefixes: &BTreeSet<String>) -> bool {
+    let dots = name.match_indices('.').map(|(at, _)| at + 1);
+    std::iter::once(0).chain(dots).filter_map(|end| name.get(..end)).any(|start| prefixes.contains(start))
 }

@@ -54,7 +54,7 @@ fn scopes_come_and_go() {
         stats.membership_total().set(5);
         codes.count(200, false, false);
         codes.time(3, false, false);
-        store.settle_scopes(&fits);
+        store.settle();
         store.merge_histograms();
         let (all, histograms) = (store.snapshot(), store.histograms());
         let values = ["upstream_cx_total", "upstream_rq_200", "external.upstream_rq_2xx", "membership_total"];
@@ -74,6 +74,52 @@ fn scopes_come_and_go() {
     assert!(all.keys().all(|name| !name.starts_with("cluster.c.") || name.starts_with("cluster.c.d.")));
     ClusterStats::new(&store, "c").upstream_cx_total().inc();
     assert_eq!(store.snapshot()["cluster.c.upstream_cx_total"].value, 1, "it begins at nothing");
+}
+
+#[test]
+fn names_go_with_the_last_of_their_writers() {
+    let store = StatsStore::new();
+    let shown = |name: &str| store.snapshot().get(name).map(|sample| sample.value);
+    let (one, other) = (HttpStats::new(&store, "in"), HttpStats::new(&store, "in"));
+    let (names, codes) = (SslNames::new(&store, "listener.l."), CodeStats::new(&store, "vhost.v.".into()));
+    let owner = Arc::new(7);
+    store.add_source_of(&owner, |value, add| {
+        add("source", Sample { kind: StatKind::Gauge, value: *value, used: true });
+    });
+    one.downstream_rq_total().inc();
+    one.downstream_cx_active().inc();
+    names.count("versions", "TLSv1.3");
+    codes.count(200);
+    store.settle();
+    assert_eq!([shown("http.in.downstream_rq_total"), shown("http.in.downstream_cx_active")], [Some(1), Some(1)]);
+    assert_eq!([shown("listener.l.ssl.versions.TLSv1.3"), shown("vhost.v.upstream_rq_200")], [Some(1), Some(1)]);
+    assert_eq!(shown("source"), Some(7));
+
+    drop((one, names, codes, owner));
+    store.settle();
+    assert_eq!([shown("http.in.downstream_rq_total"), shown("http.in.downstream_cx_active")], [Some(1), Some(0)]);
+    assert_eq!([shown("listener.l.ssl.versions.TLSv1.3"), shown("vhost.v.upstream_rq_200")], [None, None]);
+    assert_eq!(shown("source"), None);
+
+    store.reset_counters();
+    drop(other);
+    store.settle();
+    assert!(store.snapshot().is_empty());
+    HttpStats::new(&store, "in").downstream_rq_total().inc();
+    assert_eq!(shown("http.in.downstream_rq_total"), Some(1), "it begins at nothing");
+}
+
+#[test]
+fn writers_without_end_take_no_room() {
+    let store = StatsStore::new();
+    let last = HttpStats::new(&store, "in");
+    for _ in 0..100 {
+        HttpStats::new(&store, "in").downstream_rq_total().inc();
+        store.settle();
+    }
+    last.downstream_rq_total().inc();
+    assert_eq!(store.snapshot()["http.in.downstream_rq_total"].value, 101);
+    assert_eq!(store.blocks.len(), 2);
 }
 
 #[test]

@@ -34,6 +34,8 @@ pub(crate) struct LogFiles {
     options: LogOptions,
     backlog: Arc<AtomicUsize>,
     stats: Arc<StatsStore>,
+    /// Shown as long as it is here, without any file as well.
+    _shown: Mutex<FilesystemStats>,
 }
 
 /// What was opened so far, and who writes it.
@@ -82,10 +84,9 @@ impl LogFiles {
         options: LogOptions,
         stats: &Arc<StatsStore>,
     ) -> Result<Arc<Self>, StartError> {
-        // Shown without any file as well.
-        let _ = FilesystemStats::new(stats, "");
         let (opened, backlog) = (Mutex::default(), Arc::default());
-        let files = Arc::new(Self { opened, options, backlog, stats: Arc::clone(stats) });
+        let shown = Mutex::new(FilesystemStats::new(stats, ""));
+        let files = Arc::new(Self { opened, options, backlog, stats: Arc::clone(stats), _shown: shown });
         files.add(logs)?;
         Ok(files)
     }

@@ -12,12 +12,14 @@ use crate::drain::ListenerDrain;
 use crate::hcm::Hcm;
 use crate::listener_filters::{AcceptedSocket, ListenerFilters};
 use crate::listener_tls::WorkerTls;
-use crate::stats::{ListenerStats, ThreadListenerStats};
+use crate::stats::{ConfiguredListenerStats, ListenerStats, ThreadListenerStats};
 use crate::tcp_proxy::TcpProxy;
 
 /// A listener on one worker.
 pub(crate) struct ActiveListener {
     pub(crate) stats: ListenerStats,
+    /// They are zero, and shown as long as they are here. The admin interface has none.
+    pub(crate) _configured_stats: Option<ConfiguredListenerStats>,
     pub(crate) thread_stats: ThreadListenerStats,
     /// `None` is never drained: the admin interface.
     pub(crate) drain: Option<ListenerDrain>,

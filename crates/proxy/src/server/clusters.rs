@@ -3,6 +3,7 @@
 mod cds;
 mod eds;
 mod filters;
+mod gone;
 mod health;
 mod merge_window;
 mod names;
@@ -33,6 +34,7 @@ use crate::worker::guarded;
 use crate::xds::{Paused, ResourceType, Subscription, XdsClient};
 use eds::Endpoints;
 use filters::Filters;
+use gone::GoneClusters;
 use health::{HealthManager, HealthUpdate, Report};
 use names::{HostUpdate, NameNews, Names, show_membership};
 use secrets::ClusterSecrets;
@@ -65,6 +67,7 @@ pub(super) struct Clusters {
     waiting: RefCell<BTreeSet<usize>>,
     /// One of them waits no longer.
     progress: Notify,
+    gone: GoneClusters,
 }
 
 // === impl Clusters ===
@@ -103,6 +106,7 @@ impl Clusters {
             subscription: RefCell::default(),
             waiting: RefCell::default(),
             progress: Notify::new(),
+            gone: GoneClusters::default(),
         });
         for entry in shared.clusters.all_active().iter().filter(|entry| !is_discovered(entry)) {
             clusters.begin(entry)?;
@@ -148,7 +152,7 @@ impl Clusters {
         }
         if removed {
             table.counts.removed.inc();
-            self.settle(&found);
+            found.iter().for_each(|entry| self.gone.add(entry));
             self.hold();
         }
         removed
@@ -241,20 +245,6 @@ impl Clusters {
         self.progress.notify_one();
     }
 
-    /// Sees to the stats of clusters that are gone: they go, too, unless there is another of that name, which goes on counting.
-    fn settle(&self, gone: &[Arc<ClusterEntry>]) {
-        for entry in gone {
-            let name = entry.config.stat_name();
-            let left = self.table().all_active().into_iter().chain(self.table().all_warming());
-            let fits = |prefix: &str| is_scope_of(prefix, name);
-            if left.into_iter().any(|other| other.config.stat_name() == name) {
-                self.shared.stats.settle_scopes(&fits);
-            } else {
-                self.shared.stats.remove_scopes(&fits);
-            }
-        }
-    }
-
     async fn run(self: Rc<Self>, mut reports: UnboundedReceiver<Report>, mut news: UnboundedReceiver<NameNews>) {
         for entry in self.table().all_active() {
             self.check(entry.index);
@@ -263,6 +253,7 @@ impl Clusters {
             tokio::select! {
                 Some(news) = news.recv() => self.on_names(&news),
                 Some(report) = reports.recv() => self.on_report(report),
+                () = self.gone.some() => self.settle_stats(),
                 else => return,
             }
         }
@@ -384,7 +375,7 @@ impl Clusters {
         if let Some(replaced) = replaced {
             self.stop(replaced.index);
             self.workers.each(|| WorkerCommand::RemoveCluster(replaced.index));
-            self.settle(&[replaced]);
+            self.gone.add(&replaced);
         }
         count_members(&entry, &cluster);
         self.hold();
@@ -408,14 +399,3 @@ fn is_discovered(entry: &ClusterEntry) -> bool {
     matches!(entry.config.discovery, Discovery::Eds(_))
         || entry.tls.as_ref().is_some_and(|tls| !tls.wanted().is_empty())
 }
-
-/// Whether a scope of stats belongs to the cluster that has this name there.
-fn is_scope_of(prefix: &str, name: &str) -> bool {
-    let name = crate::stats::scope_name(name);
-    let rest = prefix.strip_prefix("cluster.").and_then(|rest| rest.strip_prefix(&*name));
-    rest.and_then(|rest| rest.strip_prefix('.')).is_some_and(|rest| SCOPES.contains(&rest))
-}
-
-/// The scopes that a cluster has, within its own.
-const SCOPES: [&str; 8] =
-    ["", "http1.", "http2.", "ssl.", "client_ssl_socket_factory.", "health_check.", "outlier_detection.", "default."];

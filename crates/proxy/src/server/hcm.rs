@@ -81,7 +81,7 @@ pub(super) fn build(
         Some(provider) => local.routes.of(provider, store),
         None => Routes::new(RouteTable::new(&config.route_config, store)),
     };
-    let hcm = assemble(Parts {
+    Ok(assemble(Parts {
         access_logs,
         config,
         filters,
@@ -96,10 +96,7 @@ pub(super) fn build(
         stat_name: &stat_name,
         store,
         worker: &local.worker,
-    });
-    // Every worker has these; they are zero.
-    let _ = TracingStats::new(store, &hcm.config.stat_prefix);
-    Ok(hcm)
+    }))
 }
 
 /// Makes the chains of one connection manager. The filters of all of them are counted through, as when the plugins are loaded.
@@ -309,8 +306,9 @@ fn assemble(parts: Parts<'_>) -> Rc<Hcm> {
         request_options: request_options(&config),
         user_agent,
         buffer_limit,
-        drain,
         stats: HttpStats::new(store, &config.stat_prefix),
+        _tracing_stats: drain.is_some().then(|| TracingStats::new(store, &config.stat_prefix)),
+        drain,
         codec_stats: Http1CodecStats::hidden(store, ""),
         http2_stats: Http2CodecStats::hidden(store, ""),
         listener_http_stats: HttpListenerStats::new(store, &http_name),

@@ -282,6 +282,8 @@ impl Main {
         });
         if let Some(interval) = self.flush_interval {
             tokio::task::spawn_local(Rc::clone(&self.flusher).keep_flushing(interval));
+        } else {
+            tokio::task::spawn_local(Rc::clone(&self.flusher).keep_settling());
         }
         log::info!(target: "main", "starting main dispatch loop");
         let mut deadline = None;
@@ -348,6 +350,7 @@ impl Main {
             log::info!(target: "main", "shutting down server instance");
             self.lifecycle.set(ServerState::Draining);
             self.dynamic.client.close();
+            self.flusher.end();
             self.dynamic.listeners.close();
             deadline = Some(tokio::time::Instant::now() + options.shutdown_grace);
             self.workers.drain();
@@ -358,6 +361,7 @@ impl Main {
         }
         self.lifecycle.set(ServerState::Draining);
         self.dynamic.client.close();
+        self.flusher.end();
         self.dynamic.listeners.close();
         self.workers.stop();
         if self.flush_interval.is_some() {

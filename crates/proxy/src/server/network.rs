@@ -57,10 +57,9 @@ impl ListenerBuilder<'_> {
         let chains = chains.collect::<Result<_, _>>()?;
         let one_for_all = listener.filter_chains.len() == 1
             && listener.filter_chains.iter().all(|chain| chain.filter_chain_match == FilterChainMatch::default());
-        // Every worker has these; they are zero.
-        let _ = ConfiguredListenerStats::new(store, &stat_name);
         Ok(Rc::new(ActiveListener {
             stats: ListenerStats::new(store, &stat_name),
+            _configured_stats: Some(ConfiguredListenerStats::new(store, &stat_name)),
             thread_stats: ThreadListenerStats::new(store, &format!("{stat_name}.{}", self.thread)),
             drain: Some(ListenerDrain::new(listener)),
             listener_filters: ListenerFilters::new(listener, store),
@@ -166,6 +165,7 @@ pub(super) fn admin_listener(hcm: Rc<Hcm>, store: &StatsStore) -> Rc<ActiveListe
     };
     Rc::new(ActiveListener {
         stats: ListenerStats::new(store, "admin"),
+        _configured_stats: None,
         thread_stats: ThreadListenerStats::new(store, "admin.main_thread"),
         drain: None,
         listener_filters: ListenerFilters::default(),

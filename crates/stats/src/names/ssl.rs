@@ -1,10 +1,13 @@
 //! Stats of TLS, of listeners as of clusters.
 
+use std::cell::Cell;
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::{scope, scope_name};
+use crate::blocks::Counted;
 use crate::{Counter, Sample, StatKind, StatsStore};
 
 scope!(
@@ -68,7 +71,14 @@ scope!(
 
 /// What handshakes agreed on: `<scope>ssl.<group>.<name>`, such as `ssl.versions.TLSv1.3`. A name exists once it has counted.
 pub struct SslNames {
-    counts: Arc<[AtomicU64; NAMES.len()]>,
+    block: Arc<SslNamesBlock>,
+    _one_writer: PhantomData<Cell<()>>,
+}
+
+/// What one writer has counted.
+pub(crate) struct SslNamesBlock {
+    prefix: String,
+    counts: [AtomicU64; NAMES.len()],
 }
 
 /// Names by group. What is none of them is not counted.
@@ -111,23 +121,42 @@ impl SslNames {
     #[must_use]
     pub fn new(store: &StatsStore, scope: &str) -> Self {
         let prefix = format!("{}ssl.", scope_name(scope));
-        let counts: Arc<[AtomicU64; NAMES.len()]> = Arc::new(std::array::from_fn(|_| AtomicU64::new(0)));
-        let shown = Arc::clone(&counts);
-        store.add_source(Box::new(move |add| {
-            for ((group, name), count) in NAMES.iter().zip(&*shown) {
-                let value = count.load(Relaxed);
-                if value != 0 {
-                    add(&format!("{prefix}{group}.{name}"), Sample { kind: StatKind::Counter, value, used: true });
-                }
-            }
-        }));
-        Self { counts }
+        let block = Arc::new(SslNamesBlock { prefix, counts: std::array::from_fn(|_| AtomicU64::new(0)) });
+        store.ssl_names.register(&block);
+        Self { block, _one_writer: PhantomData }
     }
 
     /// Counts a name of `versions`, `ciphers`, `curves` or `sigalgs`.
     pub fn count(&self, group: &str, name: &str) {
-        let found = NAMES.iter().zip(&*self.counts).find(|(known, _)| **known == (group, name));
+        let found = NAMES.iter().zip(&self.block.counts).find(|(known, _)| **known == (group, name));
         Counter::new(found.map(|(_, count)| count)).inc();
+    }
+}
+
+// === impl SslNamesBlock ===
+
+impl Counted for SslNamesBlock {
+    fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    fn layout(&self) -> usize {
+        0
+    }
+
+    fn absorb(&self, other: &Self) {
+        for (own, others) in self.counts.iter().zip(&other.counts) {
+            own.fetch_add(others.load(Relaxed), Relaxed);
+        }
+    }
+
+    fn read(&self, add: &mut dyn FnMut(&str, Sample)) {
+        for ((group, name), count) in NAMES.iter().zip(&self.counts) {
+            let value = count.load(Relaxed);
+            if value != 0 {
+                add(&format!("{}{group}.{name}", self.prefix), Sample { kind: StatKind::Counter, value, used: true });
+            }
+        }
     }
 }
 
