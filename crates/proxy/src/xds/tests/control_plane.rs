@@ -106,8 +106,13 @@ impl ServerStream {
         self.response.send_data(frame(message), false).unwrap();
     }
 
+    /// All requests have come, and the client has ended its half.
+    pub(super) async fn no_more_requests(&mut self) {
+        assert_eq!(within("the end of the requests", self.requests.recv()).await, None);
+    }
+
     /// Ends it with a status.
-    pub(super) fn end(mut self, status: &'static str) {
+    pub(super) fn end(&mut self, status: &'static str) {
         let mut trailers = http::HeaderMap::new();
         trailers.insert("grpc-status", http::HeaderValue::from_static(status));
         self.response.send_trailers(trailers).unwrap();

@@ -78,6 +78,34 @@ fn a_delta_stream_begins_anew_with_versions() {
 }
 
 #[test]
+fn a_server_that_ends_says_nothing_and_listens_to_nothing() {
+    run(async {
+        let mut server = ControlPlane::start(anywhere()).await;
+        for delta in [false, true] {
+            let fixture = Fixture::new(server.address, api(delta));
+            let (clusters, _cds) = fixture.ads(Cluster, Names::Wildcard, "cds.");
+            let (_, eds) = fixture.ads(Endpoint, names(&["a"]), "cluster.a.");
+            let mut stream = server.stream().await;
+            for _ in 0..2 {
+                stream.request::<DiscoveryRequest>().await;
+            }
+            fixture.client.close();
+            drop(eds);
+            // Both protocols can read that.
+            stream.send(&sotw(Cluster, "c1", "n1", &[]));
+            stream.end("0");
+            stream.no_more_requests().await;
+            fixture.reaches("cds.update_failure", 1).await;
+            assert_eq!(clusters.updates.borrow().len(), 0);
+            // Nor is there another stream: the next one is somebody else's.
+            let other = Fixture::new(server.address, api(false));
+            let _other = other.own(Endpoint, names(&["b"]), "cluster.b.");
+            assert!(server.stream().await.path.ends_with("StreamEndpoints"));
+        }
+    });
+}
+
+#[test]
 fn bytes_that_are_no_message_end_a_stream() {
     run(async {
         let mut server = ControlPlane::start(anywhere()).await;
