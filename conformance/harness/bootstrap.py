@@ -118,7 +118,7 @@ def _network_filters(case, named, folder):
         elif set(item) == {"hcm"}:
             made.append(_filter("http_connection_manager", merge(_manager(case, folder), item["hcm"])))
         else:
-            made.append(_typed(item))
+            made.append(network_filter(item))
     return made
 
 
@@ -126,7 +126,7 @@ def _filter(name, config):
     return {"name": f"envoy.filters.network.{name}", "typed_config": config}
 
 
-def _typed(item):
+def network_filter(item):
     """A network filter, whose name and @type may be left out after `envoy.extensions.filters.network.`: {rbac.v3.RBAC: {…}}."""
     if "name" in item or len(item) != 1:
         return item

@@ -131,12 +131,14 @@ class Maker:
         return {"name": "server", **made, **spec}
 
     def _extension(self, spec):
-        """`filter`: {rbac.v3.RBAC: {…}}; or a plugin: the keys of one of `plugins`."""
+        """`filter`: {rbac.v3.RBAC: {…}}, `network_filter`: the same; or a plugin: the keys of one of `plugins`."""
         name = spec.pop("name", "extension")
         if "typed_config" in spec:
             return {"name": name, **spec}
         if "filter" in spec:
             return {"name": name, "typed_config": bootstrap.http_filter(spec["filter"])["typed_config"]}
+        if "network_filter" in spec:
+            return {"name": name, "typed_config": bootstrap.network_filter(spec["network_filter"])["typed_config"]}
         plugin = {"name": "p", "root_id": "r", "guest": "probe", "at": "downstream", **spec}
         return {"name": name, "typed_config": bootstrap.wasm_filter(self._case, plugin, self._folder)["typed_config"]}
 

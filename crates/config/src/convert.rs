@@ -19,6 +19,7 @@ mod bootstrap_extensions;
 mod circuit_breakers;
 mod cluster;
 mod config_source;
+mod discovery;
 mod dns_resolver;
 mod filter_chain_match;
 mod grpc_service;

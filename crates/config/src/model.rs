@@ -60,7 +60,8 @@ pub use self::{
         LocalityEndpoints, UpstreamHttpOptions, UpstreamHttpProtocol, UpstreamTlsNames,
     },
     config_source::{
-        ApiConfig, ConfigSource, ConfigSourceKind, DynamicResources, EdsConfig, ExtensionDiscovery, RateLimit, Rds,
+        ApiConfig, ConfigSource, ConfigSourceKind, DiscoveredKind, DynamicResources, EdsConfig, ExtensionDiscovery,
+        FilterCategory, RateLimit, Rds,
     },
     dns_resolver::{DnsResolver, NameServers},
     filter_chain_match::{FilterChainMatch, SourceType},

@@ -10,6 +10,7 @@ use sandgate_config::model;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::sync::Notify;
 
+use crate::accepted::AcceptedConnection;
 use crate::downstream::Downstream;
 use crate::listener_filters::AcceptedSocket;
 use crate::network::ActiveListener;
@@ -187,6 +188,13 @@ fn start(worker: &Rc<Worker>, active: &Rc<ActiveListener>, socket: AcceptedSocke
         active.stats.no_filter_chain_match().inc();
         return None;
     };
+    if chain.lacks_configuration() {
+        log::debug!(target: "conn_handler", "closing connection from {}: no filters", socket.remote);
+        active.configured_stats.iter().for_each(|stats| stats.network_extension_config_missing().inc());
+        // It counts as one that came and went.
+        drop(AcceptedConnection::new(worker, active, chain, &socket));
+        return None;
+    }
     Some(Downstream::new(worker, active, chain, socket))
 }
 

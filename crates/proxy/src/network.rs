@@ -4,6 +4,7 @@
 //! writes through them and need not know of them. A chain without any has a plain transport.
 
 mod chain;
+mod discovered;
 mod driver;
 mod filter;
 mod filtered;
@@ -11,6 +12,7 @@ mod handle;
 mod manager;
 
 pub(crate) use chain::{ActiveListener, FilterChain, Terminal};
+pub(crate) use discovered::{DiscoveredNetwork, DiscoveredNetworkFilter};
 pub(crate) use driver::FilterDriver;
 pub(crate) use filter::{CloseType, ConnectionEvent, NetworkFilter, NetworkFilterFactory, NetworkStatus};
 pub(crate) use filtered::Filtered;

@@ -6,7 +6,8 @@ use prost_types::Any;
 
 use super::{
     Context,
-    config_source::{config_source, resource_name},
+    config_source::resource_name,
+    discovery::extension_discovery,
     health_check_filter::health_check_filter,
     rbac::{HTTP_RBAC, http_rbac},
     state_filters::{set_filter_state, set_metadata},
@@ -15,13 +16,10 @@ use super::{
     wasm::{WASM_FILTER, wasm_filter},
 };
 use crate::{
-    model::{ExtensionDiscovery, HttpFilter, HttpFilterKind, Router},
-    proto::envoy::{
-        config::core::v3::ExtensionConfigSource,
-        extensions::filters::{
-            http::{health_check::v3::HealthCheck as HealthCheckMessage, router::v3::Router as RouterMessage},
-            network::http_connection_manager::v3::{HttpFilter as Message, http_filter::ConfigType},
-        },
+    model::{FilterCategory, HttpFilter, HttpFilterKind, Router},
+    proto::envoy::extensions::filters::{
+        http::{health_check::v3::HealthCheck as HealthCheckMessage, router::v3::Router as RouterMessage},
+        network::http_connection_manager::v3::{HttpFilter as Message, http_filter::ConfigType},
     },
 };
 
@@ -30,8 +28,8 @@ const SET_METADATA: &str = "envoy.extensions.filters.http.set_metadata.v3.Config
 const SET_FILTER_STATE: &str = "envoy.extensions.filters.http.set_filter_state.v3.Config";
 const HEALTH_CHECK: &str = "envoy.extensions.filters.http.health_check.v3.HealthCheck";
 /// Types of filters that there are.
-const IMPLEMENTED: [&str; 6] = [ROUTER, WASM_FILTER, HEALTH_CHECK, HTTP_RBAC, SET_METADATA, SET_FILTER_STATE];
-const EXTENSION: &str = "envoy.config.core.v3.TypedExtensionConfig";
+pub(super) const IMPLEMENTED: [&str; 6] =
+    [ROUTER, WASM_FILTER, HEALTH_CHECK, HTTP_RBAC, SET_METADATA, SET_FILTER_STATE];
 
 /// Where a filter stands.
 #[derive(Clone, Copy)]
@@ -95,11 +93,9 @@ fn http_filter(context: &mut Context<'_>, message: Message, place: Place) -> Opt
         Some(ConfigType::ConfigDiscovery(discovery)) => {
             resource_name(context, "name", name);
             let discovery = discovery.clone();
-            HttpFilterKind::Discovered(Arc::new(
-                context.field("config_discovery", |context| {
-                    extension_discovery(context, discovery, name, place.is_last)
-                })?,
-            ))
+            HttpFilterKind::Discovered(Arc::new(context.field("config_discovery", |context| {
+                extension_discovery(context, discovery, name, (FilterCategory::Http, place.is_last))
+            })?))
         }
         None => {
             context.unknown_extension("HTTP filter", name, None);
@@ -137,49 +133,5 @@ pub(super) fn http_filter_kind(context: &mut Context<'_>, config: &Any) -> Optio
             HttpFilterKind::SetFilterState(set_filter_state(context, filter))
         }
         _ => return None,
-    })
-}
-
-/// Converts who tells a filter's configuration. Whether a router comes where one must be shows when it comes (as in Envoy).
-fn extension_discovery(
-    context: &mut Context<'_>,
-    message: ExtensionConfigSource,
-    name: &str,
-    is_last: bool,
-) -> Option<ExtensionDiscovery> {
-    let type_urls: Vec<String> = context.list("type_urls", message.type_urls, |context, url| {
-        let type_name = url.rsplit('/').next().unwrap_or_default();
-        if !IMPLEMENTED.contains(&type_name) {
-            context.error(format!("no factory found for a required type URL {url}: there is no such HTTP filter here"));
-        }
-        Some(type_name.to_owned())
-    });
-    let default = message.default_config.and_then(|config| {
-        context.field("default_config", |context| {
-            let given = type_name(&config);
-            if !IMPLEMENTED.contains(&given) {
-                context.error(format!(
-                    "cannot find filter factory {name} for default filter configuration with type URL {}: there is no \
-                     such HTTP filter here",
-                    config.type_url
-                ));
-            } else if !type_urls.iter().any(|type_url| type_url == given) {
-                let wanted = type_urls.join(", ");
-                context.error(format!("filter config has type URL {given} but expect {wanted}."));
-            }
-            http_filter_kind(context, &config)
-        })
-    });
-    if message.apply_default_config_without_warming && default.is_none() && !context.report.is_broken(&context.path) {
-        context.error(format!("filter config {name} applied without warming but has no default config."));
-    }
-    let source = context.required("config_source", message.config_source)?;
-    let source = context.field("config_source", |context| config_source(context, source, EXTENSION))?;
-    Some(ExtensionDiscovery {
-        source,
-        default: default.map(Box::new),
-        apply_default_without_warming: message.apply_default_config_without_warming,
-        type_urls,
-        is_last,
     })
 }

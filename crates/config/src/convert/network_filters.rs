@@ -1,11 +1,13 @@
 //! The network filters of a filter chain.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
 use prost_types::Any;
 
 use super::{
     Context,
+    config_source::resource_name,
+    discovery::extension_discovery,
     http_connection_manager::http_connection_manager,
     simple_network_filters::{connection_limit, direct_response, network_rbac},
     state_filters::network_set_filter_state,
@@ -14,8 +16,11 @@ use super::{
     wasm::{WASM_NETWORK_FILTER, wasm_network_filter},
 };
 use crate::{
-    model::{NetworkFilter, NetworkFilterKind, TerminalFilter},
-    proto::envoy::config::listener::v3::{Filter, filter::ConfigType},
+    model::{ExtensionDiscovery, FilterCategory, NetworkFilter, NetworkFilterKind, TerminalFilter},
+    proto::envoy::config::{
+        core::v3::ExtensionConfigSource,
+        listener::v3::{Filter, filter::ConfigType},
+    },
 };
 
 const HTTP_CONNECTION_MANAGER: &str =
@@ -28,6 +33,12 @@ const DIRECT_RESPONSE: &str = "envoy.extensions.filters.network.direct_response.
 const SNI_CLUSTER: &str = "envoy.extensions.filters.network.sni_cluster.v3.SniCluster";
 const SET_FILTER_STATE: &str = "envoy.extensions.filters.network.set_filter_state.v3.Config";
 const ECHO: &str = "envoy.extensions.filters.network.echo.v3.Echo";
+
+/// Types of filters that can be discovered.
+pub(super) const DISCOVERABLE: [&str; 7] =
+    [WASM_NETWORK_FILTER, CONNECTION_LIMIT, RBAC, DIRECT_RESPONSE, SNI_CLUSTER, SET_FILTER_STATE, ECHO];
+/// Types of those that cannot.
+pub(super) const WITH_CODE_OF_THEIR_OWN: [&str; 2] = [HTTP_CONNECTION_MANAGER, TCP_PROXY];
 
 /// A network filter as it is configured.
 enum Converted {
@@ -69,11 +80,19 @@ fn network_filter(
     clusters: &HashSet<String>,
 ) -> Option<Converted> {
     let name = message.name;
-    let config = message.config_type.as_ref().map(|ConfigType::TypedConfig(config)| config);
-    let Some((type_name, config)) = config.map(|config| (type_name(config), config)) else {
-        context.unknown_extension("network filter", &name, None);
-        return None;
+    let config = match &message.config_type {
+        Some(ConfigType::TypedConfig(config)) => config,
+        Some(ConfigType::ConfigDiscovery(discovery)) => {
+            let discovery = discovered(context, discovery, &name, last)?;
+            let kind = NetworkFilterKind::Discovered(Arc::new(discovery));
+            return Some(Converted::Filter(NetworkFilter { name, kind, origin: context.origin() }));
+        }
+        None => {
+            context.unknown_extension("network filter", &name, None);
+            return None;
+        }
     };
+    let type_name = type_name(config);
     let misplaced =
         |filter: &str| format!("terminal filter named {filter} must be the last filter in a network filter chain");
     if matches!(type_name, HTTP_CONNECTION_MANAGER | TCP_PROXY) && !last {
@@ -96,7 +115,11 @@ fn network_filter(
             name,
         }),
         _ => {
-            let kind = network_filter_kind(context, &name, config)?;
+            if !DISCOVERABLE.contains(&type_name) {
+                context.unknown_extension("network filter", &name, Some(config));
+                return None;
+            }
+            let kind = context.field("typed_config", |context| network_filter_kind(context, config))?;
             match kind.is_terminal() {
                 true if !last => context.error(misplaced(&name)),
                 false if last => context
@@ -109,31 +132,40 @@ fn network_filter(
     Some(converted)
 }
 
-/// What a filter is, by the type of its configuration.
-fn network_filter_kind(context: &mut Context<'_>, name: &str, config: &Any) -> Option<NetworkFilterKind> {
-    match type_name(config) {
-        WASM_NETWORK_FILTER => wasm_network_filter(context, config).map(|wasm| NetworkFilterKind::Wasm(Box::new(wasm))),
-        CONNECTION_LIMIT => context.field("typed_config", |context| {
+/// Who tells what the filter is.
+fn discovered(
+    context: &mut Context<'_>,
+    discovery: &ExtensionConfigSource,
+    name: &str,
+    last: bool,
+) -> Option<ExtensionDiscovery> {
+    resource_name(context, "name", name);
+    let place = (FilterCategory::Network, last);
+    context.field("config_discovery", |context| extension_discovery(context, discovery.clone(), name, place))
+}
+
+/// Converts the configuration of a filter of one of the types that can be discovered; else there is none, and nothing is said.
+pub(super) fn network_filter_kind(context: &mut Context<'_>, config: &Any) -> Option<NetworkFilterKind> {
+    Some(match type_name(config) {
+        WASM_NETWORK_FILTER => NetworkFilterKind::Wasm(Box::new(wasm_network_filter(context, config)?)),
+        CONNECTION_LIMIT => {
             let message = context.unpack(config)?;
-            connection_limit(context, message).map(NetworkFilterKind::ConnectionLimit)
-        }),
-        RBAC => context.field("typed_config", |context| {
-            let message = context.unpack(config)?;
-            Some(NetworkFilterKind::Rbac(Box::new(network_rbac(context, message))))
-        }),
-        DIRECT_RESPONSE => context.field("typed_config", |context| {
-            let message = context.unpack(config)?;
-            direct_response(context, message).map(NetworkFilterKind::DirectResponse)
-        }),
-        SET_FILTER_STATE => context.field("typed_config", |context| {
-            let message = context.unpack(config)?;
-            Some(NetworkFilterKind::SetFilterState(Box::new(network_set_filter_state(context, message))))
-        }),
-        SNI_CLUSTER => Some(NetworkFilterKind::SniCluster),
-        ECHO => Some(NetworkFilterKind::Echo),
-        _ => {
-            context.unknown_extension("network filter", name, Some(config));
-            None
+            NetworkFilterKind::ConnectionLimit(connection_limit(context, message)?)
         }
-    }
+        RBAC => {
+            let message = context.unpack(config)?;
+            NetworkFilterKind::Rbac(Box::new(network_rbac(context, message)))
+        }
+        DIRECT_RESPONSE => {
+            let message = context.unpack(config)?;
+            NetworkFilterKind::DirectResponse(direct_response(context, message)?)
+        }
+        SET_FILTER_STATE => {
+            let message = context.unpack(config)?;
+            NetworkFilterKind::SetFilterState(Box::new(network_set_filter_state(context, message)))
+        }
+        SNI_CLUSTER => NetworkFilterKind::SniCluster,
+        ECHO => NetworkFilterKind::Echo,
+        _ => return None,
+    })
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Context, cluster, http_filters::http_filter_kind, listener, route, runtime, tls, type_name};
+use super::{Context, cluster, discovery::discovered_kind, listener, route, runtime, tls, type_name};
 use crate::{
     model::{Cluster, ClusterLoadAssignment, ExtensionConfig, Listener, RouteConfiguration, RuntimeResource, Secret},
     proto::envoy::{
@@ -67,12 +67,12 @@ pub(crate) fn secret(context: &mut Context<'_>, message: SecretMessage) -> Optio
 pub(crate) fn extension(context: &mut Context<'_>, message: TypedExtensionConfig) -> Option<ExtensionConfig> {
     let config = message.typed_config.as_ref();
     let found = config.and_then(|config| {
-        let kind = context.field("typed_config", |context| http_filter_kind(context, config))?;
+        let kind = context.field("typed_config", |context| discovered_kind(context, config))?;
         Some((type_name(config).to_owned(), kind))
     });
     let Some((type_url, kind)) = found else {
         if !context.report.has_errors() {
-            context.unknown_extension("HTTP filter", &message.name, config);
+            context.unknown_extension("HTTP or network filter", &message.name, config);
         }
         return None;
     };

@@ -28,7 +28,7 @@ fn upstream_filter(context: &mut Context<'_>, message: Message, last: bool) -> O
     let config = match &message.config_type {
         Some(ConfigType::TypedConfig(config)) => Some(config),
         Some(ConfigType::ConfigDiscovery(_)) => {
-            let text = "config_discovery is not implemented: it is for HTTP filters of a connection manager alone";
+            let text = "config_discovery is not implemented: it is for HTTP filters of a connection manager and for network filters";
             context.error_at("config_discovery", text);
             return None;
         }

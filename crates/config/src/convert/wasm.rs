@@ -69,10 +69,8 @@ pub(super) fn wasm_stats_sink(context: &mut Context<'_>, config: &Any) -> Option
 
 /// The same of a network filter.
 pub(super) fn wasm_network_filter(context: &mut Context<'_>, config: &Any) -> Option<WasmPlugin> {
-    context.field("typed_config", |context| {
-        let wasm: NetworkWasm = context.unpack(config)?;
-        context.field("config", |context| wasm_plugin(context, wasm.config.unwrap_or_default()))
-    })
+    let wasm: NetworkWasm = context.unpack(config)?;
+    context.field("config", |context| wasm_plugin(context, wasm.config.unwrap_or_default()))
 }
 
 /// Converts what is in the `typed_config` of a bootstrap extension of that type.

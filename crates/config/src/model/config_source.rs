@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{GrpcService, HttpFilterKind, Origin};
+use super::{GrpcService, HttpFilterKind, NetworkFilterKind, Origin, WasmPlugin};
 
 /// Envoy's `envoy.config.bootstrap.v3.Bootstrap.DynamicResources`.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -92,18 +92,53 @@ pub struct EdsConfig {
     pub source: ConfigSource,
 }
 
-/// Envoy's `envoy.config.core.v3.ExtensionConfigSource`, of an HTTP filter. The resource has the filter's name.
+/// Which filters a configuration can be for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FilterCategory {
+    /// Of a connection manager.
+    Http,
+    /// Of a filter chain of a listener.
+    Network,
+}
+
+/// What a filter is whose configuration stands elsewhere.
+#[derive(Clone, Debug, PartialEq)]
+pub enum DiscoveredKind {
+    /// In a connection manager.
+    Http(HttpFilterKind),
+    /// In a filter chain of a listener.
+    Network(NetworkFilterKind),
+}
+
+/// Envoy's `envoy.config.core.v3.ExtensionConfigSource`, of a filter. The resource has the filter's name.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ExtensionDiscovery {
     /// Who tells it.
     pub source: ConfigSource,
-    /// `default_config`: what the filter is where nobody has told it in time. Without it requests are answered with 500 then.
-    pub default: Option<Box<HttpFilterKind>>,
+    /// Which filter it is. Its kinds are of this category, but for resources that are wrong.
+    pub category: FilterCategory,
+    /// `default_config`: what the filter is where nobody has told it in time. Without it requests are answered with 500 then, and
+    /// connections closed.
+    pub default: Option<Box<DiscoveredKind>>,
     /// `apply_default_config_without_warming`: the default holds at once, rather than after `initial_fetch_timeout`. Then there is one.
     pub apply_default_without_warming: bool,
     /// The types that the filter may have, full names of messages without a host. At least one; this program has all of them.
     pub type_urls: Vec<String>,
-    /// Whether the filter ends its chain: then it must be a router, else it must not be one. Whoever takes a resource checks it, as Envoy
-    /// does.
+    /// Whether the filter ends its chain: then it must be one that does (a router), else it must not be one. Whoever takes a resource
+    /// checks it, as Envoy does.
     pub is_last: bool,
+}
+
+// === impl DiscoveredKind ===
+
+impl DiscoveredKind {
+    /// The plugin, if it is one.
+    #[must_use]
+    pub fn wasm(&self) -> Option<&WasmPlugin> {
+        match self {
+            Self::Http(HttpFilterKind::Wasm(plugin)) => Some(plugin),
+            Self::Http(_) => None,
+            Self::Network(kind) => kind.wasm(),
+        }
+    }
 }

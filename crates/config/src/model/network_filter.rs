@@ -1,8 +1,13 @@
 //! What the connections of a filter chain pass through.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
-use super::{ConnectionLimit, HttpConnectionManager, NetworkRbac, NetworkSetFilterState, Origin, TcpProxy, WasmPlugin};
+use super::{
+    ConnectionLimit, ExtensionDiscovery, HttpConnectionManager, NetworkRbac, NetworkSetFilterState, Origin, TcpProxy,
+    WasmPlugin,
+};
 
 /// One of the network filters in front of the end of a chain.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,6 +37,8 @@ pub enum NetworkFilterKind {
     DirectResponse(Bytes),
     /// `envoy.filters.network.echo`.
     Echo,
+    /// `config_discovery`: what it is, a control plane or a file tells.
+    Discovered(Arc<ExtensionDiscovery>),
 }
 
 /// What a filter chain ends in.
@@ -58,11 +65,12 @@ pub enum TerminalFilter {
 // === impl NetworkFilterKind ===
 
 impl NetworkFilterKind {
-    /// Whether a chain has to end in it.
+    /// Whether a chain has to end in it. One that is discovered is what its place wants.
     #[must_use]
     pub fn is_terminal(&self) -> bool {
         match self {
             Self::DirectResponse(_) | Self::Echo => true,
+            Self::Discovered(discovery) => discovery.is_last,
             Self::Wasm(_) | Self::ConnectionLimit(_) | Self::Rbac(_) | Self::SetFilterState(_) | Self::SniCluster => {
                 false
             }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{HttpFilterKind, LocalityEndpoints, Origin, RuntimeValue};
+use super::{DiscoveredKind, LocalityEndpoints, Origin, RuntimeValue};
 
 /// Envoy's `envoy.config.endpoint.v3.ClusterLoadAssignment`: the endpoints of a cluster.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,7 +21,7 @@ pub struct ClusterLoadAssignment {
     pub origin: Origin,
 }
 
-/// Envoy's `envoy.config.core.v3.TypedExtensionConfig`, of an HTTP filter.
+/// Envoy's `envoy.config.core.v3.TypedExtensionConfig`, of a filter.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ExtensionConfig {
     /// The filter's name.
@@ -30,7 +30,7 @@ pub struct ExtensionConfig {
     /// [`ExtensionDiscovery`](super::ExtensionDiscovery) says.
     pub type_url: String,
     /// What it does.
-    pub kind: HttpFilterKind,
+    pub kind: DiscoveredKind,
     /// Where it stands.
     pub origin: Origin,
 }

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use sandgate_config::model::{
-    ApiConfig, Bootstrap, ConfigSourceKind, Discovery, EnvoyGrpc, GrpcTarget, HttpFilterKind, RateLimit,
-    RuntimeLayerKind, SecretSource,
+    ApiConfig, Bootstrap, ConfigSourceKind, DiscoveredKind, Discovery, EnvoyGrpc, GrpcTarget, HttpFilterKind,
+    NetworkFilterKind, RateLimit, RuntimeLayerKind, SecretSource,
 };
 
 use crate::support::{Slot, accepted, changed, config, refused};
@@ -217,7 +217,7 @@ fn filters_that_are_told_later() {
     let manager = bootstrap.listeners[0].filter_chains[0].http_connection_manager().unwrap();
     let HttpFilterKind::Discovered(discovery) = &manager.http_filters[0].kind else { panic!() };
     assert!(!discovery.is_last && discovery.apply_default_without_warming);
-    assert!(matches!(discovery.default.as_deref(), Some(HttpFilterKind::SetMetadata(_))));
+    assert!(matches!(discovery.default.as_deref(), Some(DiscoveredKind::Http(HttpFilterKind::SetMetadata(_)))));
     assert_eq!(discovery.type_urls, [TYPE]);
     for (text, wanted) in [
         ("config_source: {ads: {}}".to_owned(), "type_urls: value must contain at least 1 item(s)"),
@@ -232,6 +232,39 @@ fn filters_that_are_told_later() {
                 "config_source: {{ads: {{}}}}, type_urls: [{TYPE}], default_config: {{\"@type\": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}}"
             ),
             "filter config has type URL envoy.extensions.filters.http.router.v3.Router but expect",
+        ),
+    ] {
+        refused(&filter(&text), wanted);
+    }
+}
+
+#[test]
+fn network_filters_that_are_told_later() {
+    const ECHO: &str = "envoy.extensions.filters.network.echo.v3.Echo";
+    const SNI_CLUSTER: &str = "envoy.extensions.filters.network.sni_cluster.v3.SniCluster";
+    let filter = |more: &str| {
+        let filter =
+            format!("- name: f\n        config_discovery: {{config_source: {{ads: {{}}}}, {more}}}\n      - name: hcm");
+        with_ads(Slot::Top, "").replace("- name: hcm", &filter)
+    };
+    let bootstrap = accepted(&filter(&format!(
+        "type_urls: [type.googleapis.com/{SNI_CLUSTER}], default_config: {{\"@type\": type.googleapis.com/{SNI_CLUSTER}}}"
+    )));
+    let NetworkFilterKind::Discovered(discovery) = &bootstrap.listeners[0].filter_chains[0].network_filters[0].kind
+    else {
+        panic!()
+    };
+    assert!(!discovery.is_last);
+    let default = discovery.default.as_deref();
+    assert!(matches!(default, Some(DiscoveredKind::Network(NetworkFilterKind::SniCluster))));
+    let of_http = "envoy.extensions.filters.http.set_metadata.v3.Config";
+    let manager = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
+    for (text, wanted) in [
+        (format!("type_urls: [{of_http}]"), "there is no such network filter here"),
+        (format!("type_urls: [{manager}]"), "config_discovery is not implemented for filters that end a chain with a"),
+        (
+            format!("type_urls: [{SNI_CLUSTER}], default_config: {{\"@type\": type.googleapis.com/{ECHO}}}"),
+            "filter config has type URL envoy.extensions.filters.network.echo.v3.Echo but expect",
         ),
     ] {
         refused(&filter(&text), wanted);

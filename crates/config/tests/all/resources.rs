@@ -5,7 +5,7 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use prost_reflect::{DynamicMessage, prost::Message as _};
 use sandgate_config::{
     Diagnostics, ResourceLoader, message_types,
-    model::{Discovery, EndpointAddress, HttpFilterKind, RuntimeValue, SecretKind, SecretSource},
+    model::{DiscoveredKind, Discovery, EndpointAddress, HttpFilterKind, RuntimeValue, SecretKind, SecretSource},
 };
 use serde_json::{Value, json};
 
@@ -144,11 +144,13 @@ fn secrets_runtime_and_extensions() {
     let message = "envoy.config.core.v3.TypedExtensionConfig";
     let router = json!({"name": "f", "typed_config": {"@type": ROUTER, "suppress_envoy_headers": true}});
     let found = ads().extension(&bytes(message, router)).unwrap().resource;
-    assert!(matches!(&found.kind, HttpFilterKind::Router(router) if router.suppress_envoy_headers));
+    assert!(
+        matches!(&found.kind, DiscoveredKind::Http(HttpFilterKind::Router(router)) if router.suppress_envoy_headers)
+    );
     assert_eq!(found.type_url, "envoy.extensions.filters.http.router.v3.Router");
     let other = json!({"name": "f", "typed_config": {"@type": HCM, "stat_prefix": "p", "route_config": {}}});
     let text = errors(ads().extension(&bytes(message, other)), "extension \"f\"");
-    assert!(text.contains("HTTP filter \"f\"") && text.contains("is not implemented"), "{text}");
+    assert!(text.contains("network filter \"f\"") && text.contains("is not implemented"), "{text}");
 }
 
 /// Secrets of the bootstrap are known by their names.
@@ -175,7 +177,9 @@ fn a_typed_struct_is_what_it_stands_for() {
             bytes("envoy.config.core.v3.TypedExtensionConfig", json!({"name": "f", "typed_config": config}))
         };
         let found = ads().extension(&of(json!({"suppress_envoy_headers": true}))).unwrap();
-        assert!(matches!(&found.resource.kind, HttpFilterKind::Router(router) if router.suppress_envoy_headers));
+        assert!(
+            matches!(&found.resource.kind, DiscoveredKind::Http(HttpFilterKind::Router(router)) if router.suppress_envoy_headers)
+        );
         let plain = json!({"name": "f", "typed_config": {"@type": ROUTER, "suppress_envoy_headers": true}});
         assert_eq!(found.serialized, bytes("envoy.config.core.v3.TypedExtensionConfig", plain));
         let text = errors(ads().extension(&of(json!({"suppress_envoy_header": 1}))), "extension \"f\"");

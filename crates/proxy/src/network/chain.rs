@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sandgate_config::model::FilterChainTree;
 use sandgate_filter::ListenerInfo;
 
-use super::NetworkFilterFactory;
+use super::{DiscoveredNetworkFilter, NetworkFilterFactory};
 use crate::chain_drain::ChainDrain;
 use crate::drain::ListenerDrain;
 use crate::hcm::Hcm;
@@ -18,8 +18,8 @@ use crate::tcp_proxy::TcpProxy;
 /// A listener on one worker.
 pub(crate) struct ActiveListener {
     pub(crate) stats: ListenerStats,
-    /// They are zero, and shown as long as they are here. The admin interface has none.
-    pub(crate) _configured_stats: Option<ConfiguredListenerStats>,
+    /// The admin interface has none.
+    pub(crate) configured_stats: Option<ConfiguredListenerStats>,
     pub(crate) thread_stats: ThreadListenerStats,
     /// `None` is never drained: the admin interface.
     pub(crate) drain: Option<ListenerDrain>,
@@ -42,6 +42,8 @@ pub(crate) struct FilterChain {
     pub(crate) tls: Option<Rc<WorkerTls>>,
     /// What connections pass, in the order of their first event.
     pub(crate) filters: Vec<NetworkFilterFactory>,
+    /// Those of them whose configurations come from elsewhere.
+    pub(crate) discovered: Vec<Rc<DiscoveredNetworkFilter>>,
     pub(crate) terminal: Terminal,
     /// `per_connection_buffer_limit_bytes`; 0 is no limit.
     pub(crate) buffer_limit: usize,
@@ -53,6 +55,15 @@ pub(crate) enum Terminal {
     TcpProxy(Rc<TcpProxy>),
     /// The last of its filters.
     InChain,
+}
+
+// === impl FilterChain ===
+
+impl FilterChain {
+    /// Whether nobody has said yet what one of its network filters is.
+    pub(crate) fn lacks_configuration(&self) -> bool {
+        self.discovered.iter().any(|filter| filter.is_missing())
+    }
 }
 
 // === impl ActiveListener ===

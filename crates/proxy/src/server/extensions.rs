@@ -1,8 +1,9 @@
-//! Configurations of HTTP filters that control planes or files tell (ECDS), on the main thread: who wants which, and what has come.
+//! Configurations of HTTP and network filters that control planes or files tell (ECDS), on the main thread: who wants which, and what has come.
 //!
-//! All filters of one name and source share a subscription, but each has its own instance of what came: a plugin is loaded for each of
+//! All filters of one category, name and source share a subscription, but each has its own instance of what came: a plugin is loaded for each of
 //! them here, and on every worker, as for filters that stand in a listener.
 
+mod entry;
 mod filter;
 mod shared;
 mod taker;
@@ -14,7 +15,7 @@ use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
 use sandgate_config::ResourceLoader;
-use sandgate_config::model::{ConfigSource, ExtensionDiscovery, Origin};
+use sandgate_config::model::{ConfigSource, ExtensionDiscovery, FilterCategory, Origin};
 use sandgate_host::Environment;
 
 use self::taker::Taker;
@@ -25,6 +26,7 @@ use super::thread::LocalWorker;
 use crate::admin::ResourceViews;
 use crate::xds::{Names, ResourceType, Subscription, SubscriptionCallbacks, XdsClient};
 
+pub(super) use self::entry::{DiscoveredEntry, discovered_filters};
 pub(super) use self::filter::ProvidedFilter;
 pub(super) use self::shared::{Applied, ExtensionSlot, ProvidedConfig};
 
@@ -44,9 +46,11 @@ pub(super) struct ExtensionContext {
 pub(super) struct ExtensionManager {
     context: Rc<ExtensionContext>,
     next_id: Rc<Cell<u64>>,
-    /// By name; each as long as a filter has it.
-    providers: RefCell<HashMap<String, Vec<Weak<Provider>>>>,
+    providers: RefCell<Providers>,
 }
+
+/// By category and name; each as long as a filter has it.
+type Providers = HashMap<(FilterCategory, String), Vec<Weak<Provider>>>;
 
 /// One name of one source. It is asked for as long as this is there.
 struct Provider {
@@ -72,7 +76,7 @@ impl ExtensionManager {
         discovery: &Arc<ExtensionDiscovery>,
         origin: &Origin,
     ) -> Result<Rc<ProvidedFilter>, StartError> {
-        let (provider, is_new) = self.provider(name, &discovery.source);
+        let (provider, is_new) = self.provider(discovery.category, name, &discovery.source);
         let context = (&self.context, &self.next_id);
         let filter = ProvidedFilter::new(context, name, (discovery, origin), Rc::clone(&provider));
         provider.taker.begin(&filter)?;
@@ -87,18 +91,18 @@ impl ExtensionManager {
     }
 
     /// Who tells it, and whether he has to be asked yet.
-    fn provider(&self, name: &str, source: &ConfigSource) -> (Rc<Provider>, bool) {
+    fn provider(&self, category: FilterCategory, name: &str, source: &ConfigSource) -> (Rc<Provider>, bool) {
         let mut providers = self.providers.borrow_mut();
         providers.retain(|_, known| {
             known.retain(|provider| provider.strong_count() > 0);
             !known.is_empty()
         });
-        let known = providers.entry(name.to_owned()).or_default();
+        let known = providers.entry((category, name.to_owned())).or_default();
         if let Some(known) = known.iter().filter_map(Weak::upgrade).find(|known| same_source(&known.source, source)) {
             return (known, false);
         }
         let number = self.next_id.replace(self.next_id.get() + 1);
-        let taker = Taker::new(&self.context, name, number);
+        let taker = Taker::new(&self.context, (category, name), number);
         let provider = Rc::new(Provider { source: source.clone(), taker, subscription: OnceCell::new() });
         known.push(Rc::downgrade(&provider));
         (provider, true)

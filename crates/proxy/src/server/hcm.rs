@@ -3,14 +3,14 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use sandgate_config::model::{self, Bootstrap, ExtensionDiscovery, HttpFilterKind, RouteConfiguration};
+use sandgate_config::model::{self, Bootstrap, DiscoveredKind, ExtensionDiscovery, HttpFilterKind, RouteConfiguration};
 use sandgate_host::{PluginHandle, WorkerHost};
 
 use super::StartError;
-use super::extensions::{ExtensionSlot, ProvidedConfig};
+use super::extensions::ProvidedConfig;
 use super::plugins::{Loaded, Place, Plugins};
 use super::thread::{FilterMaker, LocalWorker, PlacedFilter};
-use super::unit::{ChainPlace, ChainUnit};
+use super::unit::{ChainPlace, ChainUnit, FilterPlace};
 use crate::access_log::AccessLogs;
 use crate::admin::AdminContext;
 use crate::chain_drain::ChainDrain;
@@ -49,7 +49,7 @@ pub(super) fn build(
         store,
         stat_prefix: &config.stat_prefix,
         next: 0,
-        extensions: &unit.extensions,
+        unit,
         proxy_100_continue: config.proxy_100_continue,
         ask_for_route: false,
         router: model::Router::default(),
@@ -110,8 +110,7 @@ struct Chains<'a> {
     /// The connection manager's.
     stat_prefix: &'a str,
     next: usize,
-    /// Where the configurations of filters come from that do not stand here.
-    extensions: &'a [(usize, Arc<ExtensionSlot>)],
+    unit: &'a ChainUnit,
     proxy_100_continue: bool,
     /// One of the filters has other settings on some routes.
     ask_for_route: bool,
@@ -161,7 +160,7 @@ impl Chains<'_> {
 impl Chains<'_> {
     /// A filter at that place whose configuration comes from elsewhere.
     fn discovered(&mut self, place: usize, name: &str, discovery: &ExtensionDiscovery) -> Option<FilterFactory> {
-        let (_, slot) = self.extensions.iter().find(|(at, _)| *at == place)?;
+        let slot = self.unit.extension(FilterPlace::Http(place))?;
         let settings = (self.stat_prefix, self.proxy_100_continue);
         let placed = self.local.extensions.add(slot, name, settings, (self.checks, self.store, &self.local.host));
         if discovery.is_last {
@@ -183,7 +182,9 @@ pub(super) fn discovered(
     (checks, store, host): FilterMaker<'_>,
 ) -> Discovered {
     let PlacedFilter { name, stat_prefix, proxy_100_continue, .. } = placed;
-    match &config.kind {
+    // Nothing else has this category.
+    let DiscoveredKind::Http(kind) = &config.kind else { return Discovered::Missing };
+    match kind {
         HttpFilterKind::Router(router) => {
             let router = RouterConfig::new(router.clone(), store, stat_prefix, *proxy_100_continue);
             router.stats.show();

@@ -70,7 +70,7 @@ pub(super) enum MainCommand {
 pub(super) struct Shared {
     pub(super) bootstrap: Bootstrap,
     pub(super) checks: HealthCheckFilters,
-    pub(super) connection_counts: ConnectionCounts,
+    pub(super) connection_counts: Arc<ConnectionCounts>,
     pub(super) clusters: Arc<ClusterTable>,
     pub(super) host: Arc<Host>,
     pub(super) stats: Arc<StatsStore>,
@@ -171,7 +171,7 @@ impl Main {
         };
         let shared = Arc::new(Shared {
             dns: Arc::new(Dns::new(&name_servers)),
-            connection_counts: ConnectionCounts::default(),
+            connection_counts: Arc::default(),
             checks: HealthCheckFilters::new(&clusters, &lifecycle, &bootstrap.node.cluster),
             clusters,
             runtime,

@@ -4,25 +4,31 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use sandgate_config::model::{self, Bootstrap, FilterChainMatch, NetworkFilter, NetworkFilterKind, TerminalFilter};
+use sandgate_config::model::{
+    self, Bootstrap, DiscoveredKind, FilterChainMatch, NetworkFilter, NetworkFilterKind, TerminalFilter,
+};
 use sandgate_filter::ListenerInfo;
 use sandgate_host::WorkerHost;
 
+use super::extensions::{ExtensionSlot, ProvidedConfig};
 use super::hcm::{self, listener_stat_name};
 use super::plugins::{Loaded, Place, log_plugins};
-use super::thread::{Chains, LocalWorker};
-use super::unit::{ChainUnit, ListenerUnit};
+use super::thread::{Chains, LocalWorker, PlacedNetworkFilter};
+use super::unit::{ChainUnit, FilterPlace, ListenerUnit};
 use super::{StartError, main_loop::Shared};
 use crate::chain_drain::ChainDrain;
 use crate::drain::ListenerDrain;
 use crate::hcm::Hcm;
 use crate::listener_filters::ListenerFilters;
 use crate::listener_tls::WorkerTls;
-use crate::network::{ActiveListener, FilterChain, NetworkFilterFactory, Terminal};
-use crate::network_filters::{
-    ConnectionLimitFilter, DirectResponseFilter, EchoFilter, NetworkRbacFilter, NetworkSetFilterStateFilter,
-    SniClusterFilter,
+use crate::network::{
+    ActiveListener, DiscoveredNetwork, DiscoveredNetworkFilter, FilterChain, NetworkFilterFactory, Terminal,
 };
+use crate::network_filters::{
+    ConnectionCounts, ConnectionLimitFilter, DirectResponseFilter, EchoFilter, NetworkRbacFilter,
+    NetworkSetFilterStateFilter, SniClusterFilter,
+};
+use crate::runtime::Runtime;
 use crate::stats::{ConfiguredListenerStats, ListenerStats, StatsStore, ThreadListenerStats};
 use crate::tcp_proxy::TcpProxy;
 use crate::wasm_network_filter::{FailedNetworkPlugin, WasmNetworkFilter};
@@ -59,7 +65,7 @@ impl ListenerBuilder<'_> {
             && listener.filter_chains.iter().all(|chain| chain.filter_chain_match == FilterChainMatch::default());
         Ok(Rc::new(ActiveListener {
             stats: ListenerStats::new(store, &stat_name),
-            _configured_stats: Some(ConfiguredListenerStats::new(store, &stat_name)),
+            configured_stats: Some(ConfiguredListenerStats::new(store, &stat_name)),
             thread_stats: ThreadListenerStats::new(store, &format!("{stat_name}.{}", self.thread)),
             drain: Some(ListenerDrain::new(listener)),
             listener_filters: ListenerFilters::new(listener, store),
@@ -81,8 +87,13 @@ impl ListenerBuilder<'_> {
         let chain_drain = Rc::<ChainDrain>::default();
         local.worker.logs.set_plugins(Some(log_plugins(&unit.plugins, &local.host)));
         // Plugins start in the order of the configuration.
-        let filters = chain.network_filters.iter().enumerate();
-        let filters = filters.filter_map(|(index, filter)| self.filter(unit, index, filter, tls.is_some())).collect();
+        let mut discovered = Vec::new();
+        let filters = chain.network_filters.iter().enumerate().filter_map(|(index, filter)| {
+            let (factory, filter) = self.filter(unit, index, filter, tls.is_some())?;
+            discovered.extend(filter);
+            Some(factory)
+        });
+        let filters = filters.collect();
         let terminal = match &chain.terminal {
             TerminalFilter::Http { config, .. } => Terminal::Http(hcm::build(
                 unit,
@@ -109,6 +120,7 @@ impl ListenerBuilder<'_> {
             }),
             tls: tls.map(|tls| Rc::new(WorkerTls::new(Arc::clone(tls), &shared.stats))),
             filters,
+            discovered,
             terminal,
             buffer_limit: listener.per_connection_buffer_limit_bytes as usize,
         })
@@ -122,22 +134,74 @@ impl ListenerBuilder<'_> {
         index: usize,
         filter: &NetworkFilter,
         secured: bool,
-    ) -> Option<NetworkFilterFactory> {
-        let (shared, place) = (self.shared, unit.place);
-        match &filter.kind {
+    ) -> Option<(NetworkFilterFactory, Option<Rc<DiscoveredNetworkFilter>>)> {
+        let place = unit.place;
+        let factory = match &filter.kind {
             NetworkFilterKind::Wasm(_) => {
-                wasm_factory(unit.plugins.get(Place::Network(place.0, place.1, index))?, &self.local.host)
+                wasm_factory(unit.plugins.get(Place::Network(place.0, place.1, index))?, &self.local.host)?
             }
-            NetworkFilterKind::ConnectionLimit(config) => {
-                let count = (&shared.connection_counts, (place.0, place.1, index));
-                Some(ConnectionLimitFilter::factory(config, count, &shared.runtime, &shared.stats))
+            NetworkFilterKind::Discovered(_) => {
+                let placed = self.discovered(unit.extension(FilterPlace::Network(index))?, secured);
+                let filter = Rc::clone(&placed.filter);
+                return Some((Box::new(move |callbacks| placed.filter.make(callbacks)), Some(filter)));
             }
-            NetworkFilterKind::Rbac(config) => Some(NetworkRbacFilter::factory(config, &shared.stats)),
-            NetworkFilterKind::SetFilterState(config) => Some(NetworkSetFilterStateFilter::factory(config, secured)),
-            NetworkFilterKind::SniCluster => Some(SniClusterFilter::factory()),
-            NetworkFilterKind::DirectResponse(response) => Some(DirectResponseFilter::factory(response)),
-            NetworkFilterKind::Echo => Some(EchoFilter::factory()),
+            kind => plain_factory(kind, (place.0, place.1, index), secured, &FilterParts::new(self.shared))?,
+        };
+        Some((factory, None))
+    }
+
+    /// A filter whose configuration comes from elsewhere.
+    fn discovered(&self, slot: &ExtensionSlot, secured: bool) -> Rc<PlacedNetworkFilter> {
+        let Self { shared, local, .. } = self;
+        let (parts, host) = (FilterParts::new(shared), Rc::clone(&local.host));
+        let make = move |config: &ProvidedConfig| {
+            // Nothing else has this category.
+            let DiscoveredKind::Network(kind) = &config.kind else { return DiscoveredNetwork::Missing };
+            if let NetworkFilterKind::Wasm(_) = kind {
+                let plugin = config.plugins.get(Place::Discovered);
+                let make = plugin.and_then(|plugin| wasm_factory(plugin, &host));
+                return make.map_or(DiscoveredNetwork::Absent, DiscoveredNetwork::Filter);
+            }
+            // Listeners come from zero: no other filter has this key.
+            let key = (usize::MAX, usize::try_from(config.id).unwrap_or(usize::MAX), 0);
+            plain_factory(kind, key, secured, &parts).map_or(DiscoveredNetwork::Missing, DiscoveredNetwork::Filter)
+        };
+        local.extensions.add_network(slot, Box::new(make), (&shared.checks, &shared.stats, &local.host))
+    }
+}
+
+/// What network filters need beside their configurations.
+struct FilterParts {
+    counts: Arc<ConnectionCounts>,
+    runtime: Arc<Runtime>,
+    store: Arc<StatsStore>,
+}
+
+impl FilterParts {
+    fn new(shared: &Shared) -> Self {
+        let Shared { connection_counts, runtime, stats, .. } = shared;
+        Self { counts: Arc::clone(connection_counts), runtime: Arc::clone(runtime), store: Arc::clone(stats) }
+    }
+}
+
+/// Makes the filters that are no plugins; `key` tells an entry from all others.
+fn plain_factory(
+    kind: &NetworkFilterKind,
+    key: (usize, usize, usize),
+    secured: bool,
+    parts: &FilterParts,
+) -> Option<NetworkFilterFactory> {
+    let FilterParts { counts, runtime, store } = parts;
+    match kind {
+        NetworkFilterKind::ConnectionLimit(config) => {
+            Some(ConnectionLimitFilter::factory(config, (counts, key), runtime, store))
         }
+        NetworkFilterKind::Rbac(config) => Some(NetworkRbacFilter::factory(config, store)),
+        NetworkFilterKind::SetFilterState(config) => Some(NetworkSetFilterStateFilter::factory(config, secured)),
+        NetworkFilterKind::SniCluster => Some(SniClusterFilter::factory()),
+        NetworkFilterKind::DirectResponse(response) => Some(DirectResponseFilter::factory(response)),
+        NetworkFilterKind::Echo => Some(EchoFilter::factory()),
+        NetworkFilterKind::Wasm(_) | NetworkFilterKind::Discovered(_) => None,
     }
 }
 
@@ -160,12 +224,13 @@ pub(super) fn admin_listener(hcm: Rc<Hcm>, store: &StatsStore) -> Rc<ActiveListe
         info: Arc::new(ListenerInfo::default()),
         tls: None,
         filters: Vec::new(),
+        discovered: Vec::new(),
         buffer_limit: hcm.buffer_limit,
         terminal: Terminal::Http(hcm),
     };
     Rc::new(ActiveListener {
         stats: ListenerStats::new(store, "admin"),
-        _configured_stats: None,
+        configured_stats: None,
         thread_stats: ThreadListenerStats::new(store, "admin.main_thread"),
         drain: None,
         listener_filters: ListenerFilters::default(),

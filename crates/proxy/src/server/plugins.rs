@@ -13,6 +13,7 @@ use sandgate_host::{
 };
 use tokio::task::JoinHandle;
 
+use super::extensions::discovered_filters;
 use super::signals::{SignalEvent, Signals};
 use super::thread::LocalWorker;
 use super::unit::ChainPlace;
@@ -330,14 +331,7 @@ pub(super) fn all(bootstrap: &Bootstrap) -> impl Iterator<Item = (Place, &model:
 /// Plugins that stand in for configurations of filters which somebody else tells.
 pub(super) fn defaults(bootstrap: &Bootstrap) -> impl Iterator<Item = &model::WasmPlugin> {
     let chains = bootstrap.listeners.iter().flat_map(|listener| &listener.filter_chains);
-    let filters = chains.filter_map(model::FilterChain::http_connection_manager).flat_map(|hcm| hcm.all_filters());
-    filters.filter_map(|filter| match &filter.kind {
-        model::HttpFilterKind::Discovered(discovery) => match discovery.default.as_deref() {
-            Some(model::HttpFilterKind::Wasm(plugin)) => Some(&**plugin),
-            _ => None,
-        },
-        _ => None,
-    })
+    chains.flat_map(discovered_filters).filter_map(|(_, filter)| filter.discovery.default.as_deref()?.wasm())
 }
 
 /// Those of a cluster.

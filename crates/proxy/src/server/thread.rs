@@ -68,7 +68,7 @@ pub(super) enum WorkerCommand {
     Stop,
 }
 
-pub(super) use extensions::{DiscoveredFilters, FilterMaker, PlacedFilter};
+pub(super) use extensions::{DiscoveredFilters, FilterMaker, PlacedFilter, PlacedNetworkFilter};
 use listeners::Listeners;
 pub(super) use listeners::{Chains, listen};
 use routes::ProvidedRoutes;

@@ -28,8 +28,17 @@ pub(super) struct ChainUnit {
     pub(super) plugins: Arc<Plugins>,
     /// Where its routes come from if they are not part of the configuration.
     pub(super) routes: Option<Arc<RouteProvider>>,
-    /// Its filters whose configurations come from elsewhere, with their places among all filters of the chain.
-    pub(super) extensions: Vec<(usize, Arc<ExtensionSlot>)>,
+    /// Its filters whose configurations come from elsewhere.
+    pub(super) extensions: Vec<(FilterPlace, Arc<ExtensionSlot>)>,
+}
+
+/// Where a filter stands in a filter chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FilterPlace {
+    /// Among the HTTP filters of all its chains.
+    Http(usize),
+    /// Among its network filters.
+    Network(usize),
 }
 
 /// The id of the listener that a chain was made for, and its place there.
@@ -57,5 +66,14 @@ impl RouteProvider {
 
     pub(super) fn set(&self, routes: Arc<RouteConfiguration>) {
         *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = Some(routes);
+    }
+}
+
+// === impl ChainUnit ===
+
+impl ChainUnit {
+    /// Where the configuration of a filter comes from that does not stand there.
+    pub(super) fn extension(&self, place: FilterPlace) -> Option<&Arc<ExtensionSlot>> {
+        self.extensions.iter().find(|(other, _)| *other == place).map(|(_, slot)| slot)
     }
 }

@@ -47,13 +47,15 @@ scope!(
 scope!(
     /// `listener.<address>.`: what only listeners of the configuration have, not the admin's.
     ConfiguredListenerStats, "listener.{}.",
-    counters {}
+    counters {
+        /// Connections closed because a network filter had no configuration.
+        network_extension_config_missing,
+    }
     gauges {}
     histograms {}
     zeros {
         counters {
             extension_config_missing,
-            network_extension_config_missing,
         }
         gauges {}
     }

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use sandgate_config::model::{ExtensionDiscovery, HttpFilterKind, Origin};
+use sandgate_config::model::{DiscoveredKind, ExtensionDiscovery, HttpFilterKind, Origin};
 use tokio::sync::Notify;
 
 use super::shared::{Applied, ExtensionSlot, ProvidedConfig};
@@ -35,7 +35,7 @@ pub(in crate::server) struct ProvidedFilter {
 
 /// A configuration that was found good, so far.
 pub(super) struct Draft {
-    kind: HttpFilterKind,
+    kind: DiscoveredKind,
     loader: PluginLoader,
 }
 
@@ -84,7 +84,7 @@ impl ProvidedFilter {
     }
 
     /// Whether it can be such a filter where it stands.
-    pub(super) fn takes(&self, kind: &HttpFilterKind) -> Result<(), String> {
+    pub(super) fn takes(&self, kind: &DiscoveredKind) -> Result<(), String> {
         check_place(&self.name, &self.discovery, kind)
     }
 
@@ -96,18 +96,18 @@ impl ProvidedFilter {
     }
 
     /// Reads, compiles and tries what such a filter needs, but for code that has to be fetched.
-    pub(super) fn draft(&self, kind: &HttpFilterKind) -> Result<Draft, StartError> {
+    pub(super) fn draft(&self, kind: &DiscoveredKind) -> Result<Draft, StartError> {
         let ExtensionContext { shared, environment, local, .. } = &*self.context;
-        if let HttpFilterKind::Router(router) = kind
+        if let DiscoveredKind::Http(HttpFilterKind::Router(router)) = kind
             && !router.upstream_http_filters.is_empty()
         {
             let what = "upstream_http_filters of a router that is discovered are not implemented";
             return Err(self.refused(what.to_owned()));
         }
-        let loaded = PluginLoader::load_discovered(kind, &shared.host, environment, &local.host);
+        let loaded = PluginLoader::load_discovered(kind.wasm(), &shared.host, environment, &local.host);
         let mut loader =
             loaded.inspect_err(|error| remote_code::fetch_for_the_next(error, (&shared.host, environment), local))?;
-        loader.load_known(kind, (&shared.host, environment), &local.host)?;
+        loader.load_known(kind.wasm(), (&shared.host, environment), &local.host)?;
         Ok(Draft { kind: kind.clone(), loader })
     }
 
@@ -146,7 +146,7 @@ impl ProvidedFilter {
         self.fetched.notify_waiters();
     }
 
-    fn set(&self, config: Option<(HttpFilterKind, Plugins)>, running: Running, applied: Option<Arc<Applied>>) {
+    fn set(&self, config: Option<(DiscoveredKind, Plugins)>, running: Running, applied: Option<Arc<Applied>>) {
         let config = config.map(|(kind, plugins)| {
             let id = self.next_id.replace(self.next_id.get() + 1);
             Arc::new(ProvidedConfig { id, kind, plugins })

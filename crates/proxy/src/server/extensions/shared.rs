@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use sandgate_config::model::HttpFilterKind;
+use sandgate_config::model::DiscoveredKind;
 use tokio::sync::oneshot;
 
 use crate::server::plugins::Plugins;
@@ -13,7 +13,7 @@ use crate::worker::guarded;
 pub(in crate::server) struct ProvidedConfig {
     /// No other has it, ever.
     pub(in crate::server) id: u64,
-    pub(in crate::server) kind: HttpFilterKind,
+    pub(in crate::server) kind: DiscoveredKind,
     pub(in crate::server) plugins: Plugins,
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use sandgate_config::model::ExtensionConfig;
+use sandgate_config::model::{ExtensionConfig, FilterCategory};
 
 use super::ExtensionContext;
 use super::filter::ProvidedFilter;
@@ -40,8 +40,16 @@ struct Taken {
 // === impl Taker ===
 
 impl Taker {
-    pub(super) fn new(context: &Rc<ExtensionContext>, name: &str, number: u64) -> Rc<Self> {
-        let prefix = format!("extension_config_discovery.http_filter.{name}.");
+    pub(super) fn new(
+        context: &Rc<ExtensionContext>,
+        (category, name): (FilterCategory, &str),
+        number: u64,
+    ) -> Rc<Self> {
+        let category = match category {
+            FilterCategory::Http => "http_filter",
+            FilterCategory::Network => "network_filter",
+        };
+        let prefix = format!("extension_config_discovery.{category}.{name}.");
         let stats = Rc::new(EcdsStats::new(&context.shared.stats, &prefix));
         Rc::new(Self {
             context: Rc::clone(context),

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use sandgate_config::model::{self, HttpFilterKind};
+use sandgate_config::model;
 
 use super::ListenerContext;
 use super::entry::{Entry, ListenerSource, MainChain};
@@ -12,13 +12,13 @@ use super::parts::Parts;
 use crate::listener_tls::ListenerTls;
 use crate::secrets::SecretUser;
 use crate::server::StartError;
-use crate::server::extensions::ProvidedFilter;
+use crate::server::extensions::{DiscoveredEntry, ProvidedFilter, discovered_filters};
 use crate::server::hcm::listener_stat_name;
 use crate::server::plugins::{PluginLoader, Plugins, Running};
 use crate::server::remote_code;
 use crate::server::routes::ProvidedRoute;
 use crate::server::secrets::SecretUse;
-use crate::server::unit::{ChainPlace, ChainUnit};
+use crate::server::unit::{ChainPlace, ChainUnit, FilterPlace};
 
 /// A filter chain of a listener that is being made.
 pub(super) enum ChainDraft {
@@ -36,8 +36,8 @@ pub(super) struct NewChain {
     plugins: ChainPlugins,
     /// Where its routes come from if they are not part of the configuration.
     routes: Option<Rc<ProvidedRoute>>,
-    /// The same of filters, with their places among all filters of the chain.
-    extensions: Vec<(usize, Rc<ProvidedFilter>)>,
+    /// The same of filters.
+    extensions: Vec<(FilterPlace, Rc<ProvidedFilter>)>,
 }
 
 /// Its plugins.
@@ -113,15 +113,12 @@ fn routes(context: &ListenerContext, chain: &model::FilterChain) -> Option<Rc<Pr
 fn extensions(
     context: &ListenerContext,
     chain: &model::FilterChain,
-) -> Result<Vec<(usize, Rc<ProvidedFilter>)>, StartError> {
-    let filters = chain.http_connection_manager().into_iter().flat_map(|manager| manager.all_filters()).enumerate();
-    let discovered = filters.filter_map(|(at, filter)| match &filter.kind {
-        HttpFilterKind::Discovered(discovery) => Some((at, filter, discovery)),
-        _ => None,
-    });
-    discovered
-        .map(|(at, filter, discovery)| Ok((at, context.extensions.get(&filter.name, discovery, &filter.origin)?)))
-        .collect()
+) -> Result<Vec<(FilterPlace, Rc<ProvidedFilter>)>, StartError> {
+    let get = |(place, filter): (_, DiscoveredEntry<'_>)| {
+        let DiscoveredEntry { name, discovery, origin } = filter;
+        Ok((place, context.extensions.get(name, discovery, origin)?))
+    };
+    discovered_filters(chain).map(get).collect()
 }
 
 /// Asks for the secrets of a chain's TLS.

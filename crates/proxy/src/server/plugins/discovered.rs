@@ -10,18 +10,15 @@ use super::{Loaded, Place, PluginLoader, of_cluster, refused};
 use crate::server::StartError;
 
 impl PluginLoader {
-    /// Reads, compiles and tries the plugin of a filter whose configuration came alone, if it is one, and starts it on the main thread.
+    /// Reads, compiles and tries the plugin that a filter is whose configuration came alone, if it is one, and starts it on the main
+    /// thread.
     pub(in crate::server) fn load_discovered(
-        kind: &model::HttpFilterKind,
+        plugin: Option<&model::WasmPlugin>,
         host: &Arc<Host>,
         environment: &Rc<dyn Environment>,
         local: &Rc<WorkerHost>,
     ) -> Result<Self, StartError> {
-        let plugin = match kind {
-            model::HttpFilterKind::Wasm(plugin) => Some((Place::Discovered, &**plugin)),
-            _ => None,
-        };
-        Self::load_all(plugin.into_iter(), host, environment, local)
+        Self::load_all(plugin.into_iter().map(|plugin| (Place::Discovered, plugin)), host, environment, local)
     }
 
     /// The same for a cluster.
@@ -40,11 +37,11 @@ impl PluginLoader {
     /// It cannot run, or refuses.
     pub(in crate::server) fn load_known(
         &mut self,
-        kind: &model::HttpFilterKind,
+        plugin: Option<&model::WasmPlugin>,
         (host, environment): (&Arc<Host>, &Rc<dyn Environment>),
         local: &Rc<WorkerHost>,
     ) -> Result<(), StartError> {
-        let model::HttpFilterKind::Wasm(wasm) = kind else { return Ok(()) };
+        let Some(wasm) = plugin else { return Ok(()) };
         for (place, mut pending) in std::mem::take(&mut self.pending) {
             let Some(code) = pending.code.clone() else {
                 self.pending.push((place, pending));
