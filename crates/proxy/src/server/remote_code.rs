@@ -41,18 +41,23 @@ pub(super) async fn fetch(remote: Rc<RemoteCode>, worker: Rc<Worker>) -> Option<
 }
 
 /// Fetches code for want of which a configuration is refused, so that it is there when the configuration comes again; nothing for other
-/// errors. Call inside a `LocalSet`.
+/// errors. A control plane that repeats what was refused does not make it be fetched again and again. Call inside a `LocalSet`.
 pub(super) fn fetch_for_the_next(
     error: &StartError,
     (host, environment): (&Arc<Host>, &Rc<dyn Environment>),
     local: &LocalWorker,
 ) {
     let StartError::CodeCacheMiss { remote, .. } = error else { return };
+    let fetching = Rc::clone(&local.fetching);
+    if !fetching.borrow_mut().insert(remote.sha256.clone()) {
+        return;
+    }
     let remote = Rc::new((**remote).clone());
     let (host, environment, worker) = (Arc::clone(host), Rc::clone(environment), Rc::clone(&local.worker));
     let fetch = async move {
         let code = fetch(Rc::clone(&remote), worker).await;
         host.code_cache().fetched(&remote.sha256, code.as_ref(), environment.monotonic_ns());
+        fetching.borrow_mut().remove(&remote.sha256);
     };
     tokio::task::spawn_local(guarded("code for the next configuration", fetch));
 }

@@ -5,6 +5,7 @@ mod listeners;
 mod routes;
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -81,6 +82,8 @@ pub(super) struct LocalWorker {
     pub(super) routes: ProvidedRoutes,
     /// Filters that do.
     pub(super) extensions: DiscoveredFilters,
+    /// Checksums of code that is fetched for the next configuration that wants it.
+    pub(super) fetching: Rc<RefCell<HashSet<String>>>,
     environment: Rc<WorkerEnvironment>,
 }
 
@@ -114,6 +117,7 @@ impl LocalWorker {
             host,
             routes: ProvidedRoutes::default(),
             extensions: DiscoveredFilters::default(),
+            fetching: Rc::default(),
             environment: Rc::clone(environment),
         }
     }
