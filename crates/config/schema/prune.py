@@ -44,6 +44,7 @@ internal_redirect/safe_cross_scheme/v3/safe_cross_scheme_config
 rbac/matchers/upstream_ip_port/v3/upstream_ip_port_matcher rbac/principals/mtls_authenticated/v3/mtls_authenticated
 regex_engines/v3/google_re2 request_id/uuid/v3/uuid
 retry/host/omit_canary_hosts/v3/omit_canary_hosts retry/host/omit_host_metadata/v3/omit_host_metadata_config
+resource_monitors/downstream_connections/v3/downstream_connections
 retry/host/previous_hosts/v3/previous_hosts retry/priority/previous_priorities/v3/previous_priorities_config
 stat_sinks/graphite_statsd/v3/graphite_statsd stat_sinks/wasm/v3/wasm
 transport_sockets/raw_buffer/v3/raw_buffer transport_sockets/tls/v3/common transport_sockets/tls/v3/secret

@@ -39,6 +39,7 @@ mod metadata;
 mod mirror;
 mod network_filters;
 mod outlier_detection;
+mod overload;
 mod per_filter;
 mod protocol;
 mod rbac;

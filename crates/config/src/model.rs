@@ -78,7 +78,7 @@ pub use self::{
         Router, ServerHeaderTransformation,
     },
     http2_options::{Http2Options, Keepalive},
-    listener::{DrainType, FilterChain, Listener, TrafficDirection},
+    listener::{DrainType, FilterChain, GlobalConnectionLimit, Listener, TrafficDirection},
     listener_filter::{
         ListenerFilter, ListenerFilterKind, ListenerFilterPredicate, ProxyProtocol, ProxyProtocolRule, TlsInspector,
     },

@@ -19,6 +19,7 @@ mod downstream;
 mod drain;
 mod event_file;
 mod gathered;
+mod global_connections;
 mod hcm;
 mod health;
 mod health_check_filter;

@@ -154,7 +154,12 @@ pub(crate) async fn accept(
             Ok((stream, peer)) => {
                 active.stats.connections_accepted_per_socket_event().record(1);
                 active.stats.downstream_pre_cx_active().add(0);
-                let socket = AcceptedSocket::new(Tcp::accepted(stream), local, peer);
+                let Some(counted) = active.gate.admit() else {
+                    log::debug!(target: "conn_handler", "closing connection from {peer}: too many connections");
+                    active.stats.downstream_global_cx_overflow().inc();
+                    continue;
+                };
+                let socket = AcceptedSocket::new(Tcp::accepted(stream, counted), local, peer);
                 if active.listener_filters.is_empty() {
                     if let Some(connection) = start(&worker, &active, socket) {
                         tokio::task::spawn_local(guarded("connection", connection));

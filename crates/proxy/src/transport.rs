@@ -11,6 +11,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::{client, server};
 
 use crate::gathered::Gathered;
+use crate::global_connections::CountedConnection;
 use crate::network::Filtered;
 
 /// A connected TCP socket that can be watched for its end while bytes wait in it.
@@ -23,6 +24,8 @@ pub(crate) struct Tcp {
     held: Gathered,
     /// What is written is held.
     holds: bool,
+    /// As a client's.
+    _counted: Option<CountedConnection>,
 }
 
 /// What is held at most.
@@ -48,12 +51,12 @@ impl Tcp {
     pub(crate) fn new(stream: TcpStream) -> Self {
         // Only a latency hint: a socket without it works.
         let _ = stream.set_nodelay(true);
-        Self::accepted(stream)
+        Self { stream, flag_cleared: false, held: Gathered::default(), holds: false, _counted: None }
     }
 
     /// A connection that was accepted: it has the options of the socket that listened.
-    pub(crate) fn accepted(stream: TcpStream) -> Self {
-        Self { stream, flag_cleared: false, held: Gathered::default(), holds: false }
+    pub(crate) fn accepted(stream: TcpStream, counted: CountedConnection) -> Self {
+        Self { stream, flag_cleared: false, held: Gathered::default(), holds: false, _counted: Some(counted) }
     }
 
     /// From now on, what is written waits for [`Tcp::poll_release`].

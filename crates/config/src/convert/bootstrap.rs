@@ -10,7 +10,7 @@ use prost::Message;
 
 use super::{
     Context, access_log, address, bootstrap_extensions::bootstrap_extensions, cluster::cluster, config_source,
-    dns_resolver, listener::listener, runtime::layered_runtime, stats::stats_sink, tls, wasm_limits,
+    dns_resolver, listener::listener, overload, runtime::layered_runtime, stats::stats_sink, tls, wasm_limits,
 };
 use crate::{
     diagnostics::Severity,
@@ -40,6 +40,7 @@ pub(crate) fn bootstrap(context: &mut Context<'_>, bootstrap: proto::Bootstrap) 
         cluster_manager,
         bootstrap_extensions: extensions,
         typed_dns_resolver_config,
+        overload_manager,
     } = bootstrap;
     let resources = static_resources.unwrap_or_default();
     let node = make_node(context, node.unwrap_or_default());
@@ -72,7 +73,10 @@ pub(crate) fn bootstrap(context: &mut Context<'_>, bootstrap: proto::Bootstrap) 
     let extensions = bootstrap_extensions(context, extensions);
     let stats_sinks =
         context.list("stats_sinks", stats_sinks, |context, message| stats_sink(context, message, &names, &node));
+    let max_downstream_connections =
+        context.field("overload_manager", |context| overload::max_downstream_connections(context, overload_manager?));
     let bootstrap = Bootstrap {
+        max_downstream_connections,
         serialized: bytes::Bytes::new(),
         node,
         admin: admin.and_then(|admin| context.field("admin", |context| make_admin(context, admin))),
@@ -144,7 +148,8 @@ fn make_admin(context: &mut Context<'_>, admin: proto::Admin) -> Option<Admin> {
     }
     let (address, _) = context.field("address", |context| address::bind_address(context, address))?;
     let allow_paths = context.list("allow_paths", admin.allow_paths, super::matcher::string);
-    Some(Admin { address, allow_paths, access_logs, origin })
+    let ignore_global_conn_limit = admin.ignore_global_conn_limit;
+    Some(Admin { address, allow_paths, access_logs, ignore_global_conn_limit, origin })
 }
 
 fn check_clusters(context: &mut Context<'_>, clusters: &[Cluster]) {

@@ -10,7 +10,7 @@ use super::{
     tls,
 };
 use crate::{
-    model::{DrainType, FilterChain, Listener, TrafficDirection},
+    model::{DrainType, FilterChain, GlobalConnectionLimit, Listener, TrafficDirection},
     proto::envoy::config::{core::v3::TrafficDirection as Direction, listener::v3 as proto},
 };
 
@@ -59,6 +59,11 @@ pub(super) fn listener(
         enable_reuse_port: message.enable_reuse_port.unwrap_or(true),
         per_connection_buffer_limit_bytes: message.per_connection_buffer_limit_bytes.unwrap_or(1 << 20),
         tcp_backlog_size: message.tcp_backlog_size,
+        global_connection_limit: match (message.ignore_global_conn_limit, message.bypass_overload_manager) {
+            (true, _) => GlobalConnectionLimit::Ignored,
+            (false, true) => GlobalConnectionLimit::RuntimeOnly,
+            (false, false) => GlobalConnectionLimit::Enforced,
+        },
         listener_filters,
         listener_filters_timeout,
         continue_on_listener_filters_timeout: message.continue_on_listener_filters_timeout,

@@ -32,6 +32,9 @@ pub struct Bootstrap {
     pub outlier_event_log_path: Option<String>,
     /// The message itself, serialized: what was written, for who looks at it. Empty if nobody wrote it.
     pub serialized: Bytes,
+    /// How many connections clients may have (`overload_manager` with
+    /// `envoy.resource_monitors.global_downstream_max_connections`); `None`: as many as the runtime says.
+    pub max_downstream_connections: Option<u64>,
     /// `layered_runtime`.
     pub layered_runtime: LayeredRuntime,
     /// `stats_flush_interval`, 5 s: how often histograms are merged and stats are sent.
@@ -74,6 +77,8 @@ pub struct Admin {
     pub allow_paths: Vec<StringMatcher>,
     /// What is written of requests to it (`access_log` and `access_log_path`).
     pub access_logs: Vec<AccessLog>,
+    /// `ignore_global_conn_limit`, see [`Listener`](super::Listener).
+    pub ignore_global_conn_limit: bool,
     /// Where it stands.
     pub origin: Origin,
 }

@@ -36,6 +36,8 @@ pub struct Listener {
     pub per_connection_buffer_limit_bytes: u32,
     /// The accept queue's length; `None` is the system's maximum (`net.core.somaxconn`).
     pub tcp_backlog_size: Option<u32>,
+    /// `ignore_global_conn_limit` and `bypass_overload_manager`.
+    pub global_connection_limit: GlobalConnectionLimit,
     /// What looks at connections before they have a chain, in order.
     pub listener_filters: Vec<ListenerFilter>,
     /// How long that may take; 15 s by default, and `None` is for ever.
@@ -50,6 +52,18 @@ pub struct Listener {
     pub default_filter_chain: Option<usize>,
     /// Where it stands.
     pub origin: Origin,
+}
+
+/// Which limit of the connections of all clients holds for a listener.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum GlobalConnectionLimit {
+    /// The overload manager's, or if it has none the runtime's (`overload.global_downstream_max_connections`).
+    #[default]
+    Enforced,
+    /// The runtime's.
+    RuntimeOnly,
+    /// None.
+    Ignored,
 }
 
 /// Envoy's `envoy.config.listener.v3.FilterChain`.

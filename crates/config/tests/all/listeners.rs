@@ -277,9 +277,12 @@ fn listener_fields_reach_the_model() {
 
 #[test]
 fn harmless_fields_are_noted() {
-    let loaded =
-        load(&config(Slot::Listener, "ignore_global_conn_limit: true\nbind_to_port: true\nreuse_port: true")).unwrap();
+    let loaded = load(&config(
+        Slot::Listener,
+        "max_connections_to_accept_per_socket_event: 1\nbind_to_port: true\nreuse_port: true",
+    ))
+    .unwrap();
     let notes: Vec<_> = loaded.warnings.items().iter().filter(|item| item.severity == Severity::Note).collect();
     assert_eq!(notes.len(), 3, "{}", loaded.warnings);
-    assert!(notes[0].message.contains("there is no global limit"));
+    assert!(notes[0].message.contains("it shares out work"));
 }

@@ -21,6 +21,7 @@ mod limits;
 mod listeners;
 mod load_balancing;
 mod overlay;
+mod overload;
 mod resources;
 mod retries;
 mod robustness;

@@ -43,7 +43,7 @@ fn what_protects_is_refused_all_the_same() {
         ),
         (Slot::Cluster, "transport_socket_matches: [{name: a, transport_socket: {name: b}}]"),
         (Slot::Cluster, "upstream_bind_config: {freebind: true}"),
-        (Slot::Top, "overload_manager: {}"),
+        (Slot::Top, "overload_manager: {loadshed_points: [{name: a, triggers: [{name: m, threshold: {value: 1}}]}]}"),
     ] {
         let error = warn(&config(slot, text)).unwrap_err();
         assert!(error.contains("is not implemented") && !error.contains("would go on"), "{text}: {error}");

@@ -9,6 +9,7 @@ use sandgate_filter::ListenerInfo;
 use super::{DiscoveredNetworkFilter, NetworkFilterFactory};
 use crate::chain_drain::ChainDrain;
 use crate::drain::ListenerDrain;
+use crate::global_connections::ConnectionGate;
 use crate::hcm::Hcm;
 use crate::listener_filters::{AcceptedSocket, ListenerFilters};
 use crate::listener_tls::WorkerTls;
@@ -21,6 +22,8 @@ pub(crate) struct ActiveListener {
     /// The admin interface has none.
     pub(crate) configured_stats: Option<ConfiguredListenerStats>,
     pub(crate) thread_stats: ThreadListenerStats,
+    /// Which connections may come at all.
+    pub(crate) gate: ConnectionGate,
     /// `None` is never drained: the admin interface.
     pub(crate) drain: Option<ListenerDrain>,
     /// What looks at connections before they have a chain.

@@ -35,6 +35,7 @@ use crate::admin::{ListenerViews, ResourceViews, SecretViews};
 use crate::cluster::{ClusterTable, add_breaker_stats, add_hash_stats, add_subset_stats};
 use crate::dns::Dns;
 use crate::drain::{DrainDirection, DrainManager};
+use crate::global_connections::GlobalConnections;
 use crate::health_check_filter::HealthCheckFilters;
 use crate::lifecycle::{Lifecycle, ServerState};
 use crate::listener::{BoundListener, ListenerSpec};
@@ -71,6 +72,7 @@ pub(super) struct Shared {
     pub(super) bootstrap: Bootstrap,
     pub(super) checks: HealthCheckFilters,
     pub(super) connection_counts: Arc<ConnectionCounts>,
+    pub(super) connections: Arc<GlobalConnections>,
     pub(super) clusters: Arc<ClusterTable>,
     pub(super) host: Arc<Host>,
     pub(super) stats: Arc<StatsStore>,
@@ -172,6 +174,7 @@ impl Main {
         let shared = Arc::new(Shared {
             dns: Arc::new(Dns::new(&name_servers)),
             connection_counts: Arc::default(),
+            connections: GlobalConnections::new(bootstrap.max_downstream_connections, &runtime, &options.stats),
             checks: HealthCheckFilters::new(&clusters, &lifecycle, &bootstrap.node.cluster),
             clusters,
             runtime,

@@ -18,6 +18,7 @@ use super::unit::{ChainUnit, FilterPlace, ListenerUnit};
 use super::{StartError, main_loop::Shared};
 use crate::chain_drain::ChainDrain;
 use crate::drain::ListenerDrain;
+use crate::global_connections::ConnectionGate;
 use crate::hcm::Hcm;
 use crate::listener_filters::ListenerFilters;
 use crate::listener_tls::WorkerTls;
@@ -67,6 +68,7 @@ impl ListenerBuilder<'_> {
             stats: ListenerStats::new(store, &stat_name),
             configured_stats: Some(ConfiguredListenerStats::new(store, &stat_name)),
             thread_stats: ThreadListenerStats::new(store, &format!("{stat_name}.{}", self.thread)),
+            gate: ConnectionGate::new(&self.shared.connections, listener.global_connection_limit),
             drain: Some(ListenerDrain::new(listener)),
             listener_filters: ListenerFilters::new(listener, store),
             chains,
@@ -218,7 +220,7 @@ fn wasm_factory(plugin: &Loaded, host: &Rc<WorkerHost>) -> Option<NetworkFilterF
 }
 
 /// The listener of the admin interface.
-pub(super) fn admin_listener(hcm: Rc<Hcm>, store: &StatsStore) -> Rc<ActiveListener> {
+pub(super) fn admin_listener(hcm: Rc<Hcm>, gate: ConnectionGate, store: &StatsStore) -> Rc<ActiveListener> {
     let chain = FilterChain {
         drain: Rc::clone(&hcm.chain_drain),
         info: Arc::new(ListenerInfo::default()),
@@ -232,6 +234,7 @@ pub(super) fn admin_listener(hcm: Rc<Hcm>, store: &StatsStore) -> Rc<ActiveListe
         stats: ListenerStats::new(store, "admin"),
         configured_stats: None,
         thread_stats: ThreadListenerStats::new(store, "admin.main_thread"),
+        gate,
         drain: None,
         listener_filters: ListenerFilters::default(),
         chains: vec![Rc::new(chain)],

@@ -12,6 +12,8 @@ scope!(
         downstream_cx_destroy,
         /// Connections refused, since the listener had enough.
         downstream_cx_overflow,
+        /// Connections refused, since there were enough on all listeners.
+        downstream_global_cx_overflow,
         /// Connections whose handshake took too long.
         downstream_cx_transport_socket_connect_timeout,
         /// Connections that no filter chain matched.
@@ -38,7 +40,6 @@ scope!(
     zeros {
         counters {
             downstream_cx_overload_reject,
-            downstream_global_cx_overflow,
         }
         gauges {}
     }

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use sandgate_config::model::GlobalConnectionLimit;
 use sandgate_matcher::StringMatcher;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::{MainCommand, Shared, listening};
 use crate::admin::{AdminAction, AdminContext, ListenerViews, ResourceViews, SecretViews};
+use crate::global_connections::ConnectionGate;
 use crate::listener::BoundListener;
 use crate::listener_tls::TlsContexts;
 use crate::resource_status::ResourceStatuses;
@@ -59,7 +61,9 @@ pub(super) fn start(
     local.worker.logs.set_plugins(Some(running_log_plugins(running)));
     let hcm = crate::server::hcm::build_admin(&Arc::new(context), logs, &local.worker, &options.stats);
     local.worker.logs.set_plugins(None);
-    let admin = admin_listener(hcm, &options.stats);
+    let ignores = shared.bootstrap.admin.as_ref().is_some_and(|admin| admin.ignore_global_conn_limit);
+    let limit = if ignores { GlobalConnectionLimit::Ignored } else { GlobalConnectionLimit::RuntimeOnly };
+    let admin = admin_listener(hcm, ConnectionGate::new(&shared.connections, limit), &options.stats);
     listening(&bound)?.into_iter().for_each(|socket| drop(listen(&local.worker, &admin, socket)));
     Ok(())
 }

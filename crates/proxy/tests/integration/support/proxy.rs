@@ -7,9 +7,9 @@ use bytes::Bytes;
 use sandgate_abi::LogLevel;
 use sandgate_config::model::{
     Admin, Bootstrap, Cluster, DirectResponse, Discovery, Domain, DrainType, Endpoint, EndpointAddress, FilterChain,
-    FilterChainMatch, FilterChainTree, HttpConnectionManager, HttpFilter, HttpFilterKind, Listener, LocalityEndpoints,
-    Origin, PathMatcher, Route, RouteAction, RouteConfiguration, RouteKind, RouteMatch, Router, TerminalFilter,
-    TrafficDirection, VirtualHost,
+    FilterChainMatch, FilterChainTree, GlobalConnectionLimit, HttpConnectionManager, HttpFilter, HttpFilterKind,
+    Listener, LocalityEndpoints, Origin, PathMatcher, Route, RouteAction, RouteConfiguration, RouteKind, RouteMatch,
+    Router, TerminalFilter, TrafficDirection, VirtualHost,
 };
 use sandgate_host::{GuestLog, Host};
 use sandgate_proxy::stats::{Sample, StatsStore};
@@ -98,6 +98,7 @@ pub(crate) fn bootstrap(hcm: HttpConnectionManager, clusters: Vec<Cluster>) -> B
             address: ([127, 0, 0, 1], 0).into(),
             allow_paths: Vec::new(),
             access_logs: Vec::new(),
+            ignore_global_conn_limit: false,
             origin: Origin::default(),
         }),
         listeners: vec![listener(chain)],
@@ -123,6 +124,7 @@ fn listener(chain: FilterChain) -> Listener {
         enable_reuse_port: true,
         per_connection_buffer_limit_bytes: 1024 * 1024,
         tcp_backlog_size: None,
+        global_connection_limit: GlobalConnectionLimit::Enforced,
         filter_chains: vec![chain],
         origin: Origin::default(),
     }
