@@ -53,7 +53,7 @@ pub use self::{
         AccessLog, AccessLogFilter, AccessLogOptions, AccessLogSink, AccessLogger, Comparison, ComparisonOp,
         SubstitutionFormat,
     },
-    bootstrap::{Admin, Bootstrap, Node},
+    bootstrap::{Admin, Bootstrap, Node, NodeLocality},
     circuit_breakers::{CircuitBreakers, RetryBudget, Thresholds},
     cluster::{
         Cluster, Discovery, DnsLookupFamily, DnsOptions, Endpoint, EndpointAddress, HealthStatus, LbMetadata,
@@ -83,7 +83,7 @@ pub use self::{
         ListenerFilter, ListenerFilterKind, ListenerFilterPredicate, ProxyProtocol, ProxyProtocolRule, TlsInspector,
     },
     load_balancing::{
-        ConsistentHashing, HashFunction, LbPolicy, LeastRequest, LoadBalancing, Maglev, RingHash, SlowStart,
+        ConsistentHashing, HashFunction, LbPolicy, LeastRequest, LoadBalancing, Maglev, RingHash, SlowStart, ZoneAware,
     },
     local_reply::{BodyFormat, LocalReplyConfig, ResponseMapper},
     matcher::{

@@ -1,5 +1,6 @@
 //! The load balancer of one cluster on one worker.
 
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -10,7 +11,8 @@ use crate::hashing::HashTables;
 use crate::slow_start::SlowStartClock;
 use crate::source::{HostsSource, SourceChooser};
 use crate::turns::Turns;
-use crate::{Choice, LbContext, PrioritySet};
+use crate::zone::{ZoneChoice, ZoneRouting};
+use crate::{Choice, LbContext, LocalHosts, PrioritySet, ZoneCounts};
 
 /// Chooses among the hosts of a cluster. One per worker, as in Envoy: turns are not shared, hash tables are.
 #[derive(Debug)]
@@ -18,6 +20,9 @@ pub struct LoadBalancer {
     config: Arc<LoadBalancing>,
     set: Arc<PrioritySet>,
     sources: SourceChooser,
+    /// Where this process is one of a cluster.
+    zones: Option<ZoneRouting>,
+    values: RuntimeValues,
     random: Rng,
     seed: u32,
     algorithm: Algorithm,
@@ -39,6 +44,10 @@ pub struct RuntimeValues {
     pub active_request_bias: f64,
     /// The slow start's `aggression`.
     pub aggression: f64,
+    /// `upstream.zone_routing.min_cluster_size`.
+    pub min_cluster_size: u64,
+    /// `upstream.zone_routing.enabled`, in percent.
+    pub zone_routing_enabled: u32,
 }
 
 // === impl RuntimeValues ===
@@ -56,6 +65,8 @@ impl RuntimeValues {
             panic_threshold: config.panic_threshold,
             active_request_bias: bias,
             aggression: slow_start.map_or(1.0, |slow_start| slow_start.aggression.default),
+            min_cluster_size: config.zone_aware.min_cluster_size,
+            zone_routing_enabled: config.zone_aware.routing_enabled,
         }
     }
 }
@@ -77,6 +88,8 @@ impl LoadBalancer {
             config: Arc::clone(config),
             set: Arc::clone(set),
             sources: SourceChooser::default(),
+            zones: None,
+            values: runtime,
             random,
             seed,
             algorithm: Algorithm::Random,
@@ -85,9 +98,23 @@ impl LoadBalancer {
         balancer
     }
 
+    /// Goes by zones from the next update on, as one of the processes of `local`. Hashing policies and locality weights do not.
+    pub fn keep_in_zone(&mut self, local: &Rc<LocalHosts>) {
+        self.zones = Some(ZoneRouting::new(local));
+    }
+
+    /// What has been counted of zones since the last time; nothing if they do not count.
+    pub fn take_zone_counts(&mut self) -> Option<ZoneCounts> {
+        self.zones.as_mut().map(|zones| std::mem::take(&mut zones.counts))
+    }
+
     /// Goes over to another set of hosts. Turns go on where they were.
     pub fn update(&mut self, set: &Arc<PrioritySet>, runtime: RuntimeValues, now: Instant) {
         self.set = Arc::clone(set);
+        self.values = runtime;
+        if let Some(zones) = &mut self.zones {
+            zones.update(set, &runtime);
+        }
         self.sources = SourceChooser::new(set, &self.config, runtime.panic_threshold, self.seed);
         let old = match std::mem::replace(&mut self.algorithm, Algorithm::Random) {
             Algorithm::Turns(turns) => Some(turns),
@@ -141,18 +168,26 @@ impl LoadBalancer {
         was_panic: bool,
     ) -> Choice {
         let random = if attempt == 0 { random } else { self.random.u64(..) };
-        let choose_source = |sources: &mut SourceChooser, context: &mut LbContext<'_>| {
-            let (source, panic) = sources.choose(&self.set, context, random);
+        let (zones, values, fail_on_panic) = (&mut self.zones, &self.values, self.config.fail_traffic_on_panic);
+        let mut choose_source = |sources: &mut SourceChooser, context: &mut LbContext<'_>, rng: &mut Rng| {
+            let zone = || match zones {
+                Some(zones) => {
+                    zones.refresh(&self.set, values);
+                    zones.choose(rng, values, fail_on_panic)
+                }
+                None => ZoneChoice::Any,
+            };
+            let (source, panic) = sources.choose(&self.set, context, random, zone);
             (source.filter(|source| !source.hosts(&self.set).is_empty()), panic || was_panic)
         };
         match &mut self.algorithm {
             Algorithm::Turns(turns) => {
-                let (source, panic) = choose_source(&mut self.sources, context);
+                let (source, panic) = choose_source(&mut self.sources, context, &mut self.random);
                 let host = source.and_then(|source| turns.choose(&self.set, source, &mut self.random, now));
                 Choice { host, panic, ..Choice::default() }
             }
             Algorithm::Random => {
-                let (source, panic) = choose_source(&mut self.sources, context);
+                let (source, panic) = choose_source(&mut self.sources, context, &mut self.random);
                 let host = source.and_then(|source: HostsSource| any(source.hosts(&self.set), random));
                 Choice { host, panic, ..Choice::default() }
             }

@@ -1,12 +1,15 @@
 //! What chooses hosts for a cluster on one worker.
 
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
 use fastrand::Rng;
 use sandgate_config::model::LoadBalancing;
 
-use crate::{Choice, LbContext, LoadBalancer, PrioritySet, RuntimeValues, SubsetBalancer, SubsetChanges};
+use crate::{
+    Choice, LbContext, LoadBalancer, LocalHosts, PrioritySet, RuntimeValues, SubsetBalancer, SubsetChanges, ZoneCounts,
+};
 
 /// A load balancer over all hosts of a cluster, or one over subsets of them.
 #[derive(Debug)]
@@ -26,6 +29,21 @@ impl ClusterBalancer {
         match &config.subsets {
             None => Self::Whole(Box::new(LoadBalancer::new(config, &Arc::default(), runtime, random, now))),
             Some(subsets) => Self::Subsets(Box::new(SubsetBalancer::new(config, subsets, random))),
+        }
+    }
+
+    /// Goes by zones from now on, unless there are subsets, which do not.
+    pub fn keep_in_zone(&mut self, local: &Rc<LocalHosts>) {
+        if let Self::Whole(balancer) = self {
+            balancer.keep_in_zone(local);
+        }
+    }
+
+    /// What has been counted of zones since the last time; nothing if they do not count.
+    pub fn take_zone_counts(&mut self) -> Option<ZoneCounts> {
+        match self {
+            Self::Whole(balancer) => balancer.take_zone_counts(),
+            Self::Subsets(_) => None,
         }
     }
 

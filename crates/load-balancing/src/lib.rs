@@ -21,6 +21,7 @@ mod subset;
 #[cfg(test)]
 mod testing;
 mod turns;
+mod zone;
 
 pub use balancer::{LoadBalancer, RuntimeValues};
 pub use cluster_balancer::ClusterBalancer;
@@ -33,5 +34,6 @@ pub use host_stats::HostStats;
 pub use monitor::{HealthCheckMonitor, OutlierMonitor, OutlierResult};
 pub use priority_load::PriorityLoad;
 pub use subset::{SubsetBalancer, SubsetChanges, subset_duplicates};
+pub use zone::{LocalHosts, ZoneCounts};
 
 use edf::EdfScheduler;

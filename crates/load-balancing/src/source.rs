@@ -3,6 +3,7 @@
 use sandgate_config::model::LoadBalancing;
 
 use crate::priority_load::{Availability, PriorityState};
+use crate::zone::ZoneChoice;
 use crate::{EdfScheduler, HostSet, LbContext, LocalityHosts, PrioritySet};
 
 /// A list of hosts of one priority.
@@ -102,12 +103,14 @@ impl SourceChooser {
         &self.state
     }
 
-    /// The list for a request, and whether there is a panic. `random` decides between priorities.
+    /// The list for a request, and whether there is a panic. `random` decides between priorities; `zone` chooses a locality of the
+    /// first one.
     pub(crate) fn choose(
         &mut self,
         set: &PrioritySet,
         context: &mut LbContext<'_>,
         random: u64,
+        zone: impl FnOnce() -> ZoneChoice,
     ) -> (Option<HostsSource>, bool) {
         let (priority, availability) = match &mut context.priority_load {
             Some(load) => load(set, &self.state.load).choose(random),
@@ -118,6 +121,17 @@ impl SourceChooser {
             return (if self.fail_on_panic { None } else { source(SourceKind::All) }, true);
         }
         let turns = self.localities.get_mut(priority);
+        let zone = if turns.is_none() && priority == 0 { zone() } else { ZoneChoice::Any };
+        if let ZoneChoice::Locality(index) = zone {
+            let kind = match availability {
+                Availability::Healthy => SourceKind::LocalityHealthy(index),
+                Availability::Degraded => SourceKind::LocalityDegraded(index),
+            };
+            return (source(kind), false);
+        }
+        if zone == ZoneChoice::None {
+            return (None, false);
+        }
         let kind = match availability {
             Availability::Healthy => {
                 turns.and_then(|turns| turns.healthy.next()).map_or(SourceKind::Healthy, SourceKind::LocalityHealthy)

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     diagnostics::Severity,
-    model::{Admin, Bootstrap, Cluster, LayeredRuntime, Listener, Node, StatsConfig},
+    model::{Admin, Bootstrap, Cluster, LayeredRuntime, Listener, Node, NodeLocality, StatsConfig},
     proto::envoy::{
         config::{
             bootstrap::v3 as proto,
@@ -73,6 +73,13 @@ pub(crate) fn bootstrap(context: &mut Context<'_>, bootstrap: proto::Bootstrap) 
     let extensions = bootstrap_extensions(context, extensions);
     let stats_sinks =
         context.list("stats_sinks", stats_sinks, |context, message| stats_sink(context, message, &names, &node));
+    let cluster_manager = cluster_manager.unwrap_or_default();
+    let local_cluster_name = Some(cluster_manager.local_cluster_name).filter(|name| !name.is_empty());
+    context.field("cluster_manager", |context| {
+        if let Some(name) = local_cluster_name.as_ref().filter(|name| !names.contains(*name)) {
+            context.error_at("local_cluster_name", format!("local cluster '{name}' must be defined"));
+        }
+    });
     let max_downstream_connections =
         context.field("overload_manager", |context| overload::max_downstream_connections(context, overload_manager?));
     let bootstrap = Bootstrap {
@@ -85,8 +92,9 @@ pub(crate) fn bootstrap(context: &mut Context<'_>, bootstrap: proto::Bootstrap) 
         secrets: Arc::clone(&context.surroundings.secrets),
         unsupported: context.options.unsupported,
         dynamic_resources,
+        local_cluster_name,
         outlier_event_log_path: cluster_manager
-            .and_then(|manager| manager.outlier_detection)
+            .outlier_detection
             .map(|outlier| outlier.event_log_path)
             .filter(|path| !path.is_empty()),
         layered_runtime: runtime.map_or_else(LayeredRuntime::default, |runtime| {
@@ -119,7 +127,9 @@ fn make_node(context: &Context<'_>, mut node: core::Node) -> Node {
     or(&mut node.user_agent_name, &"sandgate".to_owned());
     node.user_agent_version_type.get_or_insert_with(own_version);
     let serialized = node.encode_to_vec().into();
-    Node { id: node.id, cluster: node.cluster, serialized }
+    let locality =
+        node.locality.map(|core::Locality { region, zone, sub_zone }| NodeLocality { region, zone, sub_zone });
+    Node { id: node.id, cluster: node.cluster, locality, serialized }
 }
 
 /// What this program is, in the place where Envoy tells its own version.

@@ -6,7 +6,7 @@ use super::{Context, hash_policy, subset, type_name};
 use crate::{
     model::{
         self, ConsistentHashing, Discovery, HashFunction, LbPolicy, LeastRequest, LoadBalancing, Maglev, RingHash,
-        SlowStart,
+        SlowStart, ZoneAware,
     },
     proto::envoy::{
         config::{
@@ -46,7 +46,10 @@ pub(super) fn load_balancing(
     };
     match &common.locality_config_specifier {
         Some(LegacyLocality::LocalityWeightedLbConfig(_)) => balancing.locality_weighted = true,
-        Some(LegacyLocality::ZoneAwareLbConfig(zone)) => balancing.fail_traffic_on_panic = zone.fail_traffic_on_panic,
+        Some(LegacyLocality::ZoneAwareLbConfig(zone)) => {
+            balancing.fail_traffic_on_panic = zone.fail_traffic_on_panic;
+            balancing.zone_aware = zone_aware(zone.routing_enabled.as_ref(), zone.min_cluster_size);
+        }
         None => {}
     }
     if let Some(policy) = message.load_assignment.as_ref().and_then(|assignment| assignment.policy.as_ref()) {
@@ -258,8 +261,19 @@ fn slow_start(context: &mut Context<'_>, config: Option<&common::SlowStartConfig
 fn locality(config: Option<&common::LocalityLbConfig>, balancing: &mut LoadBalancing) {
     match config.and_then(|config| config.locality_config_specifier.as_ref()) {
         Some(Locality::LocalityWeightedLbConfig(_)) => balancing.locality_weighted = true,
-        Some(Locality::ZoneAwareLbConfig(zone)) => balancing.fail_traffic_on_panic = zone.fail_traffic_on_panic,
+        Some(Locality::ZoneAwareLbConfig(zone)) => {
+            balancing.fail_traffic_on_panic = zone.fail_traffic_on_panic;
+            balancing.zone_aware = zone_aware(zone.routing_enabled.as_ref(), zone.min_cluster_size);
+        }
         None => {}
+    }
+}
+
+fn zone_aware(routing_enabled: Option<&Percent>, min_cluster_size: Option<u64>) -> ZoneAware {
+    let default = ZoneAware::default();
+    ZoneAware {
+        routing_enabled: percent(routing_enabled, f64::from(default.routing_enabled)),
+        min_cluster_size: min_cluster_size.unwrap_or(default.min_cluster_size),
     }
 }
 

@@ -24,6 +24,9 @@ pub struct Bootstrap {
     pub clusters: Vec<Cluster>,
     /// `static_resources.secrets`, in order; of one kind no two have one name.
     pub secrets: Arc<Vec<Secret>>,
+    /// `cluster_manager.local_cluster_name`: the cluster that this process is one of; requests to others stay in its zone, as far as
+    /// that has endpoints for them.
+    pub local_cluster_name: Option<String>,
     /// What becomes of fields that are not implemented in resources that come later.
     pub unsupported: Unsupported,
     /// `dynamic_resources`: what a control plane or files say at any time.
@@ -64,8 +67,21 @@ pub struct Node {
     pub id: String,
     /// From the configuration, else from `--service-cluster`.
     pub cluster: String,
+    /// Where it is; `None` if not said.
+    pub locality: Option<NodeLocality>,
     /// The message serialized, with `id` and `cluster` as above, for the attribute `xds.node` and for control planes.
     pub serialized: Bytes,
+}
+
+/// Envoy's `envoy.config.core.v3.Locality`, of this process.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NodeLocality {
+    /// `region`.
+    pub region: String,
+    /// `zone`.
+    pub zone: String,
+    /// `sub_zone`.
+    pub sub_zone: String,
 }
 
 /// Envoy's `envoy.config.bootstrap.v3.Admin`.

@@ -17,11 +17,22 @@ pub struct LoadBalancing {
     pub locality_weighted: bool,
     /// In a panic, no endpoint is chosen instead of any (`fail_traffic_on_panic`).
     pub fail_traffic_on_panic: bool,
+    /// How requests stay in the zone of this process, where there is a local cluster.
+    pub zone_aware: ZoneAware,
     /// By how much, in percent, healthy endpoints of a priority or a locality are taken to be more than they are.
     /// 140 by default.
     pub overprovisioning_factor: u32,
     /// Whether the health of a priority goes by the weight of its endpoints, not their number.
     pub weighted_priority_health: bool,
+}
+
+/// Envoy's `ZoneAwareLbConfig`; it counts for all policies that have one, whether it is there or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ZoneAware {
+    /// How many requests go by zones, in percent. 100 by default.
+    pub routing_enabled: u32,
+    /// With fewer healthy endpoints, none do. 6 by default.
+    pub min_cluster_size: u64,
 }
 
 /// Envoy's load balancing policies.
@@ -116,9 +127,18 @@ impl Default for LoadBalancing {
             panic_threshold: 50,
             locality_weighted: false,
             fail_traffic_on_panic: false,
+            zone_aware: ZoneAware::default(),
             overprovisioning_factor: 140,
             weighted_priority_health: false,
         }
+    }
+}
+
+// === impl ZoneAware ===
+
+impl Default for ZoneAware {
+    fn default() -> Self {
+        Self { routing_enabled: 100, min_cluster_size: 6 }
     }
 }
 

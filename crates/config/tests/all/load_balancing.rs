@@ -2,9 +2,10 @@
 
 use sandgate_config::model::{
     ConsistentHashing, HashFunction, LbPolicy, LeastRequest, LoadBalancing, Maglev, MetadataValue, SelectorFallback,
+    ZoneAware,
 };
 
-use crate::support::{Slot, accepted, config, table};
+use crate::support::{Slot, accepted, config, refused, table};
 
 const OK: Option<&str> = None;
 const TYPES: &str = "type.googleapis.com/envoy.extensions.load_balancing_policies";
@@ -73,6 +74,10 @@ fn values() {
         LoadBalancing { panic_threshold: 13, locality_weighted: true, ..LoadBalancing::default() }
     );
     assert!(balancing("common_lb_config: {zone_aware_lb_config: {fail_traffic_on_panic: true}}").fail_traffic_on_panic);
+    let zones =
+        balancing("common_lb_config: {zone_aware_lb_config: {routing_enabled: {value: 49.6}, min_cluster_size: 2}}");
+    assert_eq!(zones.zone_aware, ZoneAware { routing_enabled: 50, min_cluster_size: 2 });
+    assert_eq!(balancing("").zone_aware, ZoneAware { routing_enabled: 100, min_cluster_size: 6 });
     let LbPolicy::RingHash(ring) = balancing(
         "lb_policy: RING_HASH\nring_hash_lb_config: {hash_function: MURMUR_HASH_2}\ncommon_lb_config: {consistent_hashing_lb_config: {hash_balance_factor: 150}}",
     )
@@ -147,4 +152,15 @@ fn subsets() {
     let [selector] = new.selectors.as_slice() else { panic!("one selector") };
     assert_eq!(selector.fallback, Some(SelectorFallback::Keys(["a".to_owned()].into())));
     assert_eq!(new.default_subset.get("b"), Some(&MetadataValue::Number(1_f64.to_bits())));
+}
+
+#[test]
+fn the_local_cluster_is_one_of_the_bootstrap() {
+    let text = |name: &str| config(Slot::Top, &format!("cluster_manager: {{local_cluster_name: {name}}}"));
+    let node = "node: {id: i1, cluster: c1, locality: {region: r, zone: z}}";
+    let bootstrap = accepted(&format!("{}\n{node}\n", text("c")));
+    assert_eq!(bootstrap.local_cluster_name.as_deref(), Some("c"));
+    let locality = bootstrap.node.locality.unwrap();
+    assert_eq!((&*locality.region, &*locality.zone, &*locality.sub_zone), ("r", "z", ""));
+    refused(&text("other"), "local cluster 'other' must be defined");
 }

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use sandgate_load_balancing::LocalHosts;
+
 use super::{ClusterEntry, ClusterTable, WorkerCluster};
 use crate::pool::Sweeper;
 use crate::runtime::Runtime;
@@ -16,6 +18,8 @@ pub(crate) struct ClusterManager {
     sweeper: Rc<Sweeper>,
     store: Arc<StatsStore>,
     runtime: Arc<Runtime>,
+    /// The name of the cluster that this process is one of, and its hosts.
+    local: Option<(String, Rc<LocalHosts>)>,
 }
 
 #[derive(Default)]
@@ -35,7 +39,8 @@ impl ClusterManager {
         runtime: &Arc<Runtime>,
     ) -> Rc<Self> {
         let (sweeper, store, runtime) = (Rc::clone(sweeper), Arc::clone(store), Arc::clone(runtime));
-        let manager = Self { clusters: RefCell::default(), sweeper, store, runtime };
+        let local = table.local().map(|local| (local.name.clone(), LocalHosts::new(local.own.clone())));
+        let manager = Self { clusters: RefCell::default(), sweeper, store, runtime, local };
         for entry in table.all_active() {
             manager.add(&entry);
             manager.activate(entry.index);
@@ -74,6 +79,11 @@ impl ClusterManager {
             return known;
         }
         let cluster = WorkerCluster::new(entry, &self.sweeper, &self.store, &self.runtime);
+        match &self.local {
+            Some((name, hosts)) if *name == entry.config.name => cluster.tell_hosts_to(hosts),
+            Some((_, hosts)) => cluster.keep_in_zone(hosts),
+            None => {}
+        }
         cluster.update(&entry.hosts());
         self.clusters.borrow_mut().all.insert(entry.index, Rc::clone(&cluster));
         cluster

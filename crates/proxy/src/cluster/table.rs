@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::Bytes;
-use sandgate_config::model::{Cluster, Discovery};
+use sandgate_config::model::{Bootstrap, Cluster, Discovery, NodeLocality};
+use sandgate_load_balancing::Locality;
 
 use super::{ClusterCounts, PriorityResources, PrioritySet, host_sets};
 use crate::admin::ResourceView;
@@ -24,6 +25,15 @@ pub(crate) struct ClusterTable {
     pub(crate) counts: ClusterCounts,
     /// What the control plane called its last update that changed something.
     version: Mutex<String>,
+    local: OnceLock<LocalCluster>,
+}
+
+/// The cluster that this process is one of.
+#[derive(Debug)]
+pub(crate) struct LocalCluster {
+    pub(crate) name: String,
+    /// Where this process is.
+    pub(crate) own: Option<Locality>,
 }
 
 #[derive(Debug, Default)]
@@ -88,6 +98,19 @@ impl ClusterTable {
             table.counts.added.inc();
         }
         Ok(Arc::new(table))
+    }
+
+    /// Says which cluster this process is one of, if it is; before any worker is made. Only the first call counts.
+    pub(crate) fn set_local(&self, bootstrap: &Bootstrap) {
+        let Some(name) = bootstrap.local_cluster_name.clone() else { return };
+        let own = bootstrap.node.locality.clone();
+        let own = own.map(|NodeLocality { region, zone, sub_zone }| Locality { region, zone, sub_zone });
+        let _ = self.local.set(LocalCluster { name, own });
+    }
+
+    /// The cluster that this process is one of.
+    pub(crate) fn local(&self) -> Option<&LocalCluster> {
+        self.local.get()
     }
 
     /// Adds a cluster that is not ready yet. One of the same name that is not ready either has to be removed first.

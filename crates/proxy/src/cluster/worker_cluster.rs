@@ -1,6 +1,6 @@
 //! A cluster as one worker sees it.
 
-use std::cell::{Cell, Ref, RefCell};
+use std::cell::{Cell, OnceCell, Ref, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
@@ -11,7 +11,7 @@ use sandgate_http::h1::ResponseOptions;
 
 use smallvec::SmallVec;
 
-use sandgate_load_balancing::{ClusterBalancer, RuntimeValues, SubsetChanges};
+use sandgate_load_balancing::{ClusterBalancer, LocalHosts, RuntimeValues, SubsetChanges, ZoneCounts};
 
 use super::{ClusterEntry, Host, LbContext, PriorityResources, PrioritySet, Resources};
 use crate::hcm::FilterEntry;
@@ -44,6 +44,8 @@ pub(crate) struct WorkerCluster {
     pools: RefCell<Vec<Pools>>,
     balancer: RefCell<ClusterBalancer>,
     host_count: Cell<usize>,
+    /// Who hears of its hosts: this process is one of them.
+    local: OnceCell<Rc<LocalHosts>>,
     sweeper: Rc<Sweeper>,
     runtime: Arc<Runtime>,
     /// The runtime key `upstream.maintenance_mode.<cluster>`.
@@ -126,12 +128,36 @@ impl WorkerCluster {
             pools: RefCell::default(),
             balancer: RefCell::new(balancer),
             host_count: Cell::new(0),
+            local: OnceCell::new(),
             sweeper: Rc::clone(sweeper),
             runtime: Arc::clone(runtime),
             maintenance_key: format!("upstream.maintenance_mode.{}", config.name),
             filters: RefCell::default(),
             retired: Cell::new(false),
         })
+    }
+
+    /// Tells this of its hosts, as this process is one of them. Only the first call counts.
+    pub(super) fn tell_hosts_to(&self, local: &Rc<LocalHosts>) {
+        let _ = self.local.set(Rc::clone(local));
+    }
+
+    /// Requests stay in the zone of this process, one of the `local` ones, as far as there are hosts for them.
+    pub(super) fn keep_in_zone(&self, local: &Rc<LocalHosts>) {
+        self.balancer.borrow_mut().keep_in_zone(local);
+    }
+
+    fn count_zones(&self, balancer: &mut ClusterBalancer) {
+        let Some(counts) = balancer.take_zone_counts() else { return };
+        let ZoneCounts { recalculated, too_small, all_directly, sampled, cross_zone, no_capacity, local_not_ok } =
+            counts;
+        self.stats.lb_recalculate_zone_structures().add(recalculated);
+        self.stats.lb_zone_cluster_too_small().add(too_small);
+        self.stats.lb_zone_routing_all_directly().add(all_directly);
+        self.stats.lb_zone_routing_sampled().add(sampled);
+        self.stats.lb_zone_routing_cross_zone().add(cross_zone);
+        self.stats.lb_zone_no_capacity_left().add(no_capacity);
+        self.stats.lb_local_cluster_not_ok().add(local_not_ok);
     }
 
     /// Says what stands in front of the hosts: what does when the thread starts, and nothing when its plugins end.
@@ -204,7 +230,12 @@ impl WorkerCluster {
         key: PoolKey,
         now: Instant,
     ) -> Option<Rc<HostPool>> {
-        let choice = self.balancer.borrow_mut().choose(context, now);
+        let choice = {
+            let mut balancer = self.balancer.borrow_mut();
+            let choice = balancer.choose(context, now);
+            self.count_zones(&mut balancer);
+            choice
+        };
         if choice.panic {
             self.stats.lb_healthy_panic().inc();
         }
@@ -236,7 +267,15 @@ impl WorkerCluster {
         let pools: Vec<_> = pools.collect();
         old.iter().flat_map(|pools| &pools.pools).for_each(|pool| pool.retire());
         let values = runtime_values(&self.config.load_balancing, &self.runtime);
-        let changes = self.balancer.borrow_mut().update(set, values, Instant::now());
+        if let Some(local) = self.local.get() {
+            local.update(set);
+        }
+        let changes = {
+            let mut balancer = self.balancer.borrow_mut();
+            let changes = balancer.update(set, values, Instant::now());
+            self.count_zones(&mut balancer);
+            changes
+        };
         if let Some(SubsetChanges { created, removed, active, .. }) = changes {
             self.stats.lb_subsets_created().add(created);
             self.stats.lb_subsets_removed().add(removed);
@@ -309,10 +348,14 @@ fn runtime_values(config: &LoadBalancing, runtime: &Runtime) -> RuntimeValues {
         LbPolicy::LeastRequest(least) => (Some(&least.active_request_bias), least.slow_start.as_ref()),
         LbPolicy::Random | LbPolicy::RingHash(_) | LbPolicy::Maglev(_) => (None, None),
     };
+    let zones = &config.zone_aware;
+    let enabled = runtime.integer("upstream.zone_routing.enabled", zones.routing_enabled.into());
     let threshold = runtime.integer("upstream.healthy_panic_threshold", config.panic_threshold.into());
     RuntimeValues {
         panic_threshold: u32::try_from(threshold.min(100)).unwrap_or(100),
         active_request_bias: bias.map_or(0.0, |bias| runtime.double(bias)),
         aggression: slow_start.map_or(1.0, |slow_start| runtime.double(&slow_start.aggression)),
+        min_cluster_size: runtime.integer("upstream.zone_routing.min_cluster_size", zones.min_cluster_size),
+        zone_routing_enabled: u32::try_from(enabled.min(100)).unwrap_or(100),
     }
 }

@@ -161,6 +161,7 @@ impl Main {
         options.stats.configure(settings(&bootstrap.stats_config));
         let runtime = Arc::new(Runtime::new(&bootstrap.layered_runtime));
         let clusters = ClusterTable::new(bootstrap.clusters.clone(), &runtime)?;
+        clusters.set_local(&bootstrap);
         clusters.show_expirations(&options.stats);
         start_sinks(&bootstrap, &options.stats, &clusters)?;
         add_host_stats(&options.stats, &options.host);
